@@ -187,7 +187,8 @@ class ServerFacts:
     tools: dict[str, str] = field(default_factory=dict)
     """Program name to version (or path); missing ones are absent."""
     capabilities: frozenset[str] = frozenset()
-    """Of: bridge, vlan, vlan_filtering, ip_json, ip_master, systemd, systemd_run, flock, netns, vznet_hook."""
+    """Of: bridge, vlan, vlan_filtering, ip_json, ip_master, systemd, systemd_run, flock, netns,
+    vznet_hook."""
     management_address: str = ""
     management_link: str = ""
     links: tuple[Link, ...] = ()

@@ -1,0 +1,72 @@
+"""How the panel logs in to servers, and how it knows that a server is the one it was."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from nodes.choices import HostKeyState
+from nodes.querysets import CredentialQuerySet
+from vnetpanel.crypto import EncryptedTextField
+
+
+class Credential(models.Model):
+    """A login: a user name with a private key or a password, encrypted at rest.
+
+    Forms write the secrets and never show them; `__str__` and `repr` name the login only.
+    """
+
+    name = models.CharField(max_length=100, unique=True)
+    username = models.CharField(max_length=32, default="root")
+    private_key = EncryptedTextField(blank=True, default="")
+    passphrase = EncryptedTextField(blank=True, default="")
+    password = EncryptedTextField(blank=True, default="")
+    public_key = models.TextField(
+        blank=True, default="", help_text="The public half, to be put into authorized_keys on the servers."
+    )
+    group = models.ForeignKey(
+        "nodes.ServerGroup",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="credentials",
+        help_text="Admins of this group may use and change it; empty: superusers only.",
+    )
+    changed_at = models.DateTimeField(auto_now=True)
+
+    objects = CredentialQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        if not self.private_key and not self.password:
+            raise ValidationError("Enter a private key or a password.")
+
+
+class HostKey(models.Model):
+    """An SSH host key of a server: offered at first contact, pinned once a person approved it."""
+
+    server = models.ForeignKey("nodes.PhysicalServer", on_delete=models.CASCADE, related_name="host_keys")
+    key_type = models.CharField(max_length=40)
+    base64 = models.TextField()
+    sha256 = models.CharField(max_length=60, help_text="As ssh-keygen -l prints it.")
+    state = models.CharField(max_length=10, choices=HostKeyState.choices, default=HostKeyState.OFFERED)
+    seen_at = models.DateTimeField(auto_now_add=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        ordering = ("-seen_at",)
+        constraints = (
+            models.UniqueConstraint(fields=("server", "sha256"), name="host_key_unique_per_server"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.key_type} {self.sha256}"

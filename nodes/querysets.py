@@ -1,0 +1,116 @@
+"""What a user may see and change: every view, service and API call starts from these querysets.
+
+Roles are per server group and hold for all groups below it. What a user may not see does not exist for
+her: views answer 404.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from django.db import models
+from django.db.models import Q
+
+from nodes.choices import Role
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+    AnyUser = AbstractBaseUser | AnonymousUser
+
+_AT_LEAST = {
+    Role.VIEWER: (Role.VIEWER, Role.OPERATOR, Role.ADMIN),
+    Role.OPERATOR: (Role.OPERATOR, Role.ADMIN),
+    Role.ADMIN: (Role.ADMIN,),
+}
+
+
+def group_paths(user: AnyUser, role: Role) -> tuple[str, ...]:
+    """Paths of the groups where the user has at least that role, read once per user object."""
+    cache: dict[Role, tuple[str, ...]] = user.__dict__.setdefault("_group_paths", {})
+    if role not in cache:
+        from nodes.models import GroupRole
+
+        rows = GroupRole.objects.filter(user_id=user.pk, role__in=_AT_LEAST[role])
+        cache[role] = tuple(rows.values_list("group__path", flat=True))
+    return cache[role]
+
+
+class AccessQuerySet(models.QuerySet[Any]):
+    """A queryset that can be narrowed to what a user has a role for; `group_path` leads to the group."""
+
+    group_path = "path"
+
+    def with_role(self, user: AnyUser, role: Role) -> Self:
+        """Rows in groups where the user has at least that role; all for an active superuser."""
+        if not getattr(user, "is_active", False):
+            return self.none()
+        if getattr(user, "is_superuser", False):
+            return self.all()
+        condition = Q(pk__in=[])
+        for path in group_paths(user, role):
+            condition |= Q(**{f"{self.group_path}__startswith": path})
+        return self.filter(condition)
+
+    def visible_to(self, user: AnyUser) -> Self:
+        return self.with_role(user, Role.VIEWER)
+
+    def operable_by(self, user: AnyUser) -> Self:
+        return self.with_role(user, Role.OPERATOR)
+
+    def administered_by(self, user: AnyUser) -> Self:
+        return self.with_role(user, Role.ADMIN)
+
+
+class ServerGroupQuerySet(AccessQuerySet):
+    """Server groups."""
+
+    def inside(self, group: Any) -> Self:
+        """The group itself and all groups below it."""
+        return self.filter(path__startswith=group.path)
+
+
+class CredentialQuerySet(AccessQuerySet):
+    """Credentials: only admins of their group see that they exist."""
+
+    group_path = "group__path"
+
+    def visible_to(self, user: AnyUser) -> Self:
+        return self.with_role(user, Role.ADMIN)
+
+
+class PhysicalServerQuerySet(AccessQuerySet):
+    """Physical servers."""
+
+    group_path = "group__path"
+
+    def inside(self, group: Any) -> Self:
+        """Servers of the group and of all groups below it."""
+        return self.filter(group__path__startswith=group.path)
+
+
+class ServerPartQuerySet(AccessQuerySet):
+    """Things that belong to one server: bridges, containers."""
+
+    group_path = "server__group__path"
+
+    def present(self) -> Self:
+        """Without what has vanished from its server."""
+        return self.filter(gone_at=None)
+
+
+class AdapterQuerySet(ServerPartQuerySet):
+    """Network adapters."""
+
+    def with_wire(self) -> Self:
+        """With the physical segment of NICs, bonds and, by their base, of VLANs, in one query."""
+        return self.select_related("segment", "base__segment")
+
+
+class ContainerInterfaceQuerySet(AccessQuerySet):
+    """Container interfaces."""
+
+    group_path = "container__server__group__path"
+
+    def present(self) -> Self:
+        return self.filter(gone_at=None, container__gone_at=None)

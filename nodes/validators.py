@@ -1,0 +1,32 @@
+"""Checks of typed-in values that more than one form or model needs."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from django.core.exceptions import ValidationError
+
+_HOST = re.compile(
+    r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\Z"
+)
+_LINK = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}\Z")
+
+
+def validate_host(value: str) -> None:
+    """Accept an IP address or a host name (RFC 1123); raise ValidationError otherwise."""
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        if not _HOST.match(value):
+            raise ValidationError(
+                "Enter an IP address or a host name such as 192.0.2.10 or node1.example.org."
+            ) from None
+
+
+def validate_link_name(value: str) -> None:
+    """Accept a name the kernel takes for a link: at most 15 bytes (IFNAMSIZ in linux/if.h), plain ASCII."""
+    if not _LINK.match(value):
+        raise ValidationError(
+            "Enter a name of at most 15 letters, digits, dots, dashes or underscores that starts with a letter."
+        )
