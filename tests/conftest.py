@@ -1,0 +1,81 @@
+"""What all tests share: the fixed cast, and who may run where.
+
+Marks `lab`, `netns` and `browser` name what a test needs. Where that is missing the test is skipped with the
+reason; with CI=true it fails instead, so that a green run on a build machine means that everything ran.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CI = os.environ.get("CI", "").lower() in {"1", "true"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All lab tests share the one lab, so one xdist worker runs them, one after the other."""
+    for item in items:
+        if item.get_closest_marker("lab"):
+            item.add_marker(pytest.mark.xdist_group("lab"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what this machine cannot run, or fail where CI promises that it can."""
+    for mark, missing in (("lab", lab_missing), ("netns", netns_missing), ("browser", browser_missing)):
+        if item.get_closest_marker(mark) and (reason := missing()):
+            (pytest.fail if CI else pytest.skip)(f"{mark}: {reason}")
+
+
+@cache
+def lab_missing() -> str:
+    """Why the lab cannot boot here, or nothing."""
+    if os.geteuid() != 0:
+        return "needs root"
+    if not shutil.which("linux.uml"):
+        return "needs User-Mode Linux (apt install user-mode-linux)"
+    return netns_missing()
+
+
+@cache
+def netns_missing() -> str:
+    """Why network namespaces cannot be made here, or nothing."""
+    if os.geteuid() != 0:
+        return "needs root"
+    if not shutil.which("unshare"):
+        return "needs unshare (util-linux)"
+    if subprocess.run(["unshare", "-n", "true"], capture_output=True).returncode:
+        return "this machine does not let root make network namespaces"
+    return ""
+
+
+@cache
+def browser_missing() -> str:
+    """Why no browser test can run here, or nothing."""
+    return "" if shutil.which("chromium") else "needs Chromium (apt install chromium)"
+
+
+@pytest.fixture
+def alice(django_user_model: Any) -> Any:
+    """A user without any role."""
+    return django_user_model.objects.create_user("alice", password="correct-horse-battery")
+
+
+@pytest.fixture
+def admin(django_user_model: Any) -> Any:
+    """A superuser."""
+    return django_user_model.objects.create_superuser("admin", password="correct-horse-battery")
+
+
+@pytest.fixture
+def var_dir() -> Any:
+    """A short-named folder for a panel started by a test (a unix socket's path may have 107 bytes)."""
+    path = Path(tempfile.mkdtemp(prefix="vnp-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)

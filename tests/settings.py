@@ -1,0 +1,18 @@
+"""The panel's settings for the test run: a throw-away var/ and plain static files, all else as it ships."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+# Before the import below, which reads it. Each xdist worker is a process of its own, so each has its own.
+os.environ["VNETPANEL_VAR"] = tempfile.mkdtemp(prefix="vnp-")
+os.environ.pop("DATABASE_URL", None)
+os.environ.pop("REDIS_URL", None)
+
+from vnetpanel.settings import *  # noqa: E402, F403
+
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}

@@ -1,0 +1,151 @@
+"""All settings of the panel, read from the environment (docs/operations.md lists the variables).
+
+Without any variable set this is a working panel on this machine: SQLite, a private broker and its own secrets
+under var/. What cannot be read stops the start with a sentence; nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from csp.constants import NONE, SELF
+
+from vnetpanel import env, logs
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+#: Everything that the panel writes by itself: database, broker, secrets, compressed static files.
+VAR_DIR = Path(env.envstr("VNETPANEL_VAR", str(BASE_DIR / "var"))).resolve()
+VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+DEBUG = env.envbool("VNETPANEL_DEBUG", False)
+#: The panel is reached over HTTPS (its own or a proxy's): cookies, HSTS and redirects follow.
+HTTPS = env.envbool("VNETPANEL_HTTPS", False)
+SECRET_KEY = env.envsecret("VNETPANEL_SECRET_KEY", VAR_DIR / "secret-key")
+ALLOWED_HOSTS = env.envlist("VNETPANEL_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if HTTPS and host != "*"]
+
+INSTALLED_APPS = [
+    "vnetpanel.apps.PanelConfig",
+    "nodes",
+    "networks",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "csp",
+    "django_filters",
+    "django_htmx",
+    "django_tables2",
+    "template_partials",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "vnetpanel.logs.RequestContextMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "vnetpanel.urls"
+WSGI_APPLICATION = "vnetpanel.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {"default": env.database(env.envstr("DATABASE_URL"), VAR_DIR / "panel.sqlite3")}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+
+SESSION_COOKIE_NAME = "vnetpanel_session"
+CSRF_COOKIE_NAME = "vnetpanel_csrf"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+# htmx takes the token from a header that the page carries, so no script needs to read the cookie.
+CSRF_COOKIE_HTTPONLY = True
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.envbool("VNETPANEL_HSTS_SUBDOMAINS", HTTPS)
+SECURE_HSTS_PRELOAD = env.envbool("VNETPANEL_HSTS_PRELOAD", HTTPS)
+if env.envbool("VNETPANEL_BEHIND_PROXY", False):
+    # Believed only where a proxy is said to overwrite the header: a client could send it as well.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        # Tabler draws check marks and arrows as data: images inside its style sheet.
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    },
+}
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = env.envstr("VNETPANEL_TIME_ZONE", "UTC")
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "vnetpanel.assets.CompressedAssets"
+    },
+}
+DJANGO_TABLES2_TEMPLATE = "django_tables2/bootstrap5.html"
+
+#: The private broker's socket; used when REDIS_URL is not set.
+BROKER_SOCKET = VAR_DIR / "broker.sock"
+REDIS_URL = env.envstr("REDIS_URL")
+CELERY_BROKER_URL = env.broker(REDIS_URL, BROKER_SOCKET)
+
+#: Keys of encrypted columns, newest first; see vnetpanel.crypto.
+VNETPANEL_KEYS_FILE = VAR_DIR / "keys"
+
+LOGGING_CONFIG = None
+logs.configure(
+    style=env.envchoice("VNETPANEL_LOG", "auto", ("auto", "json", "console")),
+    level=env.envchoice("VNETPANEL_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+    secrets=[SECRET_KEY],
+)
