@@ -7,9 +7,8 @@ import re
 
 from django.core.exceptions import ValidationError
 
-_HOST = re.compile(
-    r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\Z"
-)
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*\Z")
 _LINK = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}\Z")
 
 
@@ -28,5 +27,5 @@ def validate_link_name(value: str) -> None:
     """Accept a name the kernel takes for a link: at most 15 bytes (IFNAMSIZ in linux/if.h), plain ASCII."""
     if not _LINK.match(value):
         raise ValidationError(
-            "Enter a name of at most 15 letters, digits, dots, dashes or underscores that starts with a letter."
+            "Enter a name of at most 15 letters, digits, dots, dashes or underscores, a letter first."
         )

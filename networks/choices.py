@@ -1,0 +1,62 @@
+"""Closed sets of words that the models of virtual networks use."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class ChangeState(models.TextChoices):
+    """Where a Change is. Until DECIDED everything can be taken back; from then on servers follow it."""
+
+    QUEUED = "queued", "Queued"
+    APPLYING = "applying", "Applying"
+    VERIFYING = "verifying", "Verifying"
+    DECIDED = "decided", "Confirming"
+    DONE = "done", "Done"
+    BEHIND = "behind", "Done, servers behind"
+    ROLLING_BACK = "rolling_back", "Rolling back"
+    FAILED = "failed", "Failed, nothing changed"
+    CANCELLED = "cancelled", "Cancelled"
+    NEEDS_ATTENTION = "needs_attention", "Needs attention"
+
+
+TERMINAL_CHANGE_STATES = frozenset(
+    {
+        ChangeState.DONE,
+        ChangeState.BEHIND,
+        ChangeState.FAILED,
+        ChangeState.CANCELLED,
+        ChangeState.NEEDS_ATTENTION,
+    }
+)
+
+
+class OperationState(models.TextChoices):
+    """Where one server's part of a Change is; what is true on the server is asked by transaction id."""
+
+    QUEUED = "queued", "Queued"
+    APPLYING = "applying", "Applying"
+    APPLIED = "applied", "Applied, dead-man armed"
+    VERIFIED = "verified", "Verified"
+    CONFIRMING = "confirming", "Confirming"
+    COMMITTED = "committed", "Committed"
+    DONE = "done", "Done"
+    ROLLING_BACK = "rolling_back", "Rolling back"
+    ROLLED_BACK = "rolled_back", "Rolled back"
+    IN_DOUBT = "in_doubt", "In doubt: waiting for the server"
+    BEHIND = "behind", "Behind"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+    NEEDS_ATTENTION = "needs_attention", "Needs attention"
+
+
+TERMINAL_OPERATION_STATES = frozenset(
+    {
+        OperationState.DONE,
+        OperationState.ROLLED_BACK,
+        OperationState.BEHIND,
+        OperationState.FAILED,
+        OperationState.CANCELLED,
+        OperationState.NEEDS_ATTENTION,
+    }
+)

@@ -1,0 +1,18 @@
+"""Virtual networks: what should be, and the Changes that make it so."""
+
+from __future__ import annotations
+
+from networks.models.changes import Change, Operation
+from networks.models.desired import Assignment, ManagedVlan, Member, VirtualNetwork
+from networks.models.revisions import Draft, Revision
+
+__all__ = [
+    "Assignment",
+    "Change",
+    "Draft",
+    "ManagedVlan",
+    "Member",
+    "Operation",
+    "Revision",
+    "VirtualNetwork",
+]

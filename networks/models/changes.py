@@ -1,0 +1,111 @@
+"""Changes and their parts per server. A row is the outbox: the broker may lose every message."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from networks.choices import (
+    TERMINAL_CHANGE_STATES,
+    TERMINAL_OPERATION_STATES,
+    ChangeState,
+    OperationState,
+)
+from nodes.models import PhysicalServer
+
+
+class Change(models.Model):
+    """One reviewed, applied, decided step of desired, on one or many servers.
+
+    A worker owns it while its lease lasts; `fence` counts owners, and every write of an owner names its
+    fence, so that one that lost its lease can write nothing more.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="changes"
+    )
+    reason = models.CharField(max_length=500, blank=True, default="")
+    summary = models.TextField(blank=True, default="", help_text="What was asked for, a sentence a line.")
+    edits = models.TextField(default="[]")
+    base = models.PositiveBigIntegerField("based on revision")
+    revision = models.OneToOneField(
+        "networks.Revision", on_delete=models.PROTECT, null=True, blank=True, related_name="change"
+    )
+    warnings = models.JSONField(default=list, help_text="Warnings that were ticked at the review.")
+    state = models.CharField(
+        max_length=20, choices=ChangeState.choices, default=ChangeState.QUEUED, db_index=True
+    )
+    result = models.TextField(blank=True, default="")
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    fence = models.PositiveIntegerField(default=0)
+    lease_owner = models.CharField(max_length=100, blank=True, default="")
+    lease_until = models.DateTimeField(null=True, blank=True, db_index=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    version = models.PositiveIntegerField(default=0, help_text="Counts visible steps: the page's ETag.")
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return self.summary.split("\n", 1)[0] or f"change {self.pk}"
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.state in TERMINAL_CHANGE_STATES
+
+
+class Operation(models.Model):
+    """One server's part of a Change. `id` is the transaction id on the server."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    change = models.ForeignKey(Change, on_delete=models.CASCADE, related_name="operations")
+    server = models.ForeignKey(PhysicalServer, on_delete=models.PROTECT, related_name="operations")
+    state = models.CharField(
+        max_length=20, choices=OperationState.choices, default=OperationState.QUEUED, db_index=True
+    )
+    host_plan = models.TextField(help_text="What the transaction script gets on its standard input.")
+    digest = models.CharField(max_length=64, help_text="Of the exact commands shown at the review.")
+    commands = models.JSONField(default=list, help_text="The exact commands, as the server printed them.")
+    notes = models.JSONField(default=list)
+    is_guarded = models.BooleanField(
+        default=False, help_text="It touches an adapter with an address of the server."
+    )
+    must_follow = models.BooleanField(
+        default=False, help_text="vzctl's saved configuration does not agree yet; replayed until it does."
+    )
+    follow_attempts = models.PositiveIntegerField(default=0)
+    next_follow_at = models.DateTimeField(null=True, blank=True)
+    message = models.TextField(blank=True, default="", help_text="Why, in the server's own words.")
+    deadline_at = models.DateTimeField(null=True, blank=True, help_text="When the dead-man fires.")
+    events = models.JSONField(default=list, help_text="[{at, text}] in order.")
+    timings_ms: models.JSONField[Any, Any] = models.JSONField(default=dict)
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("server__name",)
+        constraints = (
+            models.UniqueConstraint(fields=("change", "server"), name="one_operation_per_server_and_change"),
+            models.UniqueConstraint(
+                fields=("server",),
+                condition=~Q(state__in=sorted(TERMINAL_OPERATION_STATES)),
+                name="one_open_operation_per_server",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.change} on {self.server}"
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.state in TERMINAL_OPERATION_STATES

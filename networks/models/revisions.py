@@ -1,0 +1,37 @@
+"""Revisions of desired, and drafts that would make a next one."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+
+class Revision(models.Model):
+    """The whole desired state as it was decided at one time. Numbered from 1; never changed or deleted."""
+
+    number = models.PositiveBigIntegerField(primary_key=True)
+    decided_at = models.DateTimeField(auto_now_add=True)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    reason = models.CharField(max_length=500, blank=True, default="")
+    state = models.TextField(help_text="networks.domain.state.Desired as JSON; see networks/state_json.py.")
+
+    class Meta:
+        ordering = ("-number",)
+
+    def __str__(self) -> str:
+        return f"revision {self.number}"
+
+
+class Draft(models.Model):
+    """One user's pending edits, based on a revision of desired."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="draft")
+    base = models.PositiveBigIntegerField("based on revision", default=0)
+    edits = models.TextField(default="[]", help_text="Edits as JSON; see networks/state_json.py.")
+    reason = models.CharField(max_length=500, blank=True, default="")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"draft of {self.user}"

@@ -1,0 +1,40 @@
+"""Who may see and change virtual networks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from django.db import models
+from django.db.models import Q
+
+from nodes.choices import Role
+from nodes.querysets import group_paths
+
+if TYPE_CHECKING:
+    from nodes.querysets import AnyUser
+
+
+class VirtualNetworkQuerySet(models.QuerySet[Any]):
+    """Virtual networks. Name and description are visible to every user; what is where, by server."""
+
+    def changeable_by(self, user: AnyUser) -> Self:
+        """Networks whose every member and assignment is on a server that the user may operate."""
+        if not getattr(user, "is_active", False):
+            return self.none()
+        if getattr(user, "is_superuser", False):
+            return self.all()
+        paths = group_paths(user, Role.OPERATOR)
+        if not paths:
+            return self.none()
+        from nodes.models import PhysicalServer
+
+        mine = PhysicalServer.objects.operable_by(user).values("pk")
+        foreign = PhysicalServer.objects.exclude(pk__in=mine).values("pk")
+        return self.exclude(
+            Q(pk__in=self.model.objects.filter(assignments__server__in=foreign).values("pk"))
+            | Q(
+                pk__in=self.model.objects.filter(members__interface__container__server__in=foreign).values(
+                    "pk"
+                )
+            )
+        )
