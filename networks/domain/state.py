@@ -8,8 +8,10 @@ adapters by (server, name): keys that stay true when rows are written anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TypeVar
 
 ServerId = int
 NetworkId = str
@@ -74,9 +76,25 @@ class VlanAdapter:
     vid: int
 
 
-@dataclass(frozen=True, slots=True)
+_Item = TypeVar("_Item")
+_Key = TypeVar("_Key", bound=Hashable)
+
+
+def grouped(items: Iterable[_Item], key: Callable[[_Item], _Key]) -> dict[_Key, list[_Item]]:
+    """The items by their key, in the order they came."""
+    groups: dict[_Key, list[_Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
+
+
+@dataclass(frozen=True)
 class Desired:
-    """The whole design at one revision."""
+    """The whole design at one revision.
+
+    The look-ups below are indexed on first use and kept with the value: rules and plans ask them for
+    thousands of servers.
+    """
 
     networks: tuple[Network, ...] = ()
     assignments: tuple[Assignment, ...] = ()
@@ -84,25 +102,83 @@ class Desired:
     vlans: tuple[VlanAdapter, ...] = ()
 
     def network(self, network_id: NetworkId) -> Network | None:
-        return next((network for network in self.networks if network.id == network_id), None)
+        found = self._networks.get(network_id)
+        return found[0] if found else None
 
     def assignment(self, network_id: NetworkId, server: ServerId) -> Assignment | None:
-        return next((a for a in self.assignments if a.network == network_id and a.server == server), None)
+        found = self._assignments.get((network_id, server))
+        return found[0] if found else None
 
     def members_of(self, network_id: NetworkId, server: ServerId | None = None) -> tuple[Member, ...]:
         """Members of the network, on one server or on all."""
-        return tuple(
-            member
-            for member in self.members
-            if member.network == network_id and server in (None, member.interface.server)
-        )
+        if server is None:
+            return tuple(self._members_by_network.get(network_id, ()))
+        return tuple(self._members.get((network_id, server), ()))
+
+    def assignments_of(self, network_id: NetworkId) -> tuple[Assignment, ...]:
+        """Assignments of the network on all servers."""
+        return tuple(self._assignments_by_network.get(network_id, ()))
+
+    def networks_on(self, server: ServerId) -> tuple[NetworkId, ...]:
+        """Networks with members or an assignment on the server, each once."""
+        here = [a.network for a in self.assignments_on(server)] + [m.network for m in self.members_on(server)]
+        return tuple(dict.fromkeys(here))
+
+    def assignments_on(self, server: ServerId) -> tuple[Assignment, ...]:
+        return tuple(self._assignments_by_server.get(server, ()))
+
+    def members_on(self, server: ServerId) -> tuple[Member, ...]:
+        return tuple(self._members_by_server.get(server, ()))
+
+    def vlans_on(self, server: ServerId) -> tuple[VlanAdapter, ...]:
+        return tuple(self._vlans_by_server.get(server, ()))
+
+    def memberships(self, interface: InterfaceKey) -> tuple[Member, ...]:
+        """Memberships of the interface: one or none, more only in a state that the rules refuse."""
+        return tuple(self._memberships.get(interface, ()))
 
     def servers_of(self, network_id: NetworkId) -> frozenset[ServerId]:
         """Servers where the network has members or an assignment."""
         return frozenset(
-            [member.interface.server for member in self.members_of(network_id)]
-            + [a.server for a in self.assignments if a.network == network_id]
+            [member.interface.server for member in self._members_by_network.get(network_id, ())]
+            + [a.server for a in self._assignments_by_network.get(network_id, ())]
         )
+
+    @cached_property
+    def _networks(self) -> Mapping[NetworkId, list[Network]]:
+        return grouped(self.networks, lambda n: n.id)
+
+    @cached_property
+    def _assignments(self) -> Mapping[tuple[NetworkId, ServerId], list[Assignment]]:
+        return grouped(self.assignments, lambda a: (a.network, a.server))
+
+    @cached_property
+    def _assignments_by_network(self) -> Mapping[NetworkId, list[Assignment]]:
+        return grouped(self.assignments, lambda a: a.network)
+
+    @cached_property
+    def _assignments_by_server(self) -> Mapping[ServerId, list[Assignment]]:
+        return grouped(self.assignments, lambda a: a.server)
+
+    @cached_property
+    def _members(self) -> Mapping[tuple[NetworkId, ServerId], list[Member]]:
+        return grouped(self.members, lambda m: (m.network, m.interface.server))
+
+    @cached_property
+    def _members_by_network(self) -> Mapping[NetworkId, list[Member]]:
+        return grouped(self.members, lambda m: m.network)
+
+    @cached_property
+    def _members_by_server(self) -> Mapping[ServerId, list[Member]]:
+        return grouped(self.members, lambda m: m.interface.server)
+
+    @cached_property
+    def _memberships(self) -> Mapping[InterfaceKey, list[Member]]:
+        return grouped(self.members, lambda m: m.interface)
+
+    @cached_property
+    def _vlans_by_server(self) -> Mapping[ServerId, list[VlanAdapter]]:
+        return grouped(self.vlans, lambda v: v.server)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,46 +261,66 @@ Edit = (
 )
 
 
-def apply_edit(state: Desired, edit: Edit) -> Desired:
-    """The state after one edit. Edits of what is not there change nothing: rules.py says so to people.
+class _Sheet:
+    """The state while edits are written into it: every item under the key that edits name it by.
+
+    Edits touch only their own key, so that a thousand of them on a large design stay quick.
+    """
+
+    def __init__(self, state: Desired) -> None:
+        self.networks = grouped(state.networks, lambda n: n.id)
+        self.assignments = grouped(state.assignments, lambda a: (a.network, a.server))
+        self.members = grouped(state.members, lambda m: m.interface)
+        self.vlans = grouped(state.vlans, lambda v: (v.server, v.name))
+
+    def write(self, edit: Edit) -> None:
+        match edit:
+            case CreateNetwork(id, name, description):
+                self.networks.setdefault(id, []).append(Network(id, name, description))
+            case DescribeNetwork(id, name, description):
+                if id in self.networks:
+                    self.networks[id] = [
+                        replace(n, name=name, description=description) for n in self.networks[id]
+                    ]
+            case DeleteNetwork(id):
+                self.networks.pop(id, None)
+            case Assign(network, server, adapter):
+                self.assignments.pop((network, server), None)
+                self.assignments[network, server] = [Assignment(network, server, adapter)]
+            case Unassign(network, server):
+                self.assignments.pop((network, server), None)
+            case AddMember(network, interface):
+                members = self.members.setdefault(interface, [])
+                if all(member.network != network for member in members):
+                    members.append(Member(network, interface))
+            case RemoveMember(interface):
+                self.members.pop(interface, None)
+            case CreateVlan(server, name, base, vid):
+                self.vlans.setdefault((server, name), []).append(VlanAdapter(server, name, base, vid))
+            case DeleteVlan(server, name):
+                self.vlans.pop((server, name), None)
+
+    def read(self) -> Desired:
+        return Desired(
+            networks=tuple(n for group in self.networks.values() for n in group),
+            assignments=tuple(a for group in self.assignments.values() for a in group),
+            members=tuple(m for group in self.members.values() for m in group),
+            vlans=tuple(v for group in self.vlans.values() for v in group),
+        )
+
+
+def apply_edits(state: Desired, edits: Iterable[Edit]) -> Desired:
+    """The state after all edits, in their order. Edits of what is not there change nothing: rules say so.
 
     `AddMember` does not take the interface out of another network by itself: rule 3 finds it in both, so
     that moving is two edits and nothing is moved unseen.
     """
-    match edit:
-        case CreateNetwork(id, name, description):
-            return replace(state, networks=(*state.networks, Network(id, name, description)))
-        case DescribeNetwork(id, name, description):
-            return replace(
-                state,
-                networks=tuple(
-                    replace(n, name=name, description=description) if n.id == id else n
-                    for n in state.networks
-                ),
-            )
-        case DeleteNetwork(id):
-            return replace(state, networks=tuple(n for n in state.networks if n.id != id))
-        case Assign(network, server, adapter):
-            others = tuple(a for a in state.assignments if (a.network, a.server) != (network, server))
-            return replace(state, assignments=(*others, Assignment(network, server, adapter)))
-        case Unassign(network, server):
-            return replace(
-                state,
-                assignments=tuple(a for a in state.assignments if (a.network, a.server) != (network, server)),
-            )
-        case AddMember(network, interface):
-            member = Member(network, interface)
-            return state if member in state.members else replace(state, members=(*state.members, member))
-        case RemoveMember(interface):
-            return replace(state, members=tuple(m for m in state.members if m.interface != interface))
-        case CreateVlan(server, name, base, vid):
-            return replace(state, vlans=(*state.vlans, VlanAdapter(server, name, base, vid)))
-        case DeleteVlan(server, name):
-            return replace(state, vlans=tuple(v for v in state.vlans if (v.server, v.name) != (server, name)))
-
-
-def apply_edits(state: Desired, edits: Iterable[Edit]) -> Desired:
-    """The state after all edits, in their order."""
+    sheet = _Sheet(state)
     for edit in edits:
-        state = apply_edit(state, edit)
-    return state
+        sheet.write(edit)
+    return sheet.read()
+
+
+def apply_edit(state: Desired, edit: Edit) -> Desired:
+    """The state after one edit."""
+    return apply_edits(state, (edit,))
