@@ -28,7 +28,6 @@ app.conf.update(
     task_ignore_result=True,
     # The threads pool enforces no time limits: every socket and channel carries its own deadline instead.
     worker_pool="threads",
-    worker_concurrency=16,
     worker_prefetch_multiplier=1,
     task_acks_late=True,
     task_track_started=False,
@@ -48,7 +47,12 @@ app.conf.update(
     },
     # A web request must not hang when the broker is away: the row stays queued and the sweeper sends it.
     task_publish_retry=True,
-    task_publish_retry_policy={"max_retries": 1, "interval_start": 0.1, "interval_step": 0.1, "interval_max": 0.2},
+    task_publish_retry_policy={
+        "max_retries": 1,
+        "interval_start": 0.1,
+        "interval_step": 0.1,
+        "interval_max": 0.2,
+    },
     beat_scheduler="vnetpanel.beat:HeartbeatScheduler",
     beat_max_loop_interval=5,
     beat_schedule={},

@@ -50,7 +50,9 @@ def fernet() -> MultiFernet:
 def build_fernet(keys: list[str]) -> MultiFernet:
     """A cipher of these keys; ImproperlyConfigured (which never quotes a key) when one is malformed."""
     if not keys:
-        raise ImproperlyConfigured("There is no encryption key: VNETPANEL_KEYS or var/keys must hold at least one.")
+        raise ImproperlyConfigured(
+            "There is no encryption key: VNETPANEL_KEYS or var/keys must hold at least one."
+        )
     try:
         return MultiFernet([Fernet(key) for key in keys])
     except ValueError as error:

@@ -157,7 +157,8 @@ def broker(url: str, socket: Path) -> str:
         return f"redis+socket://{socket}"
     parts = urlsplit(url)
     if parts.scheme == "unix":
-        return "redis+socket" + url.removeprefix("unix")
+        # kombu's spelling of the same thing
+        return url.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
     if parts.scheme not in {"redis", "rediss", "redis+socket"}:
         raise ImproperlyConfigured("REDIS_URL: expected redis://, rediss:// or unix:///path/of/socket.")
     return url

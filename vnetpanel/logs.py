@@ -125,10 +125,15 @@ class RequestContextMiddleware:
         """Answer the request with the context bound, and say the id in the answer."""
         request_id = uuid.uuid4().hex[:12]
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request=request_id, user=request.user.get_username() or "-")
+        structlog.contextvars.bind_contextvars(request=request_id)
         try:
             response = self.get_response(request)
         finally:
             structlog.contextvars.clear_contextvars()
         response["X-Request-Id"] = request_id
         return response
+
+    def process_view(self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any) -> None:
+        """Add the user, but only where a login is asked for: looking at the user reads the session."""
+        if getattr(view, "login_required", True):
+            structlog.contextvars.bind_contextvars(user=request.user.get_username() or "-")

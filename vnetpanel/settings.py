@@ -56,6 +56,10 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
 ]
 
+#: Processes and threads of the web server that `manage.py up` starts.
+WEB_PROCESSES = env.envint("VNETPANEL_WEB_PROCESSES", 2, 1, 64)
+WEB_THREADS = env.envint("VNETPANEL_WEB_THREADS", 8, 1, 256)
+
 ROOT_URLCONF = "vnetpanel.urls"
 WSGI_APPLICATION = "vnetpanel.wsgi.application"
 
@@ -139,6 +143,9 @@ DJANGO_TABLES2_TEMPLATE = "django_tables2/bootstrap5.html"
 BROKER_SOCKET = VAR_DIR / "broker.sock"
 REDIS_URL = env.envstr("REDIS_URL")
 CELERY_BROKER_URL = env.broker(REDIS_URL, BROKER_SOCKET)
+
+#: Tasks that the worker runs at once; each may use more connections of the pool that they share.
+CELERY_WORKER_CONCURRENCY = env.envint("VNETPANEL_WORKER_THREADS", 16, 1, 256)
 
 #: Keys of encrypted columns, newest first; see vnetpanel.crypto.
 VNETPANEL_KEYS_FILE = VAR_DIR / "keys"

@@ -7,6 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from vnetpanel import health
+
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
@@ -18,4 +20,5 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """For monitors, without login: 200 "ok" or 503 "not ok", and never why (`manage.py health` says why)."""
-    return HttpResponse("ok\n", content_type="text/plain")
+    ok = health.is_healthy()
+    return HttpResponse("ok\n" if ok else "not ok\n", status=200 if ok else 503, content_type="text/plain")

@@ -1,0 +1,246 @@
+"""Starting the whole panel with one command: what `manage.py up` does, step by step."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+
+from vnetpanel import health
+from vnetpanel.broker import private_broker
+from vnetpanel.supervisor import Child, Supervisor
+
+FIRST_LOGIN = "admin"
+START_S = 60.0
+
+
+class LaunchError(Exception):
+    """The panel cannot start; the text is one sentence for the person at the keyboard."""
+
+
+@contextmanager
+def only_one(path: Path, address: str) -> Iterator[None]:
+    """Hold the lock of this var/ folder; LaunchError, naming the holder, when another panel holds it.
+
+    The kernel releases the lock when its holder ends, however it ends, so no stale file is in the way.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "still starting"
+            raise LaunchError(f"The panel is already running here: {holder}.") from None
+        file.truncate(0)
+        file.write(f"{address} (process {os.getpid()})")
+        file.flush()
+        yield
+
+
+def listen(address: str) -> socket.socket:
+    """A listening socket for `host:port`, opened before anything slow starts; LaunchError if it is taken."""
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise LaunchError(f"Cannot listen on {address!r}: expected address:port, such as 127.0.0.1:8000.")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, int(port)))
+    except OSError as error:
+        listener.close()
+        raise LaunchError(
+            f"Cannot listen on {address}: {error.strerror}. Choose another with --listen."
+        ) from None
+    listener.listen(512)
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """The address to type into a browser."""
+    host, port = listener.getsockname()[:2]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"{'https' if settings.HTTPS else 'http'}://{shown}:{port}/"
+
+
+def first_login() -> str | None:
+    """Make the first superuser when there is none; returns its random password, kept nowhere in clear."""
+    users = get_user_model()
+    if users.objects.filter(is_superuser=True).exists():
+        return None
+    password = secrets.token_urlsafe(12)
+    users.objects.create_superuser(FIRST_LOGIN, password=password)
+    return password
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """SIGTERM ends the panel just as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+class Launcher:
+    """One run of the panel, from the lock to the last process ended."""
+
+    def __init__(
+        self, listen_on: str, with_lab: bool, log_dir: Path | None, say: Callable[[str], None]
+    ) -> None:
+        """Nothing happens yet; `say` gets one line per step."""
+        self.listen_on = listen_on
+        self.with_lab = with_lab
+        self.say = say
+        self.supervisor = Supervisor(log_dir, say)
+        #: Words before each command that talks to servers: in the lab, those run in its panel's namespace.
+        self.prefix: list[str] = []
+        self.lab: Any = None
+
+    def run(self) -> None:
+        """Start everything, say where it is, stay until Ctrl-C or SIGTERM, end everything."""
+        signal.signal(signal.SIGTERM, interrupt)
+        with only_one(settings.VAR_DIR / "up.lock", self.listen_on):
+            try:
+                self.start()
+                while True:
+                    time.sleep(0.5)
+                    self.supervisor.watch_once()
+            except KeyboardInterrupt:
+                self.say("Stopping …")
+            finally:
+                self.end()
+
+    def start(self) -> None:
+        """All steps from the socket to the printed address."""
+        with listen(self.listen_on) as listener:
+            if self.with_lab:
+                self.boot_lab()
+            self.say("Preparing the database and the static files")
+            call_command("migrate", interactive=False, verbosity=0)
+            if not settings.DEBUG:
+                call_command("collectstatic", interactive=False, verbosity=0)
+            password = first_login()
+            self.start_broker()
+            if self.with_lab:
+                self.register_lab()
+            self.start_workers()
+            self.start_web(listener)
+            address = url_of(listener)
+        self.wait_until_healthy()
+        self.say("")
+        self.say(f"The panel is ready:  {address}")
+        if password:
+            self.say(f"First login:         {FIRST_LOGIN}  {password}")
+            self.say("                     (shown only this once)")
+        else:
+            self.say(
+                "Login:               as before; a forgotten password: "
+                f"{Path(sys.executable)} manage.py changepassword {FIRST_LOGIN}"
+            )
+        self.say("Ctrl-C stops everything that was started.")
+
+    def boot_lab(self) -> None:
+        """Boot the lab's servers, and have what talks to servers run beside them."""
+        from lab.machine_room import Lab
+        from lab.netns import exec_prefix
+
+        self.say("Booting the lab's servers")
+        lab = Lab()
+        self.lab = lab
+        lab.up()
+        self.prefix = exec_prefix(lab.place)
+
+    def register_lab(self) -> None:
+        """Put the lab's servers into the inventory, from where the lab's addresses can be reached."""
+        if find_spec("nodes.lab_registration") is None:
+            return
+        self.say("Registering the lab's servers")
+        code = "import django; django.setup(); from nodes.lab_registration import register; register()"
+        done = subprocess.run(
+            [*self.prefix, sys.executable, "-c", code], cwd=settings.BASE_DIR, env=self.environment()
+        )
+        if done.returncode:
+            raise LaunchError("The lab's servers could not be registered; the lines above say why.")
+
+    def environment(self) -> dict[str, str]:
+        """The environment of a process of the panel."""
+        return {**os.environ, "DJANGO_SETTINGS_MODULE": "vnetpanel.settings", "PYTHONUNBUFFERED": "1"}
+
+    def start_broker(self) -> None:
+        """Start a private broker unless REDIS_URL names one."""
+        if settings.REDIS_URL:
+            self.say("Using the broker that REDIS_URL names")
+            return
+        broker = private_broker(settings.BROKER_SOCKET)
+        self.say(f"Starting a private broker ({broker.binary.name})")
+        broker.wait_until_ready(
+            self.supervisor.start(Child("broker", broker.command(), self.environment(), broker.folder))
+        )
+
+    def start_workers(self) -> None:
+        """Start the worker, which talks to servers, and beat, which sends what is due."""
+        self.say("Starting worker, scheduler and web server")
+        celery = [sys.executable, "-m", "celery", "-A", "vnetpanel"]
+        worker = [*celery, "worker", "--hostname", "panel@%h", "--without-gossip", "--without-mingle"]
+        # As long as a task may take to reach a safe place; what is cut off is resumed by its row's lease.
+        self.start_child("worker", [*self.prefix, *worker], stop_s=35)
+        self.start_child("beat", [*self.prefix, *celery, "beat"])
+
+    def start_web(self, listener: socket.socket) -> None:
+        """Start the web server on a socket that was opened out here, also when it runs in the lab's namespace."""
+        # The supervisor keeps a copy of the socket, so that a web server that died can be started again on it
+        # and browsers that come meanwhile wait instead of being refused.
+        kept = os.dup(listener.fileno())
+        options = {
+            "bind": f"fd://{kept}",
+            "worker-class": "gthread",
+            "workers": str(settings.WEB_PROCESSES),
+            "threads": str(settings.WEB_THREADS),
+            "timeout": "60",
+            "graceful-timeout": "8",
+            "logger-class": "vnetpanel.gunicorn_logger.PanelLogger",
+        }
+        arguments = [word for key, value in options.items() for word in (f"--{key}", value)]
+        command = [sys.executable, "-m", "gunicorn", "vnetpanel.wsgi", *arguments, "--no-control-socket"]
+        self.start_child("web", [*self.prefix, *command], pass_fds=(kept,))
+
+    def start_child(
+        self, name: str, command: list[str], stop_s: float = 10, pass_fds: tuple[int, ...] = ()
+    ) -> None:
+        """Start one of the panel's own programs."""
+        self.supervisor.start(
+            Child(name, command, self.environment(), settings.BASE_DIR, stop_s=stop_s, pass_fds=pass_fds)
+        )
+
+    def wait_until_healthy(self) -> None:
+        """Return when all parts answer; LaunchError with the first that does not, after a minute."""
+        deadline = time.monotonic() + START_S
+        while broken := [finding for finding in health.findings() if not finding.ok]:
+            self.supervisor.watch_once()
+            if time.monotonic() > deadline:
+                raise LaunchError(f"The panel did not come up: {broken[0].part}: {broken[0].detail}.")
+            time.sleep(0.3)
+
+    def end(self) -> None:
+        """End all that was started, the lab last."""
+        # A second Ctrl-C must not leave half of it running.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        self.supervisor.stop()
+        if self.lab is not None:
+            self.say("Shutting the lab's servers down")
+            self.lab.down()
