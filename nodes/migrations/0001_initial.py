@@ -2,10 +2,11 @@
 
 import django.core.validators
 import django.db.models.deletion
-import nodes.validators
-import vnetpanel.crypto
 from django.conf import settings
 from django.db import migrations, models
+
+import nodes.validators
+import vnetpanel.crypto
 
 
 class Migration(migrations.Migration):

@@ -72,8 +72,9 @@ class Adapter(models.Model):
         max_length=64, help_text="On Linux at most 15 bytes. Windows adapter names may be longer."
     )
     kind = models.CharField(max_length=5, choices=AdapterKind.choices, default=AdapterKind.NIC)
+    # RESTRICT, not PROTECT: a base goes together with its VLANs when their server is removed, never alone.
     base = models.ForeignKey(
-        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="vlans", help_text="VLAN only."
+        "self", on_delete=models.RESTRICT, null=True, blank=True, related_name="vlans", help_text="VLAN only."
     )
     vlan_id = models.PositiveSmallIntegerField(
         "VLAN id", null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(4094)]

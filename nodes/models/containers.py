@@ -14,8 +14,8 @@ class Container(models.Model):
     """A virtual environment on one physical server."""
 
     server = models.ForeignKey(PhysicalServer, on_delete=models.CASCADE, related_name="containers")
-    ctid = models.CharField("CTID", max_length=36)
-    name = models.CharField(max_length=64, blank=True, default="")
+    ctid = models.CharField("CTID", max_length=36, db_index=True)
+    name = models.CharField(max_length=64, blank=True, default="", db_index=True)
     hostname = models.CharField(max_length=255, blank=True, default="")
     status = models.CharField(
         max_length=10, choices=ContainerStatus.choices, default=ContainerStatus.UNKNOWN, db_index=True
@@ -25,6 +25,11 @@ class Container(models.Model):
         "host-routed addresses", blank=True, default="", help_text="Separated by spaces."
     )
     problem = models.CharField(max_length=300, blank=True, default="")
+    joined = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="Groups of interface names that a bridge inside it joins.",
+    )
     first_seen_at = models.DateTimeField(auto_now_add=True)
     gone_at = models.DateTimeField(null=True, blank=True, db_index=True)
 

@@ -45,10 +45,6 @@ class ServerGroup(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def clean(self) -> None:
-        if self.parent is not None and self.pk and self.parent.path.startswith(self.path):
-            raise ValidationError({"parent": "A server group cannot be inside itself or a group below it."})
-
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Store the group and keep `path` of it and of all groups below it true."""
         self.clean()
@@ -64,6 +60,10 @@ class ServerGroup(models.Model):
                 type(self).objects.filter(path__startswith=old).exclude(pk=self.pk).update(
                     path=Concat(Value(new), Substr(F("path"), len(old) + 1))
                 )
+
+    def clean(self) -> None:
+        if self.parent is not None and self.pk and self.parent.path.startswith(self.path):
+            raise ValidationError({"parent": "A server group cannot be inside itself or a group below it."})
 
     @property
     def depth(self) -> int:

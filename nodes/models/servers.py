@@ -87,6 +87,12 @@ class Look(models.Model):
     connect_ms = models.PositiveIntegerField(default=0)
     facts = models.TextField(help_text="nodes.facts.ServerFacts as JSON; see nodes/facts_json.py.")
     findings = models.JSONField(default=list, help_text="[{code, text, subject}] of the look.")
+    digest = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        help_text="SHA-256 of what would change a row; equal digests mean that only the times are written.",
+    )
 
     def __str__(self) -> str:
         return f"look at {self.server} at {self.at:%Y-%m-%d %H:%M:%S}"
