@@ -10,9 +10,12 @@ os.environ["VNETPANEL_VAR"] = tempfile.mkdtemp(prefix="vnp-")
 os.environ.pop("DATABASE_URL", None)
 os.environ.pop("REDIS_URL", None)
 
-from vnetpanel.settings import *  # noqa: E402, F403
+from vnetpanel.settings import *  # noqa: F403
 
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+# A file, as it ships: Django's default for tests is a database in memory, where threads do not wait for
+# each other's transactions but fail.
+DATABASES["default"].setdefault("TEST", {})["NAME"] = VAR_DIR / "test.sqlite3"  # noqa: F405
