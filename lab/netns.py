@@ -1,0 +1,69 @@
+"""Network namespaces of the lab, and how a process becomes a resident of the panel's one.
+
+Named namespaces (``ip netns``) are used so that a person can look inside with ``ip netns exec``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from pathlib import Path
+
+from lab.errors import LabError
+from lab.place import Place, default_place
+from lab.shell import attempt, run
+
+NAMED = Path("/run/netns")
+_CLONE_NEWNET = 0x40000000  # <linux/sched.h>
+
+
+def exists(name: str) -> bool:
+    """True if ``name`` is a usable network namespace.
+
+    A killed ``ip netns add`` leaves an empty plain file behind; that one does not count.
+    """
+    path = NAMED / name
+    return path.exists() and path.stat().st_dev != NAMED.stat().st_dev
+
+
+def create(name: str) -> None:
+    """Make the namespace ``name`` with its loopback up, or leave it alone if it is there."""
+    if not exists(name):
+        (NAMED / name).unlink(missing_ok=True)
+        run(["ip", "netns", "add", name])
+    run(["ip", "-n", name, "link", "set", "lo", "up"])
+
+
+def delete(name: str) -> None:
+    """Remove the namespace ``name``; devices in it go with the last process that lives there."""
+    if (NAMED / name).exists():
+        attempt(["ip", "netns", "del", name])
+        (NAMED / name).unlink(missing_ok=True)
+
+
+def enter(name: str) -> None:
+    """Move the calling thread, and every thread or process it starts from now on, into ``name``.
+
+    Threads that run already stay where they are (setns(2) works per thread): call it early.
+    Python 3.11 has no os.setns, hence ctypes.
+    """
+    try:
+        descriptor = os.open(NAMED / name, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise LabError(f"There is no network namespace {name}; is the lab up?") from None
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.setns(descriptor, _CLONE_NEWNET) != 0:
+            raise LabError(f"Cannot enter the network namespace {name}: {os.strerror(ctypes.get_errno())}")
+    finally:
+        os.close(descriptor)
+
+
+def enter_panel(place: Place | None = None) -> None:
+    """Become a resident of the lab's panel namespace (10.77.0.254), from where servers answer."""
+    enter((place or default_place()).namespace("panel"))
+
+
+def exec_prefix(place: Place, role: str = "panel") -> list[str]:
+    """Words to put before a command so that it runs in the namespace of ``role``."""
+    return ["ip", "netns", "exec", place.namespace(role)]
