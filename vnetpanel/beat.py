@@ -22,6 +22,6 @@ class HeartbeatScheduler(Scheduler):
         try:
             with self.app.pool.acquire(block=True, timeout=5) as connection:
                 connection.default_channel.client.set(HEARTBEAT_KEY, repr(time.time()), ex=3600)
-        except Exception as error:  # noqa: BLE001  whatever is wrong with the broker, beat goes on
+        except Exception as error:
             log.warning("beat could not leave its sign of life", error=str(error))
         return wait

@@ -1,8 +1,8 @@
 """The message broker: one protocol always (Redis'), and a private server for machines that have none.
 
 REDIS_URL names a broker that others run. Without it the panel starts its own on a unix socket in var/, from
-valkey-server or redis-server on PATH, else from the binary that the optional extra `embedded` carries. File and
-SQL brokers are no fallback: they forget a message when the worker that fetched it dies.
+valkey-server or redis-server on PATH, else from the binary that the optional extra `embedded` carries. File
+and SQL brokers are no fallback: they forget a message when the worker that fetched it dies.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class PrivateBroker:
 
 
 def private_broker(socket: Path) -> PrivateBroker:
-    """The broker to start on this socket; its folder is made. BrokerError with three remedies if there is none."""
+    """The broker to start on this socket; its folder is made. BrokerError names three remedies."""
     binary = find_binary()
     if binary is None:
         raise BrokerError(REMEDIES)

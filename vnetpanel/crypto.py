@@ -57,7 +57,7 @@ def build_fernet(keys: list[str]) -> MultiFernet:
         return MultiFernet([Fernet(key) for key in keys])
     except ValueError as error:
         raise ImproperlyConfigured(
-            "An encryption key is malformed: expected 32 bytes in URL-safe base64, as Fernet.generate_key() makes."
+            "An encryption key is malformed: expected 32 bytes in URL-safe base64 (Fernet.generate_key())."
         ) from error
 
 
@@ -84,7 +84,7 @@ def decrypt(token: str) -> str:
 
 
 class EncryptedTextField(models.TextField):
-    """A text column that holds a token; Python sees the text. Empty stays empty, and it cannot be searched."""
+    """A text column that holds a token while Python sees the text. Empty stays empty; no searching."""
 
     description = "Encrypted text"
 

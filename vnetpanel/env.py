@@ -106,7 +106,7 @@ def write_secret(path: Path, text: str) -> None:
 
 
 def database(url: str, sqlite_path: Path) -> dict[str, Any]:
-    """Django's DATABASES entry for `postgres://user:password@host:port/name?option=value`, or SQLite when empty."""
+    """Django's DATABASES entry for postgres://user:password@host:port/name?option=value; empty: SQLite."""
     if not url:
         return sqlite(sqlite_path)
     parts = urlsplit(url)

@@ -13,7 +13,7 @@ class PanelLogger(Logger):
     """Hands gunicorn's messages to the handlers that the settings set up; one line per request."""
 
     def setup(self, cfg: Any) -> None:
-        """Importing the settings sets up the handlers (and stops the start with a sentence if they are wrong)."""
+        """Import the settings, which set up the handlers."""
         import vnetpanel.settings  # noqa: F401
 
         self.error_log.handlers.clear()

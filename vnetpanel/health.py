@@ -1,4 +1,4 @@
-"""Is the panel working? Four questions, each answered within seconds: database, broker, worker, beat."""
+"""Is the panel working? Four questions, each answered within seconds: database, broker, worker, scheduler."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Finding:
 
 
 def findings() -> list[Finding]:
-    """All four answers; worker and beat can only be heard through the broker."""
+    """All four answers; worker and scheduler can only be heard through the broker."""
     first = [ask("database", database), ask("broker", broker)]
     if not first[-1].ok:
         unheard = "cannot be heard while the broker is away"
-        return [*first, Finding("worker", False, unheard), Finding("beat", False, unheard)]
-    return [*first, ask("worker", worker), ask("beat", beat)]
+        return [*first, Finding("worker", False, unheard), Finding("scheduler", False, unheard)]
+    return [*first, ask("worker", worker), ask("scheduler", scheduler)]
 
 
 def ask(part: str, question: Callable[[], str]) -> Finding:
@@ -53,7 +53,7 @@ def database() -> str:
     """The database answers a query."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
-    return f"{connection.vendor} answers"
+    return f"{connection.display_name} answers"
 
 
 def broker() -> str:
@@ -73,7 +73,7 @@ def worker() -> str:
     return f"{next(iter(replies[0]))} answers"
 
 
-def beat() -> str:
+def scheduler() -> str:
     """The scheduler has looked at its schedule lately."""
     with connect(settings.CELERY_BROKER_URL, PING_TIMEOUT_S) as client:
         seen = client.get(HEARTBEAT_KEY)

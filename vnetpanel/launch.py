@@ -198,10 +198,10 @@ class Launcher:
         worker = [*celery, "worker", "--hostname", "panel@%h", "--without-gossip", "--without-mingle"]
         # As long as a task may take to reach a safe place; what is cut off is resumed by its row's lease.
         self.start_child("worker", [*self.prefix, *worker], stop_s=35)
-        self.start_child("beat", [*self.prefix, *celery, "beat"])
+        self.start_child("scheduler", [*self.prefix, *celery, "beat"])
 
     def start_web(self, listener: socket.socket) -> None:
-        """Start the web server on a socket that was opened out here, also when it runs in the lab's namespace."""
+        """Start the web server on a socket that was opened out here, wherever it runs itself."""
         # The supervisor keeps a copy of the socket, so that a web server that died can be started again on it
         # and browsers that come meanwhile wait instead of being refused.
         kept = os.dup(listener.fileno())

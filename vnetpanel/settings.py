@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.forms",
     "csp",
     "django_filters",
     "django_htmx",
@@ -49,11 +50,12 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "vnetpanel.htmx.LoginRedirectMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "vnetpanel.logs.RequestContextMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
 ]
 
 #: Processes and threads of the web server that `manage.py up` starts.
@@ -73,10 +75,19 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "vnetpanel.views.version",
+            ],
+            "builtins": [
+                "django.templatetags.static",
+                "django_htmx.templatetags.django_htmx",
+                "template_partials.templatetags.partials",
+                "vnetpanel.templatetags.ui",
             ],
         },
     },
 ]
+
+FORM_RENDERER = "vnetpanel.form_rendering.PanelRenderer"
 
 DATABASES = {"default": env.database(env.envstr("DATABASE_URL"), VAR_DIR / "panel.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

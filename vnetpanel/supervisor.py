@@ -80,7 +80,7 @@ class Supervisor:
                 cwd=child.folder,
                 pass_fds=child.pass_fds,
                 start_new_session=True,
-                preexec_fn=die_with_parent,  # noqa: PLW1509  this process has one thread
+                preexec_fn=die_with_parent,
             )
         finally:
             if log is not None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from django.contrib import admin
 from django.contrib.auth import views as auth_views
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from vnetpanel import views
 
@@ -12,6 +14,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.home, name="home"),
     path("login/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
+    path("health/", views.panel_health, name="health"),
     path("healthz", views.healthz, name="healthz"),
     path("admin/", admin.site.urls),
+    *(path("", include(f"{app}.urls")) for app in ("nodes", "networks") if find_spec(f"{app}.urls")),
 ]

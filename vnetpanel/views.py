@@ -1,4 +1,4 @@
-"""The pages that belong to no app: the first page and the health check."""
+"""The pages that belong to no app: the first page and the state of the panel itself."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from vnetpanel import health
+from vnetpanel.htmx import wants_fragment
+
+VERSION = "0.1.0"
+
+
+def version(request: HttpRequest) -> dict[str, str]:
+    """Context of every template: the panel's version, for the foot of the page."""
+    return {"panel_version": VERSION}
 
 
 @require_safe
@@ -16,9 +24,18 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "home.html")
 
 
+@require_safe
+def panel_health(request: HttpRequest) -> HttpResponse:
+    """What works and what does not, with reasons; for people who have logged in."""
+    template = "health.html#parts" if wants_fragment(request) else "health.html"
+    return render(request, template, {"findings": health.findings()})
+
+
 @login_not_required
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """For monitors, without login: 200 "ok" or 503 "not ok", and never why (`manage.py health` says why)."""
     ok = health.is_healthy()
-    return HttpResponse("ok\n" if ok else "not ok\n", status=200 if ok else 503, content_type="text/plain")
+    return HttpResponse(
+        "ok\n" if ok else "not ok\n", status=200 if ok else 503, content_type="text/plain; charset=utf-8"
+    )

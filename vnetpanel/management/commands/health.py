@@ -12,9 +12,9 @@ from vnetpanel import health
 
 
 class Command(BaseCommand):
-    """Says of database, broker, worker and beat whether each works; exit code 1 if one does not."""
+    """Says of database, broker, worker and scheduler whether each works; exit code 1 if one does not."""
 
-    help = "Say whether database, broker, worker and beat work (exit code 1 if one does not)."
+    help = "Say whether database, broker, worker and scheduler work (exit code 1 if one does not)."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -29,6 +29,6 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(answer, indent=2))
         else:
             for one in findings:
-                self.stdout.write(f"{one.part:<9} {'ok  ' if one.ok else 'FAIL'} {one.detail}")
+                self.stdout.write(f"{one.part:<10} {'ok  ' if one.ok else 'FAIL'} {one.detail}")
         if not all(one.ok for one in findings):
             sys.exit(1)

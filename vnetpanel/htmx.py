@@ -1,0 +1,43 @@
+"""The few things that requests made by htmx need from the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import resolve_url
+from django.utils.http import urlencode
+from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
+
+
+class HtmxHttpRequest(HttpRequest):
+    """A request as views see it: with what htmx said about itself."""
+
+    htmx: HtmxDetails
+
+
+def wants_fragment(request: HttpRequest) -> bool:
+    """Whether to answer with a part of the page: asked by htmx, and not in place of following a link."""
+    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
+    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+
+
+class LoginRedirectMiddleware:
+    """When the session has ended, takes the whole page to the login instead of putting it into a fragment."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Replace a redirect to the login, which the browser would follow unseen, by one that htmx carries out."""
+        response = self.get_response(request)
+        htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
+        login = resolve_url(settings.LOGIN_URL)
+        if not htmx or response.status_code != 302 or urlsplit(response["Location"]).path != login:
+            return response
+        # Back to the page that the person sees, not to the fragment's address.
+        page = htmx.current_url_abs_path or resolve_url(settings.LOGIN_REDIRECT_URL)
+        return HttpResponseClientRedirect(f"{login}?{urlencode({'next': page})}")

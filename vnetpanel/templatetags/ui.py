@@ -1,0 +1,42 @@
+"""What every template may use without loading it (a built-in library, see settings)."""
+
+from __future__ import annotations
+
+from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str, title: str = "", css: str = "") -> SafeString:
+    """An icon of static/icons.svg, by the name of what it stands for: `{% icon "server" %}`.
+
+    Without a title it is decoration that screen readers skip, so words must stand beside it.
+    """
+    href = f"{static('icons.svg')}#{name}"
+    if title:
+        return format_html(
+            '<svg class="icon {}" role="img" aria-label="{}"><title>{}</title><use href="{}"></use></svg>',
+            css,
+            title,
+            title,
+            href,
+        )
+    return format_html('<svg class="icon {}" aria-hidden="true"><use href="{}"></use></svg>', css, href)
+
+
+@register.filter
+def alert_class(tags: str) -> str:
+    """Tabler's alert class for the level of a Django message."""
+    levels = {"error": "danger", "warning": "warning", "success": "success"}
+    return next((css for level, css in levels.items() if level in tags.split()), "info")
+
+
+@register.filter
+def alert_icon(tags: str) -> str:
+    """The icon for the level of a Django message, so that colour is not the only sign."""
+    icons = {"error": "danger", "warning": "alert", "success": "success"}
+    return next((name for level, name in icons.items() if level in tags.split()), "info")
