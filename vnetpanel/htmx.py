@@ -32,7 +32,7 @@ class LoginRedirectMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Replace a redirect to the login, which the browser would follow unseen, by one that htmx carries out."""
+        """Replace a redirect to the login, which the browser would follow unseen, by one for the page."""
         response = self.get_response(request)
         htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
         login = resolve_url(settings.LOGIN_URL)

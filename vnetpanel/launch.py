@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import IO, TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -24,6 +24,9 @@ from django.core.management import call_command
 from vnetpanel import health
 from vnetpanel.broker import private_broker
 from vnetpanel.supervisor import Child, Supervisor
+
+if TYPE_CHECKING:
+    from lab.lab import Lab
 
 FIRST_LOGIN = "admin"
 START_S = 60.0
@@ -108,7 +111,9 @@ class Launcher:
         self.supervisor = Supervisor(log_dir, say)
         #: Words before each command that talks to servers: in the lab, those run in its panel's namespace.
         self.prefix: list[str] = []
-        self.lab: Any = None
+        #: The lab, if this run booted it; and the lock that says it is in use.
+        self.lab: Lab | None = None
+        self.lab_lock: IO[str] | None = None
 
     def run(self) -> None:
         """Start everything, say where it is, stay until Ctrl-C or SIGTERM, end everything."""
@@ -155,13 +160,21 @@ class Launcher:
 
     def boot_lab(self) -> None:
         """Boot the lab's servers, and have what talks to servers run beside them."""
-        from lab.machine_room import Lab
+        from lab.definition import SERVERS
+        from lab.errors import LabError
+        from lab.lab import Lab
         from lab.netns import exec_prefix
 
         self.say("Booting the lab's servers")
-        lab = Lab()
-        self.lab = lab
-        lab.up()
+        lab = Lab(report=self.say)
+        try:
+            # A lab that somebody has up already is shared, and left up at the end.
+            if all(lab.state(server.name) == "off" for server in SERVERS):
+                self.lab = lab
+            lab.up()
+            self.lab_lock = lab.use()
+        except LabError as error:
+            raise LaunchError(str(error)) from None
         self.prefix = exec_prefix(lab.place)
 
     def register_lab(self) -> None:
@@ -241,6 +254,17 @@ class Launcher:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
         self.supervisor.stop()
+        if self.lab_lock is not None:
+            self.lab_lock.close()
         if self.lab is not None:
-            self.say("Shutting the lab's servers down")
-            self.lab.down()
+            self.shut_down(self.lab)
+
+    def shut_down(self, lab: Lab) -> None:
+        """Shut the lab's servers down; their disks stay, as the panel's database remembers what is on them."""
+        from lab.errors import LabError
+
+        self.say("Shutting the lab's servers down")
+        try:
+            lab.down(keep_disks=True)
+        except LabError as error:
+            self.say(f"The lab stays up: {error}")
