@@ -137,6 +137,17 @@ class Desired:
         """Memberships of the interface: one or none, more only in a state that the rules refuse."""
         return tuple(self._memberships.get(interface, ()))
 
+    def is_bridge_of_ours(self, name: str, server: ServerId) -> bool:
+        """Whether a network's bridge has that name on the server, adopted ones included."""
+        return name != "" and (
+            name in self.bridge_names or any(a.bridge == name for a in self.assignments_on(server))
+        )
+
+    @cached_property
+    def bridge_names(self) -> frozenset[str]:
+        """Names of the bridges that the panel makes for the networks."""
+        return frozenset(network.bridge for network in self.networks if network.bridge)
+
     def servers_of(self, network_id: NetworkId) -> frozenset[ServerId]:
         """Servers where the network has members or an assignment."""
         return frozenset(

@@ -1,0 +1,305 @@
+"""What exists, as far as rules and plans need it: servers, adapters, containers and their interfaces.
+
+Frozen views, indexed by the same keys that `state.py` uses. Somebody else builds them from rows
+(`Inventory(...)`), or from a fresh look with `views_of_server`. Every look-up is O(1), so that rules stay
+quick with thousands of servers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+from networks.domain.state import AdapterKey, InterfaceKey, NetworkId, ServerId, grouped
+from nodes.facts import Container, ContainerInside, ContainerStatus, Dialect, Link, Mode, ServerFacts
+
+AdapterKind = Literal["nic", "bond", "vlan"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class NetworkRef:
+    """A virtual network that a problem is about."""
+
+    id: NetworkId
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ServerRef:
+    """A physical server that a problem is about."""
+
+    id: ServerId
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ContainerKey:
+    """A container of a server."""
+
+    server: ServerId
+    ctid: str
+
+
+Subject = NetworkRef | ServerRef | AdapterKey | ContainerKey | InterfaceKey
+"""What a problem or a mismatch is about; pages turn it into a link."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerView:
+    """A physical server. `facts` only where a plan is to be made; rules do without.
+
+    `filters_tags`: its kernel can keep tagged frames from containers (vlan_filtering); None is unknown.
+    """
+
+    id: ServerId
+    name: str
+    group_id: int | None = None
+    os: Literal["linux", "windows"] = "linux"
+    dialect: Dialect | None = None
+    filters_tags: bool | None = None
+    facts: ServerFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterView:
+    """A network adapter. `bridge` is the bridge that holds it now, "" if none.
+
+    `segment` is the physical segment of a NIC or bond (None: unknown); a VLAN adapter is on its base's.
+    `bond_mode` is the kernel's number (0 to 6) for a bond. `addresses` are the server's own on it, as CIDR.
+    """
+
+    server: ServerId
+    name: str
+    kind: AdapterKind = "nic"
+    base: str = ""
+    vid: int | None = None
+    segment: int | None = None
+    segment_name: str = ""
+    bond_mode: int | None = None
+    is_slave: bool = False
+    gone: bool = False
+    bridge: str = ""
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> AdapterKey:
+        return AdapterKey(self.server, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerView:
+    """A container. `joined` are groups of its interfaces that a bridge inside joins (201 of the scheme)."""
+
+    server: ServerId
+    ctid: str
+    name: str = ""
+    status: ContainerStatus = "unknown"
+    joined: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def key(self) -> ContainerKey:
+        return ContainerKey(self.server, self.ctid)
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceView:
+    """A container interface. `bridge` is where its host side is now, "" if in none or not running.
+
+    `addresses` (CIDR) are those that answer on it, so a port of a bridge inside the container has that
+    bridge's. They mean nothing while `addresses_known` is False (a stopped container of vzctl 4).
+    """
+
+    key: InterfaceKey
+    mode: Mode = "bridged"
+    mac: str = ""
+    addresses: tuple[str, ...] = ()
+    addresses_known: bool = False
+    container_name: str = ""
+    container_status: ContainerStatus = "unknown"
+    host_ifname: str = ""
+    configured_bridge: str = ""
+    bridge: str = ""
+    gone: bool = False
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """Everything that exists. `hidden` are servers that the reader may not see: counted, never named.
+
+    `bridges` are the bridges on the servers, made by whomever.
+    """
+
+    servers: tuple[ServerView, ...] = ()
+    adapters: tuple[AdapterView, ...] = ()
+    containers: tuple[ContainerView, ...] = ()
+    interfaces: tuple[InterfaceView, ...] = ()
+    bridges: frozenset[tuple[ServerId, str]] = frozenset()
+    hidden: frozenset[ServerId] = frozenset()
+
+    def server(self, server: ServerId) -> ServerView | None:
+        return self._servers.get(server)
+
+    def adapter(self, key: AdapterKey) -> AdapterView | None:
+        """The adapter, also when it is gone."""
+        return self._adapters.get(key)
+
+    def adapters_on(self, server: ServerId) -> tuple[AdapterView, ...]:
+        """Adapters of the server that are there now."""
+        return tuple(self._adapters_by_server.get(server, ()))
+
+    def vlans_on(self, base: AdapterKey) -> tuple[AdapterView, ...]:
+        """VLAN adapters on that base that are there now."""
+        return tuple(self._vlans_by_base.get(base, ()))
+
+    def container(self, key: ContainerKey) -> ContainerView | None:
+        return self._containers.get(key)
+
+    def interface(self, key: InterfaceKey) -> InterfaceView | None:
+        """The interface, also when it is gone."""
+        return self._interfaces.get(key)
+
+    @cached_property
+    def bridge_names(self) -> frozenset[str]:
+        """Names of bridges on any server: a new network's bridge takes none of them."""
+        return frozenset(name for _, name in self.bridges)
+
+    def with_server(self, server: ServerView, facts: ServerFacts) -> Inventory:
+        """The inventory with one server as a fresh look found it; segments are kept by adapter name."""
+        view, adapters, containers, interfaces = views_of_server(server, facts)
+        known = {a.name: a for a in self.adapters if a.server == server.id}
+        adapters = tuple(
+            replace(a, segment=known[a.name].segment, segment_name=known[a.name].segment_name)
+            if a.name in known
+            else a
+            for a in adapters
+        )
+        return Inventory(
+            servers=(*(s for s in self.servers if s.id != server.id), view),
+            adapters=(*(a for a in self.adapters if a.server != server.id), *adapters),
+            containers=(*(c for c in self.containers if c.server != server.id), *containers),
+            interfaces=(*(i for i in self.interfaces if i.key.server != server.id), *interfaces),
+            bridges=frozenset(b for b in self.bridges if b[0] != server.id)
+            | {(server.id, link.name) for link in facts.links if link.kind == "bridge"},
+            hidden=self.hidden,
+        )
+
+    @cached_property
+    def _servers(self) -> Mapping[ServerId, ServerView]:
+        return {server.id: server for server in self.servers}
+
+    @cached_property
+    def _adapters(self) -> Mapping[AdapterKey, AdapterView]:
+        return {adapter.key: adapter for adapter in self.adapters}
+
+    @cached_property
+    def _adapters_by_server(self) -> Mapping[ServerId, list[AdapterView]]:
+        return grouped((a for a in self.adapters if not a.gone), lambda a: a.server)
+
+    @cached_property
+    def _vlans_by_base(self) -> Mapping[AdapterKey, list[AdapterView]]:
+        vlans = (a for a in self.adapters if a.kind == "vlan" and not a.gone)
+        return grouped(vlans, lambda a: AdapterKey(a.server, a.base))
+
+    @cached_property
+    def _containers(self) -> Mapping[ContainerKey, ContainerView]:
+        return {container.key: container for container in self.containers}
+
+    @cached_property
+    def _interfaces(self) -> Mapping[InterfaceKey, InterfaceView]:
+        return {interface.key: interface for interface in self.interfaces}
+
+
+def joined_inside(inside: ContainerInside) -> tuple[tuple[str, ...], ...]:
+    """The groups of two or more interfaces that bridges inside the container join."""
+    bridges = {link.name for link in inside.links if link.kind == "bridge"}
+    ports = grouped((link for link in inside.links if link.master in bridges), lambda link: link.master)
+    return tuple(
+        tuple(sorted(port.name for port in group)) for _, group in sorted(ports.items()) if len(group) > 1
+    )
+
+
+def addresses_inside(inside: ContainerInside, ifname: str) -> tuple[str, ...]:
+    """Addresses (CIDR) that answer on the interface: its own, or those of the bridge it is a port of.
+
+    Link-local ones are left out: every interface has them and they say nothing about subnets.
+    """
+    links = {link.name: link for link in inside.links}
+    here = links.get(ifname)
+    if here is None:
+        return ()
+    carriers = [here, links[here.master]] if here.master in links else [here]
+    return tuple(
+        address.cidr
+        for link in carriers
+        for address in link.addresses
+        if address.scope not in ("link", "host")
+    )
+
+
+def views_of_server(
+    server: ServerView, facts: ServerFacts
+) -> tuple[ServerView, tuple[AdapterView, ...], tuple[ContainerView, ...], tuple[InterfaceView, ...]]:
+    """The views that one look gives. Physical segments are unknown to a look: they stay None."""
+    slaves = {slave for link in facts.links if link.bond for slave in link.bond.slaves}
+    bridges = {link.name for link in facts.links if link.kind == "bridge"}
+    masters = {link.name: link.master for link in facts.links if link.master in bridges}
+    view = replace(
+        server,
+        dialect=facts.vzctl_dialect,
+        filters_tags="vlan_filtering" in facts.capabilities,
+        facts=facts,
+    )
+    adapters = tuple(
+        _adapter_view(server.id, link, link.name in slaves, masters.get(link.name, ""))
+        for link in facts.links
+        if link.kind in ("nic", "bond", "vlan")
+    )
+    containers = tuple(
+        ContainerView(
+            server.id, c.ctid, c.name or c.hostname, c.status, joined_inside(c.inside) if c.inside else ()
+        )
+        for c in facts.containers
+    )
+    interfaces = tuple(
+        view
+        for c in facts.containers
+        for view in _interface_views(server.id, c, facts.vzctl_dialect, masters)
+    )
+    return view, adapters, containers, interfaces
+
+
+def _adapter_view(server: ServerId, link: Link, is_slave: bool, bridge: str) -> AdapterView:
+    kind: AdapterKind = "bond" if link.kind == "bond" else "vlan" if link.kind == "vlan" else "nic"
+    return AdapterView(
+        server,
+        link.name,
+        kind,
+        base=link.vlan.base if link.vlan else "",
+        vid=link.vlan.vid if link.vlan else None,
+        bond_mode=link.bond.mode if link.bond else None,
+        is_slave=is_slave,
+        bridge=bridge,
+        addresses=tuple(a.cidr for a in link.addresses if a.scope not in ("link", "host")),
+    )
+
+
+def _interface_views(
+    server: ServerId, container: Container, dialect: Dialect | None, masters: Mapping[str, str]
+) -> Iterable[InterfaceView]:
+    for interface in container.interfaces:
+        if container.inside is not None:
+            addresses, known = addresses_inside(container.inside, interface.ifname), True
+        else:
+            addresses, known = interface.configured_addresses, dialect == "7"
+        yield InterfaceView(
+            InterfaceKey(server, container.ctid, interface.ifname),
+            interface.mode,
+            mac=interface.mac,
+            addresses=addresses,
+            addresses_known=known,
+            container_name=container.name or container.hostname,
+            container_status=container.status,
+            host_ifname=interface.host_ifname,
+            configured_bridge=interface.configured_bridge,
+            bridge=masters.get(interface.host_ifname, ""),
+        )

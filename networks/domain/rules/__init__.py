@@ -1,0 +1,149 @@
+"""The rules of virtual networks: what is refused, and what is warned about.
+
+Each rule is one named pure function of (before, after, inventory) that gives the problems of `after`.
+`problems_of` says what is wrong with a state; `review` what is wrong with a draft on top of one.
+
+A rule about what boot files would produce (reboot risk) joins `WARNINGS` when the inventory carries that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from networks.domain.inventory import Inventory, Subject
+from networks.domain.rules.adapters import (
+    adapter_can_be_bridged,
+    adapter_exists,
+    adapter_is_in_one_network,
+    adapters_of_one_bridge_are_in_one_network,
+    one_assignment_per_server,
+    server_is_registered,
+    tags_stay_out_of_containers,
+    windows_servers_are_only_shown,
+)
+from networks.domain.rules.edits import edits_meet_what_is_there
+from networks.domain.rules.membership import (
+    addresses_are_unique,
+    interface_is_in_one_network,
+    member_exists,
+    member_is_bridged,
+    members_have_addresses,
+    members_share_a_subnet,
+)
+from networks.domain.rules.naming import folded, network_name_is_fit, network_name_is_unique
+from networks.domain.rules.problem import Problem, Rule, Severity
+from networks.domain.rules.reach import (
+    adapters_share_a_wire,
+    local_network_is_on_one_server,
+    no_ring_through_containers,
+    wires_carry_one_network,
+)
+from networks.domain.rules.use import network_in_use_stays, server_in_use
+from networks.domain.rules.vlans import (
+    vlan_base_is_nic_or_bond,
+    vlan_id_is_in_range,
+    vlan_id_is_unique_on_base,
+    vlan_in_use_stays,
+    vlan_is_not_remade_at_once,
+    vlan_name_is_fit,
+    vlan_name_is_unique,
+)
+from networks.domain.state import Desired, Edit, apply_edits
+
+__all__ = [
+    "REFUSALS",
+    "WARNINGS",
+    "Problem",
+    "Rule",
+    "Severity",
+    "folded",
+    "problems_of",
+    "review",
+    "server_in_use",
+]
+
+REFUSALS: tuple[Rule, ...] = (
+    network_name_is_unique,
+    network_name_is_fit,
+    server_is_registered,
+    member_is_bridged,
+    member_exists,
+    interface_is_in_one_network,
+    adapter_is_in_one_network,
+    adapters_of_one_bridge_are_in_one_network,
+    one_assignment_per_server,
+    adapter_exists,
+    vlan_base_is_nic_or_bond,
+    vlan_id_is_in_range,
+    vlan_id_is_unique_on_base,
+    vlan_name_is_fit,
+    vlan_name_is_unique,
+    vlan_is_not_remade_at_once,
+    local_network_is_on_one_server,
+    no_ring_through_containers,
+    network_in_use_stays,
+    vlan_in_use_stays,
+    adapter_can_be_bridged,
+    windows_servers_are_only_shown,
+)
+WARNINGS: tuple[Rule, ...] = (
+    adapters_share_a_wire,
+    wires_carry_one_network,
+    members_share_a_subnet,
+    members_have_addresses,
+    addresses_are_unique,
+    tags_stay_out_of_containers,
+)
+FOUND_NOT_MADE = frozenset({"partitioned"})
+"""Refusals that are warnings when the edits only write down what was found (adopting, a container moved)."""
+
+
+def problems_of(state: Desired, inventory: Inventory, rules: Iterable[Rule] = ()) -> tuple[Problem, ...]:
+    """Everything wrong with a state as it is, by all rules or the given ones."""
+    return tuple(
+        problem
+        for rule in (tuple(rules) or (*REFUSALS, *WARNINGS))
+        for problem in rule(state, state, inventory)
+    )
+
+
+def review(
+    before: Desired, edits: Sequence[Edit], inventory: Inventory, *, found: bool = False
+) -> tuple[Problem, ...]:
+    """The problems of the state that the edits make of `before`.
+
+    One problem never blocks an unrelated edit: what was wrong before and is not touched is a warning marked
+    `existing`. Touched means: no problem of the same code in `before` already had all its subjects, so
+    that leaving a problem as it was, or lessening it, is always possible. `found`: the edits write down
+    what is so already.
+    """
+    after = apply_edits(before, edits)
+    problems = edits_meet_what_is_there(before, edits, inventory)
+    for rule in (*REFUSALS, *WARNINGS):
+        new = rule(before, after, inventory)
+        # Most rules find nothing, and then the old state need not be asked.
+        old = _subjects_by_code(rule(before, before, inventory)) if new else {}
+        problems.extend(_weighed(problem, old, found=found) for problem in new)
+    return tuple(problems)
+
+
+def _subjects_by_code(problems: Iterable[Problem]) -> dict[str, dict[Subject, list[frozenset[Subject]]]]:
+    """Subjects of problems by code and by their first subject, so that look-ups stay short."""
+    by_code: dict[str, dict[Subject, list[frozenset[Subject]]]] = {}
+    for problem in problems:
+        subjects = frozenset(problem.subjects)
+        for subject in subjects:
+            by_code.setdefault(problem.code, {}).setdefault(subject, []).append(subjects)
+    return by_code
+
+
+def _weighed(
+    problem: Problem, old: dict[str, dict[Subject, list[frozenset[Subject]]]], *, found: bool
+) -> Problem:
+    candidates = old.get(problem.code, {}).get(problem.subjects[0], []) if problem.subjects else []
+    if any(subjects.issuperset(problem.subjects) for subjects in candidates):
+        return replace(problem, severity="warn", existing=True)
+    if found and problem.code in FOUND_NOT_MADE:
+        return replace(problem, severity="warn")
+    return problem

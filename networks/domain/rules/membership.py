@@ -1,0 +1,199 @@
+"""Rules 2, 3 and 12: which container interfaces join, and whether they can talk at IP level."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import IPv4Interface, IPv6Interface, ip_interface
+
+from networks.domain import words
+from networks.domain.inventory import ContainerKey, InterfaceView, Inventory, NetworkRef
+from networks.domain.rules.problem import Problem
+from networks.domain.state import Desired, InterfaceKey, Network, grouped
+from networks.domain.wires import NetworkHere, layer2
+
+
+def member_is_bridged(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
+    """Rule 2: only bridged interfaces join; a host-routed one is refused with that reason."""
+    problems = []
+    for member in after.members:
+        view = inventory.interface(member.interface)
+        if view is not None and view.mode == "host-routed":
+            problems.append(
+                Problem(
+                    "host-routed",
+                    "refuse",
+                    f"{words.sentence(_name(member.interface, inventory))} is host-routed: "
+                    "only bridged interfaces can be in "
+                    f"{words.network(member.network, after)}.",
+                    (NetworkRef(member.network), member.interface),
+                    "Add a bridged interface to the Container and put that into the Virtual Network.",
+                )
+            )
+    return problems
+
+
+def member_exists(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
+    """A member is an interface that the last look saw; one that has gone since is only warned about."""
+    problems = []
+    for member in after.members:
+        view = inventory.interface(member.interface)
+        if view is None or view.gone:
+            problems.append(
+                Problem(
+                    "interface-gone",
+                    "refuse",
+                    f"{words.sentence(_name(member.interface, inventory))} does not exist, or not any more.",
+                    (NetworkRef(member.network), member.interface),
+                    f"Remove it from {words.network(member.network, after)}, or look at the server again.",
+                )
+            )
+    return problems
+
+
+def interface_is_in_one_network(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
+    """Rule 3: an interface is in at most one network."""
+    problems = []
+    for interface, members in grouped(after.members, lambda member: member.interface).items():
+        if len(members) > 1:
+            ids = tuple(sorted(member.network for member in members))
+            problems.append(
+                Problem(
+                    "interface-taken",
+                    "refuse",
+                    f"{words.sentence(_name(interface, inventory))} would be in "
+                    f"{words.networks(ids, after)}; an interface is in one Virtual Network at most.",
+                    (*map(NetworkRef, ids), interface),
+                    "Remove it from the one it is in first.",
+                )
+            )
+    return problems
+
+
+def members_share_a_subnet(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
+    """Rule 12: members of a network can talk only if their addresses and masks match (the manual, step 2)."""
+    problems = []
+    for network in after.networks:
+        views = _views(network, after, inventory)
+        for version in (4, 6):
+            found = {view.key: _subnets(view, version) for view in views if _subnets(view, version)}
+            groups = _overlapping(found)
+            if len(groups) > 1:
+                named = "; ".join(
+                    f"{words.listed(sorted(subnets))}: "
+                    + words.listed([_name(key, inventory, short=True) for key in keys], 3)
+                    for subnets, keys in groups[: words.MOST_NAMED]
+                )
+                problems.append(
+                    Problem(
+                        f"subnets-differ-{version}",
+                        "warn",
+                        f"Members of {words.network(network.id, after)} are in different subnets ({named}) "
+                        "and cannot talk to each other directly.",
+                        (NetworkRef(network.id), *sorted(key for _, keys in groups for key in keys)),
+                        "Give them addresses of one subnet.",
+                    )
+                )
+    return problems
+
+
+def members_have_addresses(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
+    """Rule 12: a member without an address is silent; of a stopped vzctl 4 container nothing is known."""
+    problems = []
+    for network in after.networks:
+        views = [v for v in _views(network, after, inventory) if not v.addresses or not v.addresses_known]
+        for known, code, says in (
+            (True, "no-address", "has no IP address"),
+            (False, "address-unknown", "has an IP address that is not known while the Container is stopped"),
+        ):
+            keys = sorted(view.key for view in views if view.addresses_known is known)
+            if keys:
+                names = words.listed([_name(key, inventory, short=True) for key in keys])
+                problems.append(
+                    Problem(
+                        code,
+                        "warn",
+                        f"In {words.network(network.id, after)}, each of these {says}: {names}."
+                        if len(keys) > 1
+                        else f"In {words.network(network.id, after)}, {names} {says}.",
+                        (NetworkRef(network.id), *keys),
+                        "Set an address in the Container." if known else "",
+                    )
+                )
+    return problems
+
+
+def addresses_are_unique(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
+    """Rule 12: on one layer-2 network every IP and MAC address is there once."""
+    graph = layer2(before, after, inventory)
+    users: dict[tuple[int, str], dict[ContainerKey, InterfaceKey]] = {}
+    cards: dict[tuple[int, str], set[InterfaceKey]] = {}
+    for member in after.members:
+        view = inventory.interface(member.interface)
+        if view is None or view.gone:
+            continue
+        key = member.interface
+        segment = graph.segment(NetworkHere(member.network, key.server))
+        if view.mac:
+            cards.setdefault((segment, view.mac), set()).add(key)
+        for address in view.addresses if view.addresses_known else ():
+            # Two interfaces joined inside a container both answer with the bridge's one address.
+            host = address.partition("/")[0]
+            users.setdefault((segment, host), {}).setdefault(ContainerKey(key.server, key.ctid), key)
+    doubles = [("duplicate-ip", "IP", host, sorted(by.values())) for (_, host), by in users.items()]
+    doubles += [("duplicate-mac", "MAC", mac, sorted(keys)) for (_, mac), keys in cards.items()]
+    return [
+        Problem(
+            code,
+            "warn",
+            f"{words.sentence(words.listed([_name(key, inventory) for key in keys]))} "
+            f"have the same {kind} address {address} on one network.",
+            tuple(keys),
+            f"Give each its own {kind} address.",
+        )
+        for code, kind, address, keys in doubles
+        if len(keys) > 1
+    ]
+
+
+def _name(key: InterfaceKey, inventory: Inventory, *, short: bool = False) -> str:
+    if short and key.server not in inventory.hidden:
+        return f"{key.ifname} of {words.short_container(ContainerKey(key.server, key.ctid), inventory)}"
+    return words.interface(key, inventory)
+
+
+def _views(network: Network, after: Desired, inventory: Inventory) -> list[InterfaceView]:
+    views = (inventory.interface(member.interface) for member in after.members_of(network.id))
+    return [view for view in views if view is not None and not view.gone]
+
+
+def _parsed(addresses: Iterable[str], version: int) -> list[IPv4Interface | IPv6Interface]:
+    parsed = []
+    for text in addresses:
+        try:
+            address = ip_interface(text)
+        except ValueError:
+            continue
+        if address.version == version and not address.ip.is_link_local:
+            parsed.append(address)
+    return parsed
+
+
+def _subnets(view: InterfaceView, version: int) -> frozenset[str]:
+    if not view.addresses_known:
+        return frozenset()
+    return frozenset(str(address.network) for address in _parsed(view.addresses, version))
+
+
+def _overlapping(
+    found: dict[InterfaceKey, frozenset[str]],
+) -> list[tuple[frozenset[str], list[InterfaceKey]]]:
+    """Interfaces grouped so that those in one group share a subnet, directly or over others."""
+    groups: list[tuple[set[str], list[InterfaceKey]]] = []
+    for subnets, keys in grouped(sorted(found), lambda key: found[key]).items():
+        merged, members = set(subnets), list(keys)
+        for group in [g for g in groups if g[0] & subnets]:
+            merged |= group[0]
+            members += group[1]
+            groups.remove(group)
+        groups.append((merged, members))
+    return [(frozenset(subnets), sorted(members)) for subnets, members in groups]

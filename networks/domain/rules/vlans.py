@@ -1,0 +1,196 @@
+"""Rule 6: VLAN adapters that the panel makes."""
+
+from __future__ import annotations
+
+from networks.domain import words
+from networks.domain.inventory import Inventory, Subject
+from networks.domain.names import LINK_NAME_BYTES, is_link_name
+from networks.domain.rules.problem import Problem
+from networks.domain.state import AdapterKey, Desired, VlanAdapter, grouped
+
+
+def vlan_base_is_nic_or_bond(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
+    """A VLAN adapter stands on a NIC or bond that is there, never on a VLAN or a bond's slave."""
+    problems = []
+    for vlan in after.vlans:
+        key = AdapterKey(vlan.server, vlan.base)
+        base = inventory.adapter(key)
+        name = words.adapter(key, inventory)
+        if any(other.name == vlan.base for other in after.vlans_on(vlan.server)) or (
+            base is not None and base.kind == "vlan"
+        ):
+            code, text = "vlan-on-vlan", f"{name} is a VLAN adapter itself"
+        elif base is None or base.gone:
+            code, text = "vlan-base-gone", f"{name} does not exist, or not any more"
+        elif base.is_slave:
+            code, text = "vlan-on-slave", f"{name} is a slave of a bond"
+        else:
+            continue
+        problems.append(
+            Problem(
+                code,
+                "refuse",
+                f"VLAN adapter {vlan.name} cannot be created: {text}.",
+                (AdapterKey(vlan.server, vlan.name), key),
+                "Choose a NIC or a bond as the base.",
+            )
+        )
+    return problems
+
+
+def vlan_id_is_in_range(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
+    """802.1Q has ids 1 to 4094; 0 and 4095 are reserved."""
+    return [
+        Problem(
+            "vlan-id-range",
+            "refuse",
+            f"VLAN id {vlan.vid} of {vlan.name} is not between 1 and 4094.",
+            (_key(vlan),),
+            "Enter an id from 1 to 4094.",
+        )
+        for vlan in after.vlans
+        if not 1 <= vlan.vid <= 4094
+    ]
+
+
+def vlan_id_is_unique_on_base(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
+    """The kernel has one VLAN adapter per base and id, whoever made it."""
+    problems = []
+    for vlan, others in _with_same_tag(before, after, inventory):
+        problems.append(
+            Problem(
+                "vlan-id-taken",
+                "refuse",
+                f"VLAN id {vlan.vid} on {words.adapter(AdapterKey(vlan.server, vlan.base), inventory)} is "
+                f"taken by {words.listed(sorted(others))}.",
+                (_key(vlan), *(AdapterKey(vlan.server, other) for other in sorted(others))),
+                "Use that VLAN adapter, or enter another id.",
+            )
+        )
+    return problems
+
+
+def _with_same_tag(
+    before: Desired, after: Desired, inventory: Inventory
+) -> list[tuple[VlanAdapter, frozenset[str]]]:
+    found = []
+    for same in grouped(after.vlans, lambda v: (v.server, v.base, v.vid)).values():
+        vlan = same[0]
+        ours = {other.name for other in (*after.vlans_on(vlan.server), *before.vlans_on(vlan.server))}
+        seen = inventory.vlans_on(AdapterKey(vlan.server, vlan.base))
+        others = {other.name for other in same} | {
+            view.name for view in seen if view.vid == vlan.vid and view.name not in ours
+        }
+        if len(others) > 1:
+            found.append((vlan, frozenset(others - {vlan.name})))
+    return found
+
+
+def vlan_name_is_fit(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
+    """The kernel's names of links have at most 15 bytes (IFNAMSIZ in linux/if.h)."""
+    problems = []
+    for vlan in after.vlans:
+        if not is_link_name(vlan.name):
+            long = len(vlan.name.encode()) > LINK_NAME_BYTES
+            text = f"has more than {LINK_NAME_BYTES} characters" if long else "is not a name for a link"
+            problems.append(
+                Problem(
+                    "vlan-name-unfit",
+                    "refuse",
+                    f"VLAN adapter name “{vlan.name}” {text}.",
+                    (_key(vlan),),
+                    "Enter a name of at most 15 letters, digits, dots, dashes or underscores.",
+                )
+            )
+    return problems
+
+
+def vlan_name_is_unique(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
+    """A new VLAN adapter takes no name that a link of the server has, nor twice the same."""
+    problems = []
+    for same in grouped(after.vlans, _key).values():
+        vlan = same[0]
+        view = inventory.adapter(_key(vlan))
+        is_new = all(v.name != vlan.name for v in before.vlans_on(vlan.server))
+        other = (
+            view is not None and not view.gone and (is_new or (view.base, view.vid) != (vlan.base, vlan.vid))
+        )
+        if len(same) > 1 or (vlan.server, vlan.name) in inventory.bridges:
+            hint = "Enter another name."
+        elif other:
+            hint = "If it is the VLAN adapter that you want, assign it as it is; else enter another name."
+        else:
+            continue
+        problems.append(
+            Problem(
+                "vlan-name-taken",
+                "refuse",
+                f"{words.sentence(words.server(vlan.server, inventory))} has a network adapter or bridge "
+                f"named {vlan.name} already.",
+                (_key(vlan),),
+                hint,
+            )
+        )
+    return problems
+
+
+def vlan_is_not_remade_at_once(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
+    """A VLAN adapter's name or id is free for another one only when the old one is gone.
+
+    One transaction says one thing about each link, so deleting and making anew are two Changes.
+    """
+    problems = []
+    for vlan in after.vlans:
+        old = [
+            v
+            for v in before.vlans_on(vlan.server)
+            if v not in after.vlans_on(vlan.server)
+            and (v.name == vlan.name or (v.base, v.vid) == (vlan.base, vlan.vid))
+        ]
+        if old and vlan not in before.vlans_on(vlan.server):
+            problems.append(
+                Problem(
+                    "vlan-remade",
+                    "refuse",
+                    f"VLAN adapter {vlan.name} of {words.server(vlan.server, inventory)} takes the name or "
+                    f"the id of {old[0].name}, which is deleted in the same draft.",
+                    (_key(vlan), _key(old[0])),
+                    f"Delete {old[0].name} in a Change of its own first.",
+                )
+            )
+    return problems
+
+
+def vlan_in_use_stays(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
+    """Rule 9: a VLAN adapter with a network, an address of the server, or a foreign bridge is not deleted."""
+    problems = []
+    for vlan in before.vlans:
+        if any(other.name == vlan.name for other in after.vlans_on(vlan.server)):
+            continue
+        key = _key(vlan)
+        view = inventory.adapter(key)
+        users: list[str] = []
+        subjects: list[Subject] = [key]
+        for assignment in after.assignments_on(vlan.server):
+            if assignment.adapter == vlan.name:
+                users.append(f"{words.network(assignment.network, after, before)} is assigned to it")
+        if view is not None and not view.gone:
+            if view.addresses:
+                users.append(f"the server itself has the address {words.listed(view.addresses)} on it")
+            if view.bridge and not before.is_bridge_of_ours(view.bridge, vlan.server):
+                users.append(f"bridge {view.bridge}, which the panel did not make, holds it")
+        if users:
+            problems.append(
+                Problem(
+                    "vlan-in-use",
+                    "refuse",
+                    f"VLAN adapter {words.adapter(key, inventory)} cannot be deleted: {words.listed(users)}.",
+                    tuple(subjects),
+                    "Free it first.",
+                )
+            )
+    return problems
+
+
+def _key(vlan: VlanAdapter) -> AdapterKey:
+    return AdapterKey(vlan.server, vlan.name)

@@ -1,0 +1,273 @@
+"""Which adapters share a wire, and which virtual networks are one network on layer 2.
+
+A wire is a physical segment with a VLAN id. `Layer2` is the graph of everything that passes frames on:
+virtual networks on servers, wires, bridges inside containers, and bridges that the panel does not manage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from networks.domain.inventory import AdapterView, ContainerView, Inventory, NetworkRef, Subject
+from networks.domain.state import (
+    AdapterKey,
+    Assignment,
+    Desired,
+    InterfaceKey,
+    NetworkId,
+    ServerId,
+    grouped,
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Wire:
+    """A physical segment and the VLAN id on it (0: untagged)."""
+
+    segment: int
+    vid: int = 0
+
+
+def adapter_wanted(
+    key: AdapterKey, before: Desired, after: Desired, inventory: Inventory
+) -> AdapterView | None:
+    """The adapter as it will be: seen on the server or a VLAN adapter of `after`; None if there is none.
+
+    A VLAN adapter that `before` has and `after` has not is about to go, whatever was seen.
+    """
+    seen = inventory.adapter(key)
+    vlan = next((v for v in after.vlans_on(key.server) if v.name == key.name), None)
+    if vlan is not None:
+        view = seen or AdapterView(key.server, key.name)
+        return replace(view, kind="vlan", base=vlan.base, vid=vlan.vid, gone=False, is_slave=False)
+    if seen is None or seen.gone or any(v.name == key.name for v in before.vlans_on(key.server)):
+        return None
+    return seen
+
+
+def wire_of(view: AdapterView, inventory: Inventory) -> Wire | None:
+    """The wire an adapter is on; None where its physical segment is unknown."""
+    if view.kind != "vlan":
+        return Wire(view.segment) if view.segment is not None else None
+    base = inventory.adapter(AdapterKey(view.server, view.base))
+    if base is None or base.segment is None or view.vid is None:
+        return None
+    return Wire(base.segment, view.vid)
+
+
+def wire_name(wire: Wire | None, view: AdapterView, inventory: Inventory) -> str:
+    """ "“physical network”, VLAN 100", "“physical network”, untagged" or "an unknown physical segment"."""
+    if wire is None:
+        return "an unknown physical segment"
+    named = view if view.kind != "vlan" else inventory.adapter(AdapterKey(view.server, view.base)) or view
+    return f"“{named.segment_name or wire.segment}”, " + (f"VLAN {wire.vid}" if wire.vid else "untagged")
+
+
+def is_foreign(bridge: str, server: ServerId, *states: Desired) -> bool:
+    """Whether that bridge of the server belongs to no virtual network of the states."""
+    return bridge != "" and not any(state.is_bridge_of_ours(bridge, server) for state in states)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class NetworkHere:
+    """A virtual network on one server: one bridge."""
+
+    network: NetworkId
+    server: ServerId
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ForeignBridge:
+    """A bridge of a server that the panel does not manage."""
+
+    server: ServerId
+    name: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class UnknownWire:
+    """The wire of one adapter whose physical segment nobody has named."""
+
+    adapter: AdapterKey
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class InsideBridge:
+    """A bridge inside a container; `number` counts the container's bridges."""
+
+    server: ServerId
+    ctid: str
+    number: int
+
+
+Node = NetworkHere | ForeignBridge | UnknownWire | InsideBridge | Wire
+
+
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """One edge of the graph: `by` is the adapter or the container interface that joins the two."""
+
+    a: Node
+    b: Node
+    by: AdapterKey | InterfaceKey
+
+
+@dataclass(frozen=True)
+class Layer2:
+    """The graph of layer 2 for a state."""
+
+    joints: tuple[Joint, ...]
+
+    def segment(self, node: Node) -> int:
+        """A number that two nodes share exactly when frames can get from one to the other."""
+        return self._segments.get(node, -1 - hash(node) % (1 << 60))
+
+    @cached_property
+    def _segments(self) -> dict[Node, int]:
+        parents: dict[Node, Node] = {}
+
+        def root(node: Node) -> Node:
+            parents.setdefault(node, node)
+            while parents[node] != node:
+                parents[node] = parents[parents[node]]
+                node = parents[node]
+            return node
+
+        for joint in self.joints:
+            parents[root(joint.a)] = root(joint.b)
+        numbers: dict[Node, int] = {}
+        return {node: numbers.setdefault(root(node), len(numbers)) for node in list(parents)}
+
+    def rings(self) -> list[tuple[Joint, ...]]:
+        """Groups of joints on which frames can circle, one group per knot of rings.
+
+        A knot is a 2-edge-connected component: it does not depend on the order of joints, so that an edit
+        elsewhere never makes an old ring look new.
+        """
+        return _knots(self.joints)
+
+
+def layer2(before: Desired, after: Desired, inventory: Inventory) -> Layer2:
+    """The graph for `after`, on what the inventory has seen."""
+    adopted = {(a.server, name): a for a, name in _adoptions(before, after, inventory)}
+    joints = list(_adapter_joints(adopted, before, after, inventory))
+    for container in inventory.containers:
+        if container.joined:
+            joints.extend(_inside_joints(container, adopted, before, after, inventory))
+    return Layer2(tuple(joints))
+
+
+def _adoptions(before: Desired, after: Desired, inventory: Inventory) -> Iterator[tuple[Assignment, str]]:
+    """Assignments to adapters that a bridge of somebody else holds, and that bridge's name."""
+    for assignment in after.assignments:
+        if assignment.adapter is None:
+            continue
+        view = inventory.adapter(AdapterKey(assignment.server, assignment.adapter))
+        if view is None or view.gone or not view.bridge:
+            continue
+        if view.bridge == assignment.bridge or is_foreign(view.bridge, assignment.server, before, after):
+            yield assignment, view.bridge
+
+
+def _bridge_node(
+    server: ServerId, bridge: str, adopted: dict[tuple[ServerId, str], Assignment]
+) -> NetworkHere | ForeignBridge:
+    assignment = adopted.get((server, bridge))
+    return NetworkHere(assignment.network, server) if assignment else ForeignBridge(server, bridge)
+
+
+def _adapter_joints(
+    adopted: dict[tuple[ServerId, str], Assignment], before: Desired, after: Desired, inventory: Inventory
+) -> Iterator[Joint]:
+    assigned: set[AdapterKey] = set()
+    for assignment in after.assignments:
+        if assignment.adapter is None:
+            continue
+        key = AdapterKey(assignment.server, assignment.adapter)
+        assigned.add(key)
+        view = adapter_wanted(key, before, after, inventory)
+        if view is not None:
+            wire = wire_of(view, inventory)
+            yield Joint(NetworkHere(assignment.network, key.server), wire or UnknownWire(key), key)
+    for view in inventory.adapters:
+        if not view.bridge or view.gone or view.key in assigned:
+            continue
+        if (view.server, view.bridge) in adopted or is_foreign(view.bridge, view.server, before, after):
+            wire = wire_of(view, inventory)
+            node = _bridge_node(view.server, view.bridge, adopted)
+            yield Joint(node, wire or UnknownWire(view.key), view.key)
+
+
+def _inside_joints(
+    container: ContainerView,
+    adopted: dict[tuple[ServerId, str], Assignment],
+    before: Desired,
+    after: Desired,
+    inventory: Inventory,
+) -> Iterator[Joint]:
+    for number, group in enumerate(container.joined):
+        inside = InsideBridge(container.server, container.ctid, number)
+        for ifname in group:
+            key = InterfaceKey(container.server, container.ctid, ifname)
+            members = after.memberships(key)
+            for member in members:
+                yield Joint(inside, NetworkHere(member.network, container.server), key)
+            view = inventory.interface(key)
+            if members or view is None or view.gone or not view.bridge:
+                continue
+            # A former member leaves an adopted bridge; a stranger in it stays.
+            stays = (key.server, view.bridge) in adopted and not before.memberships(key)
+            if stays or is_foreign(view.bridge, key.server, before, after):
+                yield Joint(inside, _bridge_node(key.server, view.bridge, adopted), key)
+
+
+def subjects_of(joints: tuple[Joint, ...]) -> tuple[Subject, ...]:
+    """The virtual networks, adapters and interfaces of the joints, sorted, each once."""
+    nodes = {node for joint in joints for node in (joint.a, joint.b)}
+    networks = {NetworkRef(node.network) for node in nodes if isinstance(node, NetworkHere)}
+    adapters = {joint.by for joint in joints if isinstance(joint.by, AdapterKey)}
+    interfaces = {joint.by for joint in joints if isinstance(joint.by, InterfaceKey)}
+    return (*sorted(networks), *sorted(adapters), *sorted(interfaces))
+
+
+def _knots(joints: tuple[Joint, ...]) -> list[tuple[Joint, ...]]:
+    """The 2-edge-connected components that have joints, by Tarjan's bridge finding without recursion."""
+    around: dict[Node, list[tuple[int, Node]]] = {}
+    for number, joint in enumerate(joints):
+        around.setdefault(joint.a, []).append((number, joint.b))
+        around.setdefault(joint.b, []).append((number, joint.a))
+    seen: dict[Node, int] = {}
+    low: dict[Node, int] = {}
+    component: dict[Node, int] = {}
+    for start in around:
+        if start in seen:
+            continue
+        seen[start] = low[start] = len(seen)
+        path: list[tuple[Node, int, Iterator[tuple[int, Node]]]] = [(start, -1, iter(around[start]))]
+        open_nodes = [start]
+        while path:
+            node, came_by, rest = path[-1]
+            step = next(rest, None)
+            if step is None:
+                path.pop()
+                if path:
+                    low[path[-1][0]] = min(low[path[-1][0]], low[node])
+                if low[node] == seen[node]:
+                    number = seen[node]
+                    while True:
+                        done = open_nodes.pop()
+                        component[done] = number
+                        if done == node:
+                            break
+            elif step[0] != came_by:
+                other = step[1]
+                if other in seen:
+                    low[node] = min(low[node], seen[other])
+                else:
+                    seen[other] = low[other] = len(seen)
+                    open_nodes.append(other)
+                    path.append((other, step[0], iter(around[other])))
+    inner = [joint for joint in joints if component[joint.a] == component[joint.b]]
+    return [tuple(group) for group in grouped(inner, lambda joint: component[joint.a]).values()]
