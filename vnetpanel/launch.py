@@ -260,7 +260,7 @@ class Launcher:
             self.shut_down(self.lab)
 
     def shut_down(self, lab: Lab) -> None:
-        """Shut the lab's servers down; their disks stay, as the panel's database remembers what is on them."""
+        """Shut the lab's servers down; their disks stay, as the panel's database remembers them."""
         from lab.errors import LabError
 
         self.say("Shutting the lab's servers down")

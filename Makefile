@@ -1,0 +1,36 @@
+# The project's commands. `make` or `make help` lists them; each may be run again at any time.
+.DEFAULT_GOAL := help
+.PHONY: help demo run test lint lab-up lab-down lock
+
+PYTHON := .venv/bin/python
+LISTEN ?= 127.0.0.1:8000
+
+help: ## list these commands
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: ## the panel with the manual's three servers on this machine (root; Ctrl-C stops everything)
+	@scripts/prepare.sh demo
+	@exec $(PYTHON) manage.py up --lab --listen $(LISTEN)
+
+run: ## the panel without the lab, for real servers (LISTEN=address:port)
+	@scripts/prepare.sh run
+	@exec $(PYTHON) manage.py up --listen $(LISTEN)
+
+test: ## all tests; those that need root, the lab or Chromium are skipped where these are missing
+	@scripts/prepare.sh test
+	@exec $(PYTHON) -m pytest -n 2 --dist loadgroup $(ARGS)
+
+lint: ## formatting, types, the arrows between packages, shell scripts, migrations, deployment checks
+	@scripts/prepare.sh lint
+	@exec scripts/lint.sh
+
+lab-up: ## boot the lab's servers and leave them running (root)
+	@scripts/prepare.sh demo
+	@exec $(PYTHON) manage.py lab up
+
+lab-down: ## stop the lab's servers and remove what they left
+	@scripts/prepare.sh demo
+	@exec $(PYTHON) manage.py lab down
+
+lock: ## write requirements/*.txt anew from pyproject.toml (needs uv)
+	@scripts/lock.sh
