@@ -1,0 +1,339 @@
+"""From desired and observed to the ordered, typed steps that make them one, for one server. Pure.
+
+A plan names only what is the panel's (its bridges and VLAN adapters), adapters that desired assigns, and host
+sides of members. Everything else stays as it is; where it is in the way, a note says so. The plan of a
+server that is as desired has no step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from networks.domain.inventory import Inventory, ServerView
+from networks.domain.names import is_link_name, name_bridges
+from networks.domain.state import Desired, InterfaceKey
+from networks.domain.wanted import (
+    Adopted,
+    Ours,
+    Wanted,
+    WantedBridge,
+    adapters_in,
+    bridge_faults,
+    bridge_holding,
+    committed_keeps,
+    ours_on,
+    wanted_on,
+)
+from networks.host.grammar import (
+    Adopt,
+    Bridge,
+    HostPlan,
+    Keep,
+    KeepBridge,
+    KeepVlan,
+    Port,
+    RemoveBridge,
+    RemoveVlan,
+    Save,
+    Step,
+    Vlan,
+)
+from nodes.facts import Container, ContainerInterface, Dialect, Link, ServerFacts
+from nodes.facts import Vlan as VlanFacts
+
+__all__ = ["Adopted", "NotLookedAt", "ServerPlan", "plan"]
+
+
+class NotLookedAt(ValueError):
+    """No plan without a look at the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerPlan:
+    """What is to be done on one server, with sentences about what is passed over and why.
+
+    `adopted` are bridges to record with their assignments (`wanted.record_adopted`) when it is done.
+    `is_empty`: nothing is to be run, the server is as desired and its own record says so.
+    """
+
+    host: HostPlan = field(default_factory=HostPlan)
+    notes: tuple[str, ...] = ()
+    adopted: tuple[Adopted, ...] = ()
+    is_empty: bool = True
+
+
+def plan(server: ServerView, desired: Desired, before: Desired, inventory: Inventory) -> ServerPlan:
+    """The plan that brings the server to `desired`.
+
+    `before` is what this server last committed: what it has and `desired` has not is taken away. Raises
+    NotLookedAt without facts. A Windows server gets an empty plan.
+    """
+    if server.os == "windows":
+        return ServerPlan(notes=(f"{server.name} runs Windows and is only shown.",))
+    if server.facts is None:
+        raise NotLookedAt(f"{server.name} has not been looked at")
+    named = name_bridges(desired, inventory.bridge_names)
+    return _Planner(server, server.facts, named, before).plan()
+
+
+@dataclass(slots=True)
+class _Planner:
+    """Collects one server's steps; each method adds one kind."""
+
+    server: ServerView
+    facts: ServerFacts
+    desired: Desired
+    before: Desired
+    notes: list[str] = field(default_factory=list)
+    saves: list[Save] = field(default_factory=list)
+    ours: Ours = field(init=False)
+    wanted: Wanted = field(init=False)
+    former: Wanted = field(init=False)
+
+    def plan(self) -> ServerPlan:
+        self.ours = ours_on(self.server.id, self.facts, self.before, self.desired)
+        self.wanted = wanted_on(self.server.id, self.desired, self.facts, self.ours)
+        self.former = wanted_on(self.server.id, self.before, self.facts, self.ours)
+        vlans, gone_vlans = self._vlans(), self._gone_vlans()
+        bridges = self._bridges({step.dev for step in vlans})
+        removed = self._removed_bridges()
+        ports = self._ports({step.bridge for step in bridges if isinstance(step, Bridge)}, removed)
+        early = [r for r in removed if any(r.adapter and r.adapter == b.adapter for b in bridges)]
+        late = [r for r in removed if r not in early]
+        steps: list[Step] = [*vlans, *early, *self._freeing_first(bridges), *ports, *late, *gone_vlans]
+        host = HostPlan(tuple(steps), self._keeps(), tuple(self.saves))
+        return ServerPlan(
+            host,
+            tuple(dict.fromkeys(self.notes)),
+            self._adopted(),
+            is_empty=not steps and not self.saves and self._record_agrees(host),
+        )
+
+    # --- VLAN adapters ---
+
+    def _vlans(self) -> list[Vlan]:
+        steps = []
+        for vlan in self.wanted.vlans.values():
+            link = self.facts.link(vlan.name)
+            if link is not None and link.vlan != VlanFacts(vlan.base, vlan.vid):
+                self.notes.append(f"{vlan.name} is not VLAN {vlan.vid} on {vlan.base}: it is left as it is.")
+            elif self.facts.link(vlan.base) is None:
+                self.notes.append(f"{vlan.base} is not there, so VLAN adapter {vlan.name} cannot be.")
+            elif link is None or not link.up:
+                steps.append(Vlan(vlan.name, vlan.base, vlan.vid))
+        return steps
+
+    def _gone_vlans(self) -> list[RemoveVlan]:
+        steps = []
+        for name, (base, vid) in self.ours.vlans.items():
+            link = self.facts.link(name)
+            if name in self.wanted.vlans or link is None:
+                continue
+            holder = bridge_holding(name, self.facts)
+            if link.vlan != VlanFacts(base, vid):
+                self.notes.append(f"{name} is not the VLAN adapter that the panel made: it is left as it is.")
+            elif holder and name not in self.ours.bridges.get(holder, ()):
+                self.notes.append(f"{name} stays: bridge {holder}, which is not the panel's, holds it.")
+            else:
+                steps.append(RemoveVlan(name))
+        return steps
+
+    # --- bridges ---
+
+    def _bridges(self, new_vlans: set[str]) -> list[Bridge | Adopt]:
+        steps: list[Bridge | Adopt] = []
+        for here in self.wanted.bridges.values():
+            if here.adopted:
+                steps.extend(self._adopt(here))
+            elif here.adapter and here.adapter not in new_vlans and self.facts.link(here.adapter) is None:
+                self.notes.append(f"{here.adapter} is not there, so {here.bridge} cannot be bridged to it.")
+            elif self._needs_step(here):
+                steps.append(Bridge(here.bridge, here.adapter))
+        return steps
+
+    def _adopt(self, here: WantedBridge) -> list[Adopt]:
+        assignment = self.desired.assignment(here.network, self.server.id)
+        if assignment is not None and not assignment.bridge:
+            strangers = self._strangers(here.bridge, besides={here.adapter})
+            if strangers:
+                self.notes.append(
+                    f"{here.bridge} also holds {', '.join(strangers)}, which the panel does not manage."
+                )
+            return [Adopt(here.bridge, here.adapter)]
+        if bridge_holding(here.adapter, self.facts) != here.bridge:
+            self.notes.append(
+                f"{here.adapter} is not in {here.bridge} any more. The panel did not make that bridge and "
+                "leaves it as it is: put the adapter back, or assign the network anew."
+            )
+        return []
+
+    def _needs_step(self, here: WantedBridge) -> bool:
+        link = self.facts.link(here.bridge)
+        if link is None:
+            return True
+        held = {adapter.name for adapter in adapters_in(here.bridge, self.facts)}
+        foreign = held - self.ours.bridges.get(here.bridge, frozenset()) - {here.adapter}
+        for name in sorted(foreign):
+            self.notes.append(f"{here.bridge} holds {name}, which the panel did not put there: it stays.")
+        differs = held - foreign != ({here.adapter} if here.adapter else set())
+        return differs or bool(bridge_faults(here, self.facts))
+
+    def _removed_bridges(self) -> list[RemoveBridge]:
+        recorded = {words[1] for words in committed_keeps(self.facts) if words[0] == "bridge"}
+        recorded |= {here.bridge for here in self.former.bridges.values() if not here.adopted}
+        steps = []
+        for bridge in sorted(recorded - self.wanted.bridges.keys()):
+            link = self.facts.link(bridge)
+            if link is None or link.kind != "bridge":
+                continue
+            held = [adapter.name for adapter in adapters_in(bridge, self.facts)]
+            mine = [name for name in held if name in self.ours.bridges.get(bridge, ())]
+            for name in held:
+                if name not in mine:
+                    self.notes.append(f"{bridge} holds {name}, which the panel did not put there.")
+            strangers = self._strangers(bridge, besides=set(held))
+            if strangers:
+                self.notes.append(f"{', '.join(strangers)} leave {bridge}, which goes.")
+            steps.append(RemoveBridge(bridge, mine[0] if mine else ""))
+        return steps
+
+    def _strangers(self, bridge: str, besides: set[str]) -> list[str]:
+        members = {*self.wanted.ports, *self.former.ports}
+        known = {
+            interface.host_ifname
+            for container in self.facts.containers
+            for interface in container.interfaces
+            if InterfaceKey(self.server.id, container.ctid, interface.ifname) in members
+        }
+        return [link.name for link in self.facts.ports(bridge) if link.name not in known | besides]
+
+    def _freeing_first(self, steps: list[Bridge | Adopt]) -> list[Bridge | Adopt]:
+        """Steps in such an order that an adapter leaves a bridge before another takes it.
+
+        Two bridges that swap their adapters have no such order; the server's script lets the first take
+        from the second.
+        """
+        by_bridge = {step.bridge: step for step in steps}
+        ordered: dict[str, Bridge | Adopt] = {}
+        for first in steps:
+            chain = []
+            step: Bridge | Adopt | None = first
+            while step is not None and step.bridge not in ordered and step not in chain:
+                chain.append(step)
+                holder = bridge_holding(step.adapter, self.facts) if step.adapter else ""
+                step = by_bridge.get(holder) if holder != step.bridge else None
+            ordered |= {step.bridge: step for step in reversed(chain)}
+        return list(ordered.values())
+
+    # --- container interfaces ---
+
+    def _ports(self, made: set[str], removed: list[RemoveBridge]) -> list[Port]:
+        going = {step.bridge for step in removed}
+        leaving_from = set(self.ours.bridges) | set(self.former.bridges)
+        steps: dict[str, Port] = {}
+        found: set[InterfaceKey] = set()
+        for container in self.facts.containers:
+            for interface in container.interfaces:
+                key = InterfaceKey(self.server.id, container.ctid, interface.ifname)
+                if key in found:
+                    continue
+                found.add(key)
+                step: Port | None = None
+                bridge = self.wanted.ports.get(key)
+                if bridge is not None:
+                    step = self._join(container, interface, bridge, made)
+                elif key in self.former.ports:
+                    step = self._leave(container, interface, leaving_from, going)
+                elif interface.configured_bridge in going and interface.mode == "bridged":
+                    self.notes.append(
+                        f"Container {container.ctid} has {interface.configured_bridge} saved for "
+                        f"{interface.ifname} though it is no member; that is cleared, as the bridge goes."
+                    )
+                    self._save(container, interface, "")
+                if step is not None and steps.setdefault(step.iface, step) is not step:
+                    self.notes.append(f"Two interfaces claim {step.iface}: only the first is moved.")
+        for key in sorted(self.wanted.ports.keys() - found):
+            self.notes.append(f"{key.ifname} of Container {key.ctid} is not on this server: passed over.")
+        return list(steps.values())
+
+    def _join(
+        self, container: Container, interface: ContainerInterface, bridge: str, made: set[str]
+    ) -> Port | None:
+        if interface.mode == "host-routed":
+            self.notes.append(
+                f"{interface.ifname} of Container {container.ctid} is host-routed: passed over."
+            )
+            return None
+        if interface.configured_bridge != bridge:
+            self._save(container, interface, bridge)
+        link = self._host_side(container, interface)
+        if link is None:
+            if container.status == "running":
+                self.notes.append(
+                    f"{interface.host_ifname or interface.ifname} of Container {container.ctid} is not there "
+                    "though the Container runs: it joins at the Container's next start."
+                )
+            return None
+        if link.master == bridge:
+            return None
+        if self.facts.link(bridge) is None and bridge not in made:
+            self.notes.append(f"{bridge} is not there, so {link.name} cannot join it.")
+            return None
+        return Port(link.name, bridge)
+
+    def _leave(
+        self,
+        container: Container,
+        interface: ContainerInterface,
+        leaving_from: set[str],
+        going: set[str],
+    ) -> Port | None:
+        if interface.configured_bridge in leaving_from:
+            self._save(container, interface, "")
+        link = self._host_side(container, interface)
+        if link is None or link.master not in leaving_from or link.master in going:
+            return None
+        return Port(link.name)
+
+    def _host_side(self, container: Container, interface: ContainerInterface) -> Link | None:
+        """The interface's link on the server; None while there is none, or if it is something else.
+
+        Saved configurations are written in containers' own files: one may claim the server's NIC.
+        """
+        link = self.facts.link(interface.host_ifname) if interface.host_ifname else None
+        if link is None or container.status in ("stopped", "mounted", "suspended"):
+            return None
+        return link if link.kind in ("veth", "tap", "other") else None
+
+    def _save(self, container: Container, interface: ContainerInterface, bridge: str) -> None:
+        what = f"{interface.ifname} of Container {container.ctid}"
+        dialect: Dialect | None = self.facts.vzctl_dialect
+        if dialect is None:
+            self.notes.append(f"The server has no vzctl, so nothing is saved for {what}.")
+        elif not interface.saved:
+            self.notes.append(f"{what} is not in its saved configuration and is lost at the next restart.")
+        elif not (is_link_name(interface.host_ifname) and is_link_name(interface.ifname)):
+            self.notes.append(f"{what} has a name that vzctl cannot be told: nothing is saved for it.")
+        else:
+            self.saves.append(Save(dialect, container.ctid, interface.ifname, interface.host_ifname, bridge))
+
+    # --- the record ---
+
+    def _keeps(self) -> tuple[Keep, ...]:
+        vlans = [KeepVlan(vlan.name, vlan.base, vlan.vid) for vlan in self.wanted.vlans.values()]
+        bridges = [
+            KeepBridge(here.bridge, here.adapter, here.adopted) for here in self.wanted.bridges.values()
+        ]
+        return (*sorted(vlans, key=lambda k: k.dev), *sorted(bridges, key=lambda k: k.bridge))
+
+    def _record_agrees(self, host: HostPlan) -> bool:
+        return committed_keeps(self.facts) == {keep.words()[1:] for keep in host.keeps}
+
+    def _adopted(self) -> tuple[Adopted, ...]:
+        return tuple(
+            Adopted(here.network, here.bridge)
+            for here in self.wanted.bridges.values()
+            if here.adopted
+            and (assignment := self.desired.assignment(here.network, self.server.id)) is not None
+            and not assignment.bridge
+        )

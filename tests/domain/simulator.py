@@ -1,0 +1,178 @@
+"""A server as far as plans go: what a look finds after a plan has run. Pure.
+
+It refuses what the kernel or the transaction script would refuse, so that a plan in a wrong order fails.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from networks.domain.wanted import ARP_IGNORE_ALL, carries_layer3
+from networks.host.grammar import (
+    Adopt,
+    Bridge,
+    HostPlan,
+    KeepBridge,
+    Port,
+    RemoveBridge,
+    RemoveVlan,
+    Save,
+    Step,
+    Vlan,
+)
+from nodes.facts import Bridge as BridgeFacts
+from nodes.facts import Link, ServerFacts, Transaction
+from nodes.facts import Vlan as VlanFacts
+
+ADAPTERS = ("nic", "bond", "vlan")
+
+
+class Refused(Exception):
+    """The server would refuse this step."""
+
+
+def simulate(facts: ServerFacts, plan: HostPlan) -> ServerFacts:
+    """What a look finds after the plan has been applied, confirmed and followed by vzctl."""
+    machine = _Machine(facts, plan)
+    for step in plan.steps:
+        machine.run(step)
+    return machine.look(plan)
+
+
+class _Machine:
+    def __init__(self, facts: ServerFacts, plan: HostPlan) -> None:
+        self.facts = facts
+        self.links = {link.name: link for link in facts.links}
+        self.routes, self.proxies = list(facts.routes), list(facts.proxies)
+        # What the panel put where, by the server's record; the script releases nothing else.
+        self.put: dict[str, str] = {}
+        for line in facts.transaction.committed:
+            words = line.split()
+            if words[:2] == ["keep", "bridge"] and words[3] != "-":
+                self.put[words[3]] = words[2]
+        self.kept = {keep.bridge: keep for keep in plan.keeps if isinstance(keep, KeepBridge)}
+        self.emptied: set[str] = set()
+
+    def run(self, step: Step) -> None:
+        match step:
+            case Vlan(dev, base, vid):
+                self.vlan(dev, base, vid)
+            case Bridge(bridge, adapter):
+                self.bridge(bridge, adapter)
+            case Adopt(bridge, adapter):
+                self.need(self.link(adapter).master == bridge, f"{bridge} does not hold {adapter}")
+            case Port(iface, bridge):
+                self.port(iface, bridge)
+            case RemoveBridge(bridge, adapter):
+                self.remove_bridge(bridge, adapter)
+            case RemoveVlan(dev):
+                link = self.link(dev)
+                self.need(link.vlan is not None and not link.master and not link.addresses, f"{dev} in use")
+                del self.links[dev]
+
+    def need(self, holds: bool, text: str) -> None:
+        if not holds:
+            raise Refused(text)
+
+    def link(self, name: str) -> Link:
+        self.need(name in self.links, f"{name} is not there")
+        return self.links[name]
+
+    def change(self, name: str, **fields: object) -> None:
+        self.links[name] = replace(self.link(name), **fields)
+
+    def vlan(self, dev: str, base: str, vid: int) -> None:
+        self.need(self.link(base).kind in ("nic", "bond"), f"{base} is no base")
+        same_tag = [x.name for x in self.links.values() if x.vlan == VlanFacts(base, vid) and x.name != dev]
+        self.need(not same_tag, f"VLAN {vid} on {base} exists as {same_tag}")
+        if dev not in self.links:
+            under = self.link(base)
+            self.links[dev] = Link(dev, "vlan", mac=under.mac, mtu=under.mtu, vlan=VlanFacts(base, vid))
+        self.need(self.link(dev).vlan == VlanFacts(base, vid), f"{dev} is something else")
+        self.change(dev, up=True)
+
+    def bridge(self, bridge: str, adapter: str) -> None:
+        if bridge not in self.links:
+            self.links[bridge] = Link(bridge, "bridge", mac="fe:00:00:00:00:01", mtu=1500)
+        self.need(self.link(bridge).kind == "bridge", f"{bridge} is no bridge")
+        self.change(bridge, up=True, bridge=BridgeFacts(False, 0, True))
+        for held in [x for x in self.links.values() if x.master == bridge and x.kind in ADAPTERS]:
+            if held.name != adapter:
+                self.release(held.name, bridge)
+        if not adapter:
+            return
+        link = self.link(adapter)
+        self.need(link.kind in ADAPTERS, f"{adapter} is no adapter")
+        if link.master and link.master != bridge:
+            self.release(adapter, link.master)
+        self.move(adapter, bridge)
+        self.change(adapter, master=bridge, up=True)
+        self.change(bridge, mac=link.mac, mtu=link.mtu, mac_pinned=True)
+        self.put[adapter] = bridge
+
+    def release(self, adapter: str, bridge: str) -> None:
+        self.need(self.put.get(adapter) == bridge, f"{bridge} holds {adapter}, which is not ours")
+        self.move(bridge, adapter)
+        self.change(adapter, master="")
+
+    def move(self, source: str, target: str) -> None:
+        """Layer 3: addresses, routes and proxied neighbours."""
+        addresses = self.link(source).addresses
+        self.change(source, addresses=())
+        self.change(target, addresses=(*self.link(target).addresses, *addresses))
+        self.routes = [replace(r, dev=target) if r.dev == source else r for r in self.routes]
+        self.proxies = [replace(p, dev=target) if p.dev == source else p for p in self.proxies]
+
+    def port(self, iface: str, bridge: str) -> None:
+        self.need(self.link(iface).kind == "veth", f"{iface} is no container's interface")
+        if bridge:
+            self.need(self.link(bridge).kind == "bridge", f"{bridge} is no bridge")
+        self.change(iface, master=bridge, up=True)
+
+    def remove_bridge(self, bridge: str, adapter: str) -> None:
+        self.need(self.link(bridge).kind == "bridge", f"{bridge} is no bridge")
+        for held in [x for x in self.links.values() if x.master == bridge]:
+            if held.kind in ADAPTERS:
+                self.release(held.name, bridge)
+            self.change(held.name, master="")
+        self.need(not self.link(bridge).addresses, f"{bridge} keeps addresses")
+        self.emptied.add(bridge)
+
+    def look(self, plan: HostPlan) -> ServerFacts:
+        saved = {(save.ctid, save.ifname): save for save in plan.saves}
+        containers = tuple(
+            replace(
+                c,
+                interfaces=tuple(
+                    replace(i, configured_bridge=_saved(saved[c.ctid, i.ifname]))
+                    if (c.ctid, i.ifname) in saved
+                    else i
+                    for i in c.interfaces
+                ),
+            )
+            for c in self.facts.containers
+        )
+        refers = {i.configured_bridge for c in containers for i in c.interfaces}
+        for bridge in self.emptied - refers:
+            del self.links[bridge]
+        facts = replace(
+            self.facts,
+            routes=tuple(self.routes),
+            proxies=tuple(self.proxies),
+            containers=containers,
+            links=tuple(self.links.values()),
+            transaction=Transaction("t", "", tuple(" ".join(keep.words()) for keep in plan.keeps)),
+        )
+        links = [
+            replace(link, ipv6_disabled=True, arp_ignore=ARP_IGNORE_ALL)
+            if link.name in self.kept
+            and not self.kept[link.name].adopted
+            and not carries_layer3(link.name, facts)
+            else link
+            for link in facts.links
+        ]
+        return replace(facts, links=tuple(links))
+
+
+def _saved(save: Save) -> str:
+    return save.bridge or ("vn-none" if save.dialect == "4" else "")
