@@ -34,13 +34,14 @@ def edits_between(a: Desired, b: Desired) -> tuple[Edit, ...]:
     Names of bridges are not edited: they are what servers call things, given at the first apply. Both
     states have each network, assignment and VLAN adapter once, as decided ones have.
     """
+    old_vlans, new_vlans = set(a.vlans), set(b.vlans)
     return (
         *_removed_members(a, b),
         *(Unassign(x.network, x.server) for x in a.assignments if b.assignment(x.network, x.server) is None),
-        *(DeleteVlan(vlan.server, vlan.name) for vlan in a.vlans if vlan not in set(b.vlans)),
+        *(DeleteVlan(vlan.server, vlan.name) for vlan in a.vlans if vlan not in new_vlans),
         *(DeleteNetwork(network.id) for network in a.networks if b.network(network.id) is None),
         *_networks(a, b),
-        *(CreateVlan(v.server, v.name, v.base, v.vid) for v in b.vlans if v not in set(a.vlans)),
+        *(CreateVlan(v.server, v.name, v.base, v.vid) for v in b.vlans if v not in old_vlans),
         *(
             Assign(x.network, x.server, x.adapter)
             for x in b.assignments

@@ -1,0 +1,150 @@
+"""What holds for every plan, over random worlds and random accepted drafts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from networks.domain.inventory import Inventory, ServerView
+from networks.domain.names import name_bridges
+from networks.domain.plan import ServerPlan, plan
+from networks.domain.state import Desired, InterfaceKey, apply_edits
+from networks.domain.verify import mismatches
+from networks.domain.wanted import record_adopted
+from networks.host.grammar import Port, RemoveVlan, Vlan, parse_plan
+from nodes.facts import ServerFacts
+from tests.domain import scheme, strategies
+from tests.domain.simulator import simulate
+
+SLOW = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+
+
+class Installation:
+    """Three servers and their desired state, changed one accepted draft at a time."""
+
+    def __init__(self, looks: dict[int, ServerFacts]) -> None:
+        self.looks = looks
+        self.desired = Desired()
+
+    def inventory(self) -> Inventory:
+        return scheme.inventory(self.looks)
+
+    def plans(self, after: Desired, before: Desired) -> dict[int, ServerPlan]:
+        found = self.inventory()
+        return {number: plan(_view(found, number), after, before, found) for number in self.looks}
+
+    def change(self, data: st.DataObject) -> tuple[dict[int, ServerPlan], Desired, dict[int, ServerFacts]]:
+        """Draft, plan, apply on the simulated servers, record. The plans, the old state, the old looks."""
+        found = self.inventory()
+        edits = data.draw(strategies.drafts(self.desired, found))
+        before, old = self.desired, dict(self.looks)
+        after = name_bridges(apply_edits(before, edits), found.bridge_names)
+        plans = self.plans(after, before)
+        for number, made in plans.items():
+            self.looks[number] = simulate(self.looks[number], made.host)
+            after = record_adopted(after, number, made.adopted)
+        self.desired = after
+        event(f"{min(sum(len(made.host.steps) for made in plans.values()), 10)} steps")
+        return plans, before, old
+
+
+def _view(found: Inventory, number: int) -> ServerView:
+    view = found.server(number)
+    assert view is not None
+    return view
+
+
+@SLOW
+@given(st.data())
+def test_the_plan_of_a_finished_change_is_empty(data: st.DataObject) -> None:
+    world = Installation(data.draw(strategies.worlds()))
+    for _ in range(3):
+        world.change(data)
+        for made in world.plans(world.desired, world.desired).values():
+            assert made.host.steps == made.host.saves == ()
+            assert made.is_empty
+
+
+@SLOW
+@given(st.data())
+def test_a_finished_change_is_as_desired(data: st.DataObject) -> None:
+    world = Installation(data.draw(strategies.worlds()))
+    for _ in range(3):
+        world.change(data)
+        for number, facts in world.looks.items():
+            assert mismatches(_view(world.inventory(), number), world.desired, facts) == ()
+
+
+@SLOW
+@given(st.data())
+def test_every_plan_is_one_that_the_server_takes(data: st.DataObject) -> None:
+    world = Installation(data.draw(strategies.worlds()))
+    for _ in range(3):
+        plans, _, _ = world.change(data)
+        for made in plans.values():
+            assert parse_plan(made.host.render().encode()) == made.host
+
+
+@SLOW
+@given(st.data())
+def test_a_plan_never_names_what_is_not_managed(data: st.DataObject) -> None:
+    world = Installation(data.draw(strategies.worlds()))
+    for _ in range(3):
+        plans, before, looks = world.change(data)
+        for number, made in plans.items():
+            after = world.desired
+            ours = {n.bridge for state in (before, after) for n in state.networks}
+            adopted = {a.bridge for state in (before, after) for a in state.assignments_on(number)}
+            vlans = {v.name for state in (before, after) for v in state.vlans_on(number)}
+            adapters = {a.adapter for state in (before, after) for a in state.assignments_on(number)}
+            members = {m.interface for state in (before, after) for m in state.members_on(number)}
+            hosts = {
+                interface.host_ifname
+                for container in looks[number].containers
+                for interface in container.interfaces
+                if InterfaceKey(number, container.ctid, interface.ifname) in members
+            }
+            for step in made.host.steps:
+                if isinstance(step, Vlan | RemoveVlan):
+                    assert step.dev in vlans
+                elif isinstance(step, Port):
+                    assert step.iface in hosts and step.bridge in ours | adopted | {""}
+                else:
+                    assert step.bridge in ours | adopted and step.adapter in adapters | {""}
+
+
+@SLOW
+@given(st.data())
+def test_what_is_not_managed_stays_as_it_was(data: st.DataObject) -> None:
+    world = Installation(data.draw(strategies.worlds()))
+    first = dict(world.looks)
+    for _ in range(3):
+        world.change(data)
+    for number, facts in world.looks.items():
+        for name in ("vmbr7", "tap9", "br0", "lo"):
+            assert facts.link(name) == first[number].link(name)
+
+
+@SLOW
+@given(st.data())
+def test_taking_everything_back_leaves_the_servers_as_they_were(data: st.DataObject) -> None:
+    world = Installation(data.draw(strategies.worlds()))
+    first = dict(world.looks)
+    for _ in range(2):
+        world.change(data)
+    for number, made in world.plans(Desired(), world.desired).items():
+        facts = simulate(world.looks[number], made.host)
+        assert {_bare(link) for link in facts.links} == {_bare(link) for link in first[number].links}
+        assert facts.routes == first[number].routes
+        assert facts.proxies == first[number].proxies
+        assert facts.transaction.committed == ()
+
+
+def _bare(link: object) -> object:
+    return replace(link, mac_pinned=False)  # type: ignore[type-var]
