@@ -6,7 +6,7 @@ her: views answer 404.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from django.db import models
 from django.db.models import Q
@@ -16,7 +16,7 @@ from nodes.choices import Role
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
-    AnyUser = AbstractBaseUser | AnonymousUser
+AnyUser: TypeAlias = "AbstractBaseUser | AnonymousUser"
 
 _AT_LEAST = {
     Role.VIEWER: (Role.VIEWER, Role.OPERATOR, Role.ADMIN),

@@ -102,9 +102,20 @@ def store_failure(server_id: int, state: ServerState, reason: str, at: datetime)
             state=state,
             state_reason=reason[:1000],
             looked_at=at,
-            next_look_at=at + LOOK_INTERVAL,
+            next_look_at=next_look(server_id, at),
         )
     )
+
+
+def next_look(server_id: int, at: datetime) -> datetime:
+    """When the look after one begun at `at` is due: at the server's own second of the minute, so that looks
+    spread evenly and stay where they are; 30 to 90 seconds from `at`, in the long run one a minute.
+    """
+    minute = LOOK_INTERVAL.total_seconds()
+    # Multiples of the golden ratio spread consecutive keys over the minute more evenly than any hash.
+    second = server_id * 0.6180339887498949 % 1 * minute
+    earliest = at.timestamp() + minute / 2
+    return at + timedelta(seconds=minute / 2 + (second - earliest) % minute)
 
 
 def _since(state: ServerState, at: datetime) -> Case:
@@ -114,8 +125,10 @@ def _since(state: ServerState, at: datetime) -> Case:
 
 def _digest(facts: ServerFacts) -> str:
     """Equal for two looks that would write the same rows and findings."""
-    stable = replace(facts, uptime_s=0.0, true_ms=None)
-    return hashlib.sha256(facts_json.dump(stable).encode()).hexdigest()
+    # A set has another order in every process, so it is left out of the text and added sorted.
+    stable = replace(facts, uptime_s=0.0, true_ms=None, capabilities=frozenset())
+    text = facts_json.dump(stable) + " ".join(sorted(facts.capabilities))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _write_look(server_id: int, facts: ServerFacts, timing: Timing, text: str, digest: str) -> None:
@@ -154,7 +167,7 @@ def _write_server(server_id: int, facts: ServerFacts, at: datetime) -> None:
         state_reason="",
         looked_at=at,
         seen_at=at,
-        next_look_at=at + LOOK_INTERVAL,
+        next_look_at=next_look(server_id, at),
         containers_count=len(statuses),
         running_count=sum(status == "running" for status in statuses.values()),
         adapters_count=len(sync_values.adapters(facts)),

@@ -1,0 +1,148 @@
+"""Network adapters, bridges and the wires."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+
+from nodes.admin.observed import ObservedAdmin, PresenceFilter
+from nodes.choices import AdapterKind, Origin, ServerOS
+from nodes.models import Adapter, Bridge, PhysicalSegment, PhysicalServer
+
+
+@admin.register(PhysicalSegment)
+class PhysicalSegmentAdmin(admin.ModelAdmin):
+    """The wires that adapters of several servers share."""
+
+    list_display = ("name", "is_default", "adapters", "description")
+    search_fields = ("name", "description")
+    show_facets = admin.ShowFacets.NEVER
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        adapters = Adapter.objects.filter(segment=OuterRef("pk"), gone_at=None).order_by().values("segment")
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(number_of_adapters=Coalesce(Subquery(adapters.annotate(n=Count("pk")).values("n")), 0))
+        )
+
+    @admin.display(description="NICs and bonds", ordering="number_of_adapters")
+    def adapters(self, segment: Any) -> int:
+        return int(segment.number_of_adapters)
+
+    def save_model(self, request: HttpRequest, obj: PhysicalSegment, form: Any, change: bool) -> None:
+        """One segment is the default: ticking it here unticks it where it was."""
+        if obj.is_default:
+            PhysicalSegment.objects.filter(is_default=True).exclude(pk=obj.pk).update(is_default=False)
+        super().save_model(request, obj, form, change)
+
+
+class SegmentForm(forms.ModelForm):
+    """Ticking "default" must not be refused because another segment is the default now."""
+
+    class Meta:
+        model = PhysicalSegment
+        fields = ("name", "description", "is_default")
+
+    def validate_constraints(self) -> None:
+        """Nothing: the admin moves the tick in the same transaction."""
+
+
+PhysicalSegmentAdmin.form = SegmentForm
+
+
+class EnteredAdapterForm(forms.ModelForm):
+    """An adapter of a Windows server, which nobody but a person can know."""
+
+    class Meta:
+        model = Adapter
+        fields = (
+            "server", "name", "kind", "base", "vlan_id", "segment", "mac", "mtu", "is_up", "addresses_text",
+        )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "server" in self.fields:
+            servers = PhysicalServer.objects.filter(os=ServerOS.WINDOWS)
+            self.fields["server"].queryset = servers  # type: ignore[attr-defined]
+        if "base" in self.fields:
+            bases = Adapter.objects.exclude(kind=AdapterKind.VLAN).filter(
+                server__os=ServerOS.WINDOWS, gone_at=None
+            )
+            self.fields["base"].queryset = bases.select_related("server")  # type: ignore[attr-defined]
+
+
+@admin.register(Adapter)
+class AdapterAdmin(ObservedAdmin):
+    """Linux: as observed, only the physical segment is entered. Windows: all entered here."""
+
+    form = EnteredAdapterForm
+    list_display = (
+        "name", "server", "kind", "vlan_id", "base_name", "wire_name", "bridge_name", "addresses_text",
+        "mac", "is_up", "is_management", "owner", "origin", "gone_at",
+    )  # fmt: skip
+    list_filter = (PresenceFilter, "kind", "origin", "is_management", "server__os", "segment")
+    list_select_related = ("server", "base__segment", "segment", "bridge")
+    search_fields = ("name", "server__name", "mac", "addresses_text")
+    entered = (
+        "server", "name", "kind", "base", "vlan_id", "segment", "mac", "mtu", "is_up", "addresses_text",
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("server")
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return admin.ModelAdmin.has_add_permission(self, request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Adapter | None = None) -> bool:
+        if obj is not None and obj.origin == Origin.ENTERED:
+            return admin.ModelAdmin.has_delete_permission(self, request, obj)
+        return super().has_delete_permission(request, obj)
+
+    def get_fields(self, request: HttpRequest, obj: Adapter | None = None) -> Any:
+        if obj is None or not obj.server.is_managed:
+            return self.entered
+        return [field.name for field in Adapter._meta.fields if field.name != "id"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Adapter | None = None) -> tuple[str, ...]:
+        if obj is None:
+            return ()
+        if not obj.server.is_managed:
+            return ("server",)
+        # A VLAN adapter is on its base's wire, so it has no segment of its own to enter.
+        editable = () if obj.kind == AdapterKind.VLAN else ("segment",)
+        return tuple(f.name for f in Adapter._meta.fields if f.name not in ("id", *editable))
+
+    def save_model(self, request: HttpRequest, obj: Adapter, form: Any, change: bool) -> None:
+        if not change:
+            obj.origin = Origin.ENTERED
+        super().save_model(request, obj, form, change)
+
+    @admin.display(description="Base", ordering="base__name")
+    def base_name(self, adapter: Adapter) -> str:
+        return adapter.base.name if adapter.base else ""
+
+    @admin.display(description="Physical segment")
+    def wire_name(self, adapter: Adapter) -> str:
+        return adapter.wire.name if adapter.wire else "unknown"
+
+    @admin.display(description="Bridge", ordering="bridge__name")
+    def bridge_name(self, adapter: Adapter) -> str:
+        return adapter.bridge.name if adapter.bridge else ""
+
+
+@admin.register(Bridge)
+class BridgeAdmin(ObservedAdmin):
+    """Bridges as the last look saw them."""
+
+    list_display = (
+        "name", "server", "addresses_text", "mac", "mtu", "is_up", "vlan_filtering", "origin", "gone_at",
+    )  # fmt: skip
+    list_filter = (PresenceFilter, "origin", "is_up", "vlan_filtering")
+    list_select_related = ("server",)
+    search_fields = ("name", "server__name", "addresses_text", "mac")

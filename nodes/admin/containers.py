@@ -1,0 +1,58 @@
+"""Containers and their interfaces, as the last look saw them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from nodes.admin.observed import ObservedAdmin, ObservedInline, PresenceFilter
+from nodes.models import Container, ContainerInterface
+
+
+class InterfaceInline(ObservedInline):
+    """The interfaces of a container."""
+
+    model = ContainerInterface
+    fields = (
+        "ifname", "mode", "mac", "addresses_text", "host_ifname", "bridge", "configured_bridge", "is_saved",
+        "gone_at",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("container", "bridge__server")
+
+
+@admin.register(Container)
+class ContainerAdmin(ObservedAdmin):
+    """Containers."""
+
+    list_display = ("ctid", "name", "server", "status", "host_routed_text", "hostname", "problem", "gone_at")
+    list_filter = (PresenceFilter, "status", ("problem", admin.EmptyFieldListFilter))
+    list_select_related = ("server",)
+    search_fields = ("ctid", "name", "hostname", "server__name", "host_routed_text")
+    inlines = (InterfaceInline,)
+
+
+@admin.register(ContainerInterface)
+class ContainerInterfaceAdmin(ObservedAdmin):
+    """Container interfaces."""
+
+    list_display = (
+        "ifname", "container", "server", "mode", "mac", "addresses_text", "host_ifname", "bridge_name",
+        "configured_bridge", "is_saved", "gone_at",
+    )  # fmt: skip
+    list_filter = (PresenceFilter, "mode", "is_saved", "addresses_known")
+    list_select_related = ("container__server", "bridge")
+    search_fields = ("ifname", "mac", "addresses_text", "host_ifname", "container__ctid", "container__name")
+
+    @admin.display(description="Physical server", ordering="container__server__name")
+    def server(self, interface: ContainerInterface) -> str:
+        return interface.container.server.name
+
+    @admin.display(description="Bridge", ordering="bridge__name")
+    def bridge_name(self, interface: ContainerInterface) -> str:
+        return interface.bridge.name if interface.bridge else ""

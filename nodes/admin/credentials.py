@@ -1,0 +1,148 @@
+"""Logins, whose secrets are written and never shown, and host keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+
+from nodes.choices import HostKeyState
+from nodes.models import Credential, HostKey, PhysicalServer
+from nodes.services import ServiceError, approve_host_key, refuse_host_key
+from nodes.services.credentials import Secrets, set_secrets
+
+KEEP = "Leave empty to keep what is stored."
+
+
+class WriteOnlyTextarea(forms.Textarea):
+    """A text area that never shows a value, not even the one just typed into a form with another mistake."""
+
+    def format_value(self, value: Any) -> str:
+        return ""
+
+
+class CredentialForm(forms.ModelForm):
+    """A login. What is typed into the secret fields is stored; they are always shown empty."""
+
+    new_private_key = forms.CharField(
+        label="Private key",
+        required=False,
+        strip=False,
+        widget=WriteOnlyTextarea(attrs={"rows": 6, "autocomplete": "off", "spellcheck": "false"}),
+        help_text=f"OpenSSH or PEM text. {KEEP}",
+    )
+    new_passphrase = forms.CharField(
+        label="Passphrase",
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
+        help_text=f"Of the private key, if it has one. {KEEP}",
+    )
+    new_password = forms.CharField(
+        label="Password",
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
+        help_text=KEEP,
+    )
+
+    class Meta:
+        model = Credential
+        fields = ("name", "username", "group")
+
+    def clean(self) -> dict[str, Any]:
+        """Put the secrets into the instance before the model checks that it has one."""
+        cleaned = super().clean() or {}
+        secrets = Secrets(
+            private_key=cleaned.get("new_private_key") or "",
+            passphrase=cleaned.get("new_passphrase") or "",
+            password=cleaned.get("new_password") or "",
+        )
+        try:
+            set_secrets(self.instance, secrets)
+        except ServiceError as error:
+            self.add_error(f"new_{error.field}" if error.field else None, error.message)
+        return cleaned
+
+
+@admin.register(Credential)
+class CredentialAdmin(admin.ModelAdmin):
+    """Logins."""
+
+    form = CredentialForm
+    list_display = ("name", "username", "group", "kind", "servers", "changed_at")
+    list_select_related = ("group",)
+    list_filter = ("group",)
+    search_fields = ("name", "username")
+    autocomplete_fields = ("group",)
+    fields = (
+        "name", "username", "group", "kind",
+        "new_private_key", "new_passphrase", "new_password", "public_key", "changed_at",
+    )  # fmt: skip
+    readonly_fields = ("kind", "public_key", "changed_at")
+    show_facets = admin.ShowFacets.NEVER
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        servers = PhysicalServer.objects.filter(credential=OuterRef("pk")).order_by().values("credential")
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(number_of_servers=Coalesce(Subquery(servers.annotate(n=Count("pk")).values("n")), 0))
+        )
+
+    @admin.display(description="Stored")
+    def kind(self, credential: Credential) -> str:
+        stored = [
+            word
+            for word, secret in (("private key", credential.private_key), ("password", credential.password))
+            if secret
+        ]
+        return " and ".join(stored) or "nothing yet"
+
+    @admin.display(description="Used by servers", ordering="number_of_servers")
+    def servers(self, credential: Any) -> int:
+        return int(credential.number_of_servers)
+
+
+@admin.register(HostKey)
+class HostKeyAdmin(admin.ModelAdmin):
+    """Host keys: offered ones are approved or refused here, nothing else is changed."""
+
+    list_display = ("server", "key_type", "sha256", "state", "seen_at", "decided_at", "decided_by")
+    list_select_related = ("server", "decided_by")
+    list_filter = ("state", "key_type")
+    search_fields = ("server__name", "sha256")
+    actions = ("approve", "refuse")
+    show_facets = admin.ShowFacets.NEVER
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: HostKey | None = None) -> bool:
+        """The list's actions need it; the page of one key is for reading."""
+        return obj is None and super().has_change_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: HostKey | None = None) -> bool:
+        allowed = super().has_delete_permission(request, obj)
+        return allowed and (obj is None or obj.state != HostKeyState.PINNED)
+
+    @admin.action(description="Approve the selected host keys", permissions=["change"])
+    def approve(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        self._decide(request, queryset, approve_host_key, "approved")
+
+    @admin.action(description="Refuse the selected host keys", permissions=["change"])
+    def refuse(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        self._decide(request, queryset, refuse_host_key, "refused")
+
+    def _decide(self, request: HttpRequest, keys: QuerySet[Any], decide: Any, word: str) -> None:
+        for key in keys.select_related("server__group"):
+            try:
+                decide(request.user, key)
+            except ServiceError as error:
+                self.message_user(request, f"{key.server}: {error.message}", messages.ERROR)
+            else:
+                self.message_user(request, f"{key.server}: {key} {word}.", messages.SUCCESS)

@@ -1,0 +1,155 @@
+"""Physical servers and the last look at each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from nodes.admin.observed import ObservedInline
+from nodes.choices import Origin, ServerOS, ServerState
+from nodes.models import Adapter, HostKey, Look, PhysicalServer
+from nodes.services import request_looks
+from nodes.services.host_keys import read_host_key_soon
+
+OBSERVED = (
+    "state", "state_reason", "state_since", "looked_at", "seen_at", "hostname", "kernel", "distribution",
+    "vzctl_dialect", "vzctl_version", "boot_id", "management_link", "management_address",
+    "containers_count", "running_count", "adapters_count", "findings_count", "created_at",
+)  # fmt: skip
+
+
+class HostKeyInline(ObservedInline):
+    """The server's host keys; approved and refused in their own list."""
+
+    model = HostKey
+    fields = ("key_type", "sha256", "state", "seen_at", "decided_at", "decided_by")
+    readonly_fields = fields
+
+
+class EnteredAdapterInline(admin.TabularInline):
+    """Adapters of a Windows server, entered by hand."""
+
+    model = Adapter
+    fk_name = "server"
+    extra = 1
+    fields = ("name", "kind", "base", "vlan_id", "segment", "mac", "addresses_text")
+    verbose_name_plural = "network adapters (entered by hand)"
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "base":
+            pk = request.resolver_match.kwargs.get("object_id") if request.resolver_match else None
+            bases = Adapter.objects.filter(server_id=pk, vlan_id=None) if pk else Adapter.objects.none()
+            kwargs["queryset"] = bases.select_related("server")
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+@admin.register(PhysicalServer)
+class PhysicalServerAdmin(admin.ModelAdmin):
+    """Physical servers: what people decide is entered, what looks found is shown."""
+
+    list_display = (
+        "name", "group", "os", "state", "state_reason_short", "address", "vzctl_dialect", "running",
+        "adapters_count", "findings_count", "seen_at", "is_enabled",
+    )  # fmt: skip
+    list_filter = ("state", "os", "vzctl_dialect", "is_enabled", "legacy_ssh", "use_sudo", "group")
+    list_select_related = ("group",)
+    search_fields = ("name", "address", "hostname", "description")
+    autocomplete_fields = ("group", "credential")
+    readonly_fields = OBSERVED
+    actions = ("look_now", "read_host_keys")
+    show_facets = admin.ShowFacets.NEVER
+    list_per_page = 50
+    fieldsets = (
+        (None, {"fields": ("name", "description", "group", "os", "is_enabled")}),
+        ("Connection", {"fields": ("address", "port", "credential", "use_sudo", "legacy_ssh")}),
+        ("As last observed", {"fields": OBSERVED}),
+    )
+
+    def get_inlines(self, request: HttpRequest, obj: PhysicalServer | None) -> Any:
+        if obj is None:
+            return ()
+        return (HostKeyInline,) if obj.is_managed else (EnteredAdapterInline,)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: PhysicalServer | None = None) -> Any:
+        """Observed rows and rows entered by hand must not mix: the operating system is chosen once."""
+        return OBSERVED if obj is None else (*OBSERVED, "os")
+
+    def save_model(self, request: HttpRequest, obj: PhysicalServer, form: Any, change: bool) -> None:
+        if not change:
+            obj.state = ServerState.NEW if obj.is_managed else ServerState.INVENTORY_ONLY
+            obj.state_since = timezone.now()
+        super().save_model(request, obj, form, change)
+        if not change and obj.is_managed:
+            read_host_key_soon([obj.pk])
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """What is entered here says so."""
+        for row in formset.save(commit=False):
+            if isinstance(row, Adapter):
+                row.origin = Origin.ENTERED
+            row.save()
+        for row in formset.deleted_objects:
+            row.delete()
+        formset.save_m2m()
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What was seen on a server goes with it, although none of it can be deleted by itself."""
+        deleted, counts, needed, protected = super().get_deleted_objects(objs, request)
+        parts = {
+            related.related_model._meta.verbose_name
+            for related in PhysicalServer._meta.related_objects
+            if related.related_model._meta.app_label == "nodes"  # type: ignore[union-attr]
+        } | {"container interface"}
+        return deleted, counts, needed - parts, protected
+
+    @admin.display(description="Reason")
+    def state_reason_short(self, server: PhysicalServer) -> str:
+        return server.state_reason[:80]
+
+    @admin.display(description="Containers running", ordering="containers_count")
+    def running(self, server: PhysicalServer) -> str:
+        return f"{server.running_count} of {server.containers_count}"
+
+    @admin.action(description="Look at the selected servers now", permissions=["change"])
+    def look_now(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        number = request_looks(request.user, queryset)  # type: ignore[arg-type]
+        self.message_user(request, f"{number} servers will be looked at.", messages.SUCCESS)
+
+    @admin.action(description="Read the host keys again, without logging in", permissions=["change"])
+    def read_host_keys(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        linux = queryset.filter(os=ServerOS.LINUX)
+        read_host_key_soon(list(linux.values_list("pk", flat=True)))
+        self.message_user(request, "Host keys are being read; they appear in the list of host keys.")
+
+
+@admin.register(Look)
+class LookAdmin(admin.ModelAdmin):
+    """What the last look at each server brought, as it is stored."""
+
+    list_display = ("server", "at", "duration_ms", "connect_ms", "number_of_findings")
+    list_select_related = ("server",)
+    search_fields = ("server__name",)
+    fields = ("server", "at", "duration_ms", "connect_ms", "findings", "facts")
+    readonly_fields = fields
+    show_facets = admin.ShowFacets.NEVER
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Without the facts: a list of fifty servers would read fifty times some hundred kilobytes."""
+        return super().get_queryset(request).defer("facts")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Look | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Look | None = None) -> bool:
+        return False
+
+    @admin.display(description="Findings")
+    def number_of_findings(self, look: Look) -> int:
+        return len(look.findings)

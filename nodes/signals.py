@@ -1,0 +1,8 @@
+"""What the inventory tells the rest of the panel. Receivers run in the worker, after everything is stored."""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+#: A look was stored. Arguments: server_id (int), facts (nodes.facts.ServerFacts), synced (nodes.sync.Synced).
+looked = Signal()
