@@ -79,13 +79,16 @@ who() {
     done
 }
 
-# Which modules could be loaded, asked only when one of the two is not there already.
+# What could be loaded, and whether a bridge could filter VLANs: asked only of what does not show it already.
 modules() {
-    [ -d /sys/module/bridge ] && [ -d /sys/module/8021q ] && return 0
     read -r release </proc/sys/kernel/osrelease
-    grep -soE '^[^: ]*/(bridge|8021q)\.ko' "/lib/modules/$release/modules.dep" \
-        "/lib/modules/$release/modules.builtin"
-    grep -s '^CONFIG_BRIDGE_VLAN_FILTERING=' "/boot/config-$release"
+    if [ ! -d /sys/module/bridge ] || [ ! -d /sys/module/8021q ]; then
+        grep -soE '^[^: ]*/(bridge|8021q)\.ko' "/lib/modules/$release/modules.dep" \
+            "/lib/modules/$release/modules.builtin"
+    fi
+    for bridge in /sys/class/net/*/bridge; do [ -d "$bridge" ] && return 0; done
+    grep -slE 'CONFIG_BRIDGE_VLAN_FILTERING=y|br_vlan_filter_toggle' "/boot/config-$release" \
+        "/lib/modules/$release/kernel/net/bridge/bridge.ko" /proc/kallsyms
     return 0
 }
 

@@ -1,0 +1,338 @@
+"""What the probe printed, as `ServerFacts`. Pure.
+
+A look is useless only if it is not ours, was cut off or is too large (`UnreadableLook`). Everything else that
+is wrong in it (a tool that failed, a half-written conf file, broken JSON, invalid UTF-8) becomes a `Finding`
+that names it, and the rest is kept. Codes of findings: section_truncated, tool_failed, odd_text, odd_name,
+unreadable, noisy_shell, vzctl_missing, dialect_unknown, vzlist_broken, conf_broken, conf_dangling,
+conf_missing, container_hidden, inside_unknown, interface_unsaved, foreign_hook, neighbour_devs; of the
+firewall: see nodes/firewall.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from nodes import iproute_json, iproute_text
+from nodes.facts import Container, Finding, Link, ServerFacts, Transaction
+from nodes.firewall import firewall_traits
+from nodes.inside import container_inside, unsaved_interfaces
+from nodes.iproute import NetView, parse_rules
+from nodes.kernel_files import KernelFiles, parse_kernel_files, server_links
+from nodes.names import clean, host_address, is_ctid
+from nodes.owners import link_owners, vz_settings
+from nodes.probe import MAX_LOOK_BYTES
+from nodes.vz_conf import ContainersSeen, containers_of, parse_vzlist
+from nodes.vzctl import dialect, dialect_of
+
+MAX_FINDINGS = 300
+MAX_COMMITTED_LINES = 500
+_LOGIN_NOISE_BYTES = 65536
+
+
+class UnreadableLook(Exception):
+    """A look that says nothing about the server. `reason` is a sentence for people."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(slots=True)
+class Section:
+    """What one tool printed: bytes, and its exit code (None: cut off before the tool ended)."""
+
+    data: bytes
+    rc: int | None = None
+
+
+@dataclass(slots=True)
+class Look:
+    """The sections of a look by name, and findings made on the way."""
+
+    sections: dict[str, Section]
+    findings: list[Finding] = field(default_factory=list)
+
+    def text(self, name: str, subject: str = "") -> str:
+        """The section as text, "" without it. What is wrong with its bytes becomes a finding."""
+        section = self.sections.get(name)
+        if section is None:
+            return ""
+        if section.rc is None and name not in {"ip-version"}:
+            self.note(
+                "section_truncated", f"The answer of {_tool(name)} was cut off: it is too long", subject
+            )
+        try:
+            return section.data.decode()
+        except UnicodeDecodeError:
+            self.note("odd_text", f"The answer of {_tool(name)} has bytes that are not UTF-8", subject)
+            return section.data.decode(errors="replace")
+
+    def rc(self, name: str) -> int | None:
+        """The exit code of that section, None if it is missing or was cut off."""
+        section = self.sections.get(name)
+        return section.rc if section else None
+
+    def note(self, code: str, text: str, subject: str = "") -> None:
+        """Add a finding, once."""
+        finding = Finding(code, text, subject)
+        if finding not in self.findings:
+            self.findings.append(finding)
+
+
+def parse_look(raw: bytes, nonce: str) -> ServerFacts:
+    """The facts in the probe's standard output. `nonce` is the one given to the probe.
+
+    Raises UnreadableLook, and nothing else whatever the bytes.
+    """
+    look = Look(read_sections(raw, nonce))
+    noise = raw[: raw.find(f"@{nonce} look 1".encode())].strip()
+    if noise:
+        said = clean(noise[:200].decode(errors="replace"), 80)
+        look.note("noisy_shell", f"The shell's start-up files print text, which disturbs programs: {said}")
+    files = parse_kernel_files(look.text("kernel"), look.text("masters"))
+    who = look.text("who").split("\n")
+    view = _view(look, "net-json", "net-text", "")
+    statuses, vzlist_findings = parse_vzlist(look.text("vzlist"), look.rc("vzlist") == 0)
+    tools = _tools(who, look)
+    spoken = dialect_of(tools.get("vzctl", "")) if "vzctl" in tools else None
+    if "vzctl" in tools:
+        look.findings += vzlist_findings
+    seen = containers_of(
+        look.text("conf-names"),
+        look.text("conf"),
+        statuses,
+        vzlist_works="vzctl" in tools and not vzlist_findings,
+        dialect=dialect(spoken) if spoken else None,
+    )
+    _note_vzctl(look, tools, spoken is None)
+    links = _links(look, files, view, seen)
+    containers = _containers(look, seen, view, links)
+    hook, vz_findings = vz_settings(look.text("owners"))
+    look.findings += [*seen.findings, *vz_findings]
+    sysctls = files.sysctls()
+    address, link = _management(who, links)
+    firewall = firewall_traits(
+        {name: look.text(name) for name in ("iptables", "ip6tables", "nft", "tc")},
+        sysctls,
+        frozenset(found.name for found in links),
+    )
+    return ServerFacts(
+        hostname=clean(files.first("/proc/sys/kernel/hostname"), 64),
+        kernel=clean(files.first("/proc/sys/kernel/osrelease"), 64),
+        os=_os(files),
+        boot_id=clean(files.first("/proc/sys/kernel/random/boot_id"), 36),
+        uptime_s=_uptime_s(who),
+        vzctl_dialect=spoken,
+        vzctl_version=tools.get("vzctl", "") if spoken or "." in tools.get("vzctl", "") else "",
+        tools=tools,
+        capabilities=_capabilities(who, look, files, tools, hook),
+        management_address=address,
+        management_link=link,
+        links=links,
+        routes=view.routes,
+        policy_rules=parse_rules(look.text("rules")),
+        proxies=view.proxies,
+        sysctls=sysctls,
+        firewall=firewall,
+        containers=containers,
+        transaction=_transaction(files),
+        true_ms=_shell_ms(who),
+        findings=tuple(look.findings[:MAX_FINDINGS]),
+    )
+
+
+def read_sections(raw: bytes, nonce: str) -> dict[str, Section]:
+    """Cut the output at the lines that carry the nonce. Raises UnreadableLook for a useless look."""
+    if len(raw) > MAX_LOOK_BYTES:
+        raise UnreadableLook("The server answered with more than a look can be.")
+    mark = re.escape(f"@{nonce} ".encode())
+    start = re.search(rb"(?m)^" + mark + rb"look 1$", raw)
+    if start is None:
+        raise UnreadableLook("The answer is not one of the probe's: the server could not run it.")
+    if not re.search(rb"(?m)^" + mark + rb"done$", raw):
+        raise UnreadableLook("The look was cut off before its end.")
+    sections: dict[str, Section] = {}
+    pattern = mark + rb"begin ([a-z0-9][a-z0-9A-F -]{0,60})\n(.*?)\n?\n" + mark + rb"end \1$"
+    for match in re.finditer(rb"(?ms)^" + pattern, raw[start.end() :]):
+        body, rc = match[2], None
+        if ended := re.search(rb"(?s)\A(.*?)\n?" + mark + rb"rc ([0-9]{1,3})\s*\Z", body):
+            body, rc = ended[1], int(ended[2])
+        sections.setdefault(match[1].decode(), Section(body, rc))
+    return sections
+
+
+def _tool(section: str) -> str:
+    """The name of a section in the words of a finding's reader."""
+    return {
+        "kernel": "the kernel's files",
+        "net-json": "ip",
+        "net-text": "ip",
+        "conf": "the conf files",
+        "conf-names": "the folder of conf files",
+    }.get(section, section.split(" ")[0])
+
+
+def _view(look: Look, as_json: str, as_text: str, subject: str) -> NetView:
+    if as_json in look.sections:
+        view = iproute_json.parse_json(look.text(as_json, subject))
+    else:
+        view = iproute_text.parse_text(look.text(as_text, subject))
+    for problem in view.problems:
+        look.note("unreadable", problem[:1].upper() + problem[1:], subject)
+    return view
+
+
+def _words(who: list[str], first: str) -> Iterator[list[str]]:
+    return (words for line in who if (words := line.split()) and words[0] == first)
+
+
+def _tools(who: list[str], look: Look) -> dict[str, str]:
+    """Programs with their paths; ip and vzctl with their versions."""
+    tools = {words[1]: clean(words[2], 128) for words in _words(who, "tool") if len(words) == 3}
+    if match := re.search(r"iproute2-([^\s,]{1,32})|(BusyBox v\S{1,16})", look.text("ip-version")):
+        tools["ip"] = clean(match[1] or match[2], 32)
+    if match := re.search(r"version\s+([0-9][\w.\-]{0,31})", look.text("vzctl-version")):
+        tools["vzctl"] = match[1]
+    return tools
+
+
+def _note_vzctl(look: Look, tools: dict[str, str], unknown: bool) -> None:
+    if "vzctl" not in tools:
+        look.note("vzctl_missing", "There is no vzctl on this server: it has no containers to manage")
+    elif unknown:
+        look.note("dialect_unknown", f"This vzctl is not one we know: {tools['vzctl']}")
+
+
+def _links(look: Look, files: KernelFiles, view: NetView, seen: ContainersSeen) -> tuple[Link, ...]:
+    host_ends = frozenset(
+        interface.host_ifname
+        for container in seen.containers.values()
+        for interface in container.interfaces
+        if interface.host_ifname
+    )
+    links, odd = server_links(files, view, host_ends)
+    for name in odd:
+        look.note("odd_name", f"A link with a name that cannot be shown: {name}")
+    indexes = {link.index: link.name for link in links}
+    owners = link_owners(look.text("owners"), look.text("dhcp"), look.text("nmcli"), indexes)
+    return tuple(replace(link, owner=owners.get(link.name, "")) for link in links)
+
+
+def _containers(
+    look: Look, seen: ContainersSeen, view: NetView, links: tuple[Link, ...]
+) -> tuple[Container, ...]:
+    containers = dict(seen.containers)
+    for section in look.sections:
+        how, _, ctid = section.partition(" ")
+        container = containers.get(ctid.lower())
+        if not how.startswith("inside-") or not is_ctid(ctid) or container is None:
+            continue
+        if how == "inside-skipped":
+            look.note("inside_unknown", "No time was left to look into the container", ctid)
+            continue
+        as_json = section if how == "inside-json" else ""
+        inside = _view(look, as_json, section, ctid)
+        if not inside.links:
+            rc = look.rc(section)
+            look.note("inside_unknown", f"The container could not be looked into (exit code {rc})", ctid)
+            continue
+        containers[container.ctid] = container_inside(container, inside)
+        added = unsaved_interfaces(containers[container.ctid], inside, view, links)
+        for interface in added:
+            text = f"{interface.ifname} is not in the saved configuration: lost at the next restart"
+            look.note("interface_unsaved", text, ctid)
+        grown = containers[container.ctid]
+        containers[container.ctid] = replace(grown, interfaces=(*grown.interfaces, *added))
+    return tuple(containers.values())
+
+
+def _management(who: list[str], links: tuple[Link, ...]) -> tuple[str, str]:
+    """The server's address of our own connection, and the link that carries it.
+
+    SSH_CONNECTION is "client port server port" (sshd(8)).
+    """
+    for line in who:
+        if not line.startswith("SSH_CONNECTION="):
+            continue
+        words = line.partition("=")[2].split()
+        found = host_address(words[2].partition("%")[0]) if len(words) == 4 else None
+        if found:
+            carriers = [
+                link.name for link in links for address in link.addresses if address.address == found.address
+            ]
+            return found.address, carriers[0] if carriers else ""
+    return "", ""
+
+
+def _uptime_s(who: list[str]) -> float:
+    for words in _words(who, "uptime"):
+        if len(words) == 2 and re.fullmatch(r"[0-9]{1,10}\.[0-9]{1,3}", words[1]):
+            return float(words[1])
+    return 0.0
+
+
+def _shell_ms(who: list[str]) -> float | None:
+    """How long the session's shell took to start: from its birth below sshd to the probe's first line.
+
+    Resolution 10 ms: the kernel counts births in clock ticks, 100 a second in every userland (USER_HZ).
+    None without sshd above us.
+    """
+    born: int | None = None
+    for words in _words(who, "process"):
+        if len(words) < 4 or not re.fullmatch(r"[0-9]{1,15}", words[2]):
+            return None
+        if words[3].startswith(("sshd", "dropbear")):
+            uptime_s = _uptime_s(who)
+            return max(0.0, round(uptime_s * 1000 - born * 10, 1)) if born is not None and uptime_s else None
+        born = int(words[2])
+    return None
+
+
+def _os(files: KernelFiles) -> str:
+    for path in ("/etc/virtuozzo-release", "/etc/redhat-release"):
+        if files.first(path):
+            return clean(files.first(path), 100)
+    for line in files.lines.get("/etc/os-release", ()):
+        if line.startswith("PRETTY_NAME="):
+            return clean(line.partition("=")[2].strip("\"'"), 100)
+    return ""
+
+
+def _capabilities(
+    who: list[str], look: Look, files: KernelFiles, tools: dict[str, str], hook: bool
+) -> frozenset[str]:
+    modules = look.text("modules")
+    version = re.match(r"(\d{1,3})\.", files.first("/proc/sys/kernel/osrelease"))
+    filtering = [path for path in files.lines if path.endswith("/bridge/vlan_filtering")]
+    bridges = [path for path in files.lines if path.endswith("/bridge/stp_state")]
+    # Where there is a bridge it shows; else the probe looked for the code.
+    can_filter = bool(filtering) if bridges else bool(re.search(r"config-|bridge\.ko|kallsyms", modules))
+    has = {
+        "bridge": "module bridge" in who or "/bridge.ko" in modules,
+        "vlan": "module 8021q" in who or "/8021q.ko" in modules,
+        "vlan_filtering": can_filter,
+        "ip_json": "net-json" in look.sections,
+        # Kernels before 2.6.39 (OpenVZ's 2.6.32) do not know "ip link set ... master" for bridges.
+        "ip_master": version is not None and int(version[1]) >= 3,
+        "systemd": "systemd" in who,
+        "systemd_run": "systemd" in who and "systemd-run" in tools,
+        "flock": "flock" in tools,
+        "netns": "netns" in who,
+        "vznet_hook": hook,
+    }
+    return frozenset(name for name, yes in has.items() if yes)
+
+
+def _transaction(files: KernelFiles) -> Transaction:
+    """The committed state's lines ("#txid ID" first) and the transaction that waits (networks/host)."""
+    lines: tuple[str, ...] = ()
+    pending = ""
+    for path, found in files.lines.items():
+        if path.endswith("/committed"):
+            lines = tuple(clean(line, 200) for line in found[:MAX_COMMITTED_LINES])
+        elif path.endswith("/pending"):
+            pending = clean(found[0], 64) if found else ""
+    committed = next((line.split()[1] for line in lines if re.match(r"#txid \S", line)), "")
+    return Transaction(clean(committed, 64), pending, lines)
