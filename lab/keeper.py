@@ -26,7 +26,8 @@ from lab.console import SOCKET
 from lab.errors import LabError
 
 _SHUTDOWN_PATIENCE_S = 20.0
-_PIECE = 3000
+_PIECE = 1500  # bytes before base64, see guest/console_agent.py
+_HEARD_WITHIN_S = 20.0
 _EARLY_DEATH_S = 2.0
 
 
@@ -40,6 +41,8 @@ class Console:
         self._names = itertools.count()
         self._listening = False  # the agent inside has said hello
         self._closed = False
+        self._sending = threading.Lock()
+        self._heard = False
         threading.Thread(target=self._listen, daemon=True).start()
 
     def request(self, op: str, timeout_s: float, command: str = "", stdin: str = "") -> dict[str, Any]:
@@ -50,17 +53,22 @@ class Console:
             if not self._changed.wait_for(lambda: self._listening or self._closed, timeout_s):
                 raise LabError("its console is not listening yet")
             self._answers[name] = {"out": b"", "err": b""}
-            data = stdin.encode()
-            for start in range(0, len(data), _PIECE):
-                self._send(id=name, op="in", data=base64.b64encode(data[start : start + _PIECE]).decode())
-            self._send(id=name, op=op, command=base64.b64encode(command.encode()).decode())
-            done = self._changed.wait_for(lambda: self._is_done(name), deadline - time.monotonic())
-            answer = self._answers.pop(name)
+        try:
+            for body, text in (("command", command), ("stdin", stdin)):
+                data = text.encode()
+                for start in range(0, len(data), _PIECE):
+                    self._send(name, body, data[start : start + _PIECE])
+            self._send(name, op)
+            with self._changed:
+                done = self._changed.wait_for(lambda: self._is_done(name), max(0, deadline - time.monotonic()))
             if not done:
-                self._send(id=name, op="kill")
+                self._send(name, "kill")
                 raise LabError(f"`{command[:60]}` did not end within {timeout_s:g} s")
-            if self._closed or answer.get("lost"):
-                raise LabError("it went off while it was answering")
+        finally:
+            with self._changed:
+                answer = self._answers.pop(name)
+        if not {"code", "ready"} & answer.keys():
+            raise LabError("it went off while it was answering")
         return {key: v.decode(errors="replace") if isinstance(v, bytes) else v for key, v in answer.items()}
 
     def close(self) -> None:
@@ -74,11 +82,19 @@ class Console:
         answer = self._answers[name]
         return self._closed or not {"code", "ready", "lost"}.isdisjoint(answer)
 
-    def _send(self, **message: str) -> None:
-        try:
-            self._line.sendall(json.dumps(message).encode() + b"\n")
-        except OSError:
-            self._closed = True
+    def _send(self, name: str, op: str, data: bytes = b"") -> None:
+        """Send one message and wait until it is heard: never more than one lies on the line."""
+        message = {"id": name, "op": op, "data": base64.b64encode(data).decode()}
+        with self._sending:
+            with self._changed:
+                self._heard = False
+            try:
+                self._line.sendall(json.dumps(message).encode() + b"\n")
+            except OSError:
+                raise LabError("it is switched off") from None
+            with self._changed:
+                if not self._changed.wait_for(lambda: self._heard or self._closed, _HEARD_WITHIN_S):
+                    raise LabError("its console does not listen any more")
 
     def _listen(self) -> None:
         with self._line.makefile("rb") as lines:
@@ -98,6 +114,7 @@ class Console:
                 self._listening = True
                 for answer in self._answers.values():
                     answer["lost"] = True
+            self._heard = self._heard or "heard" in message
             answer = self._answers.get(str(message.get("id")))
             if answer is not None:
                 for key in ("out", "err"):

@@ -159,6 +159,16 @@ class Lab:
         except LabError:
             return False
 
+    def state(self, name: str) -> str:
+        """A server's state: ``ready``, ``booting`` or ``off``."""
+        try:
+            is_on = console.ask(self._folder(name), 5, op="state")["on"]
+        except LabError:
+            return "off"
+        if not is_on:
+            return "off"
+        return "ready" if self.is_ready(name) else "booting"
+
     def wait_ready(self, name: str, timeout_s: float = READY_WITHIN_S) -> None:
         """Wait until a server is ready; LabError with the end of its console log when it does not get there."""
         deadline = time.monotonic() + timeout_s

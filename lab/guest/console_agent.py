@@ -1,10 +1,14 @@
 """Runs inside a lab server: takes commands from its serial line, so that it obeys without any network.
 
-One JSON object per line over /dev/ttyS1, bodies in base64. Asked ``{"id", "op": "in", "data"}`` any number of
-times (standard input), then ``{"id", "op": "run", "command"}``; it answers ``{"id", "out" | "err"}`` pieces when
-the command has ended, at last ``{"id", "code"}``. ``{"id", "op": "kill"}`` ends a command early. Asked
-``{"id", "op": "ready"}`` it answers ``{"id", "ready"}``. It says ``{"hello"}`` when it starts: only then may
-anything be sent, because the kernel forgets to look at a line that already held data when it was opened.
+One JSON object per line over /dev/ttyS1, bodies in base64. Asked ``{"id", "op": "command" | "stdin", "data"}``
+any number of times, then ``{"id", "op": "run"}``; it answers ``{"id", "out" | "err"}`` pieces when the command
+has ended, at last ``{"id", "code"}``. ``{"id", "op": "kill"}`` ends a command early. Asked ``{"id", "op":
+"ready"}`` it answers ``{"id", "ready"}``.
+
+Two weaknesses of the kernel's serial line shape this. It never looks at a line that already held data when it was
+opened: so nothing may be sent before the agent says ``{"hello"}``. And a line that was throttled because 4 KiB
+lay unread sometimes stays deaf for good: so every message is at most half of that, and is acknowledged
+(``{"heard": id}``) before the next is sent.
 """
 
 from __future__ import annotations
@@ -43,7 +47,7 @@ class Agent:
 
     def __init__(self, line: int) -> None:
         self.line = line
-        self.inputs: dict[str, bytearray] = {}
+        self.bodies: dict[tuple[str, str], bytes] = {}
         self.running: dict[str, Running] = {}
         self.unread = b""
         # An ended command wakes the loop through this pipe; nothing polls, an idle server stays idle.
@@ -77,20 +81,21 @@ class Agent:
                 name, op = message["id"], message["op"]
             except (ValueError, KeyError):
                 continue  # the tail of a message that was under way when the agent started
-            if op == "in":
-                self.inputs.setdefault(name, bytearray()).extend(base64.b64decode(message["data"]))
+            self.say(heard=name)
+            if op in {"command", "stdin"}:
+                self.bodies[name, op] = self.bodies.get((name, op), b"") + base64.b64decode(message["data"])
             elif op == "run":
-                self.start(name, base64.b64decode(message["command"]))
+                self.start(name, self.bodies.pop((name, "command"), b""), self.bodies.pop((name, "stdin"), b""))
             elif op == "kill" and name in self.running:
                 os.killpg(self.running[name].process.pid, signal.SIGKILL)
             elif op == "ready":
                 self.say(id=name, ready=all(mark.exists() for mark in READY_MARKS))
 
-    def start(self, name: str, command: bytes) -> None:
+    def start(self, name: str, command: bytes, stdin: bytes) -> None:
         """Start a command line under /bin/sh, in a session of its own."""
         source, out, err = (os.memfd_create(f"{name}-{end}") for end in ("in", "out", "err"))
         with os.fdopen(source, "r+b") as standard_input:
-            standard_input.write(self.inputs.pop(name, b""))
+            standard_input.write(stdin)
             standard_input.seek(0)
             process = subprocess.Popen(
                 ["/bin/sh", "-c", command],
