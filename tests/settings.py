@@ -12,6 +12,7 @@ os.environ.pop("REDIS_URL", None)
 
 from vnetpanel.settings import *  # noqa: F403
 
+STATIC_ROOT.mkdir()  # noqa: F405  whitenoise warns where there is none
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

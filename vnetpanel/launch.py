@@ -37,8 +37,10 @@ class LaunchError(Exception):
 
 
 @contextmanager
-def only_one(path: Path, address: str) -> Iterator[None]:
+def only_one(path: Path) -> Iterator[Callable[[str], None]]:
     """Hold the lock of this var/ folder; LaunchError, naming the holder, when another panel holds it.
+
+    Yields the function by which the holder says where it can be reached.
 
     The kernel releases the lock when its holder ends, however it ends, so no stale file is in the way.
     """
@@ -50,10 +52,14 @@ def only_one(path: Path, address: str) -> Iterator[None]:
             file.seek(0)
             holder = file.read().strip() or "still starting"
             raise LaunchError(f"The panel is already running here: {holder}.") from None
-        file.truncate(0)
-        file.write(f"{address} (process {os.getpid()})")
-        file.flush()
-        yield
+
+        def tell(address: str) -> None:
+            file.truncate(0)
+            file.write(f"{address} (process {os.getpid()})")
+            file.flush()
+
+        tell("still starting")
+        yield tell
 
 
 def listen(address: str) -> socket.socket:
@@ -118,9 +124,9 @@ class Launcher:
     def run(self) -> None:
         """Start everything, say where it is, stay until Ctrl-C or SIGTERM, end everything."""
         signal.signal(signal.SIGTERM, interrupt)
-        with only_one(settings.VAR_DIR / "up.lock", self.listen_on):
+        with only_one(settings.VAR_DIR / "up.lock") as tell:
             try:
-                self.start()
+                self.start(tell)
                 while True:
                     time.sleep(0.5)
                     self.supervisor.watch_once()
@@ -129,9 +135,11 @@ class Launcher:
             finally:
                 self.end()
 
-    def start(self) -> None:
+    def start(self, tell: Callable[[str], None]) -> None:
         """All steps from the socket to the printed address."""
         with listen(self.listen_on) as listener:
+            address = url_of(listener)
+            tell(address)
             if self.with_lab:
                 self.boot_lab()
             self.say("Preparing the database and the static files")
@@ -144,7 +152,6 @@ class Launcher:
                 self.register_lab()
             self.start_workers()
             self.start_web(listener)
-            address = url_of(listener)
         self.wait_until_healthy()
         self.say("")
         self.say(f"The panel is ready:  {address}")

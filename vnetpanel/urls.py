@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     path("health/", views.panel_health, name="health"),
     path("healthz", views.healthz, name="healthz"),
+    path("admin/login/", views.admin_login),
     path("admin/", admin.site.urls),
     *(path("", include(f"{app}.urls")) for app in ("nodes", "networks") if find_spec(f"{app}.urls")),
 ]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from vnetpanel import health
@@ -29,6 +32,14 @@ def panel_health(request: HttpRequest) -> HttpResponse:
     """What works and what does not, with reasons; for people who have logged in."""
     template = "health.html#parts" if wants_fragment(request) else "health.html"
     return render(request, template, {"findings": health.findings()})
+
+
+@login_not_required
+def admin_login(request: HttpRequest) -> HttpResponse:
+    """In place of the admin's own login page, so that there is one login and whatever guards it."""
+    if request.user.is_authenticated:
+        raise PermissionDenied
+    return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
 
 
 @login_not_required

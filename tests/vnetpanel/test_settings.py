@@ -1,0 +1,116 @@
+"""Settings come from the environment and fail loudly."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from vnetpanel import env
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def load_settings(var_dir: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Import the settings in a process of their own."""
+    environment = {"PATH": os.environ["PATH"], "VNETPANEL_VAR": str(var_dir), **variables}
+    code = "from vnetpanel import settings as s; print(s.DEBUG, s.DATABASES['default']['ENGINE'])"
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+
+
+def test_it_works_without_any_variable(var_dir: Path) -> None:
+    done = load_settings(var_dir)
+    assert done.stdout == "False django.db.backends.sqlite3\n", done.stderr
+
+
+def test_it_makes_its_secret_key_once_and_for_its_owner_only(var_dir: Path) -> None:
+    load_settings(var_dir)
+    path = var_dir / "secret-key"
+    first = path.read_text()
+    load_settings(var_dir)
+    assert path.read_text() == first
+    assert len(first) > 50
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("VNETPANEL_DEBUG", "maybe", "VNETPANEL_DEBUG='maybe': expected one of 1, true"),
+        ("VNETPANEL_WEB_THREADS", "many", "VNETPANEL_WEB_THREADS='many': expected a whole number from 1"),
+        ("VNETPANEL_WEB_THREADS", "0", "VNETPANEL_WEB_THREADS='0': expected a whole number from 1"),
+        ("VNETPANEL_LOG", "loud", "VNETPANEL_LOG='loud': expected one of auto, json, console"),
+        ("DATABASE_URL", "mysql://db/panel", "DATABASE_URL: expected postgres://"),
+        ("REDIS_URL", "amqp://broker", "REDIS_URL: expected redis://"),
+        ("VNETPANEL_SECRET_KEY_FILE", "/nonexistent", "The secret file /nonexistent cannot be read"),
+    ],
+)
+def test_it_stops_at_a_value_it_cannot_read(var_dir: Path, name: str, value: str, sentence: str) -> None:
+    done = load_settings(var_dir, **{name: value})
+    assert done.returncode != 0
+    assert sentence in done.stderr
+
+
+def test_it_refuses_a_secret_file_that_others_may_read(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("secret")
+    path.chmod(0o644)
+    with pytest.raises(ImproperlyConfigured, match="chmod 600"):
+        env.read_secret(path)
+
+
+def test_it_refuses_an_empty_secret_file(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.touch(0o600)
+    with pytest.raises(ImproperlyConfigured, match="empty"):
+        env.read_secret(path)
+
+
+def test_a_secret_written_twice_keeps_its_first_value(tmp_path: Path) -> None:
+    env.write_secret(tmp_path / "key", "first")
+    env.write_secret(tmp_path / "key", "second")
+    assert env.read_secret(tmp_path / "key") == "first"
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+def test_postgres_urls_may_carry_escaped_characters_and_options() -> None:
+    found = env.database("postgres://pan%40el:p%2Fw@db.example:5433/panel?sslmode=require", Path("x"))
+    assert found["ENGINE"] == "django.db.backends.postgresql"
+    assert (found["USER"], found["PASSWORD"], found["HOST"], found["PORT"], found["NAME"]) == (
+        "pan@el",
+        "p/w",
+        "db.example",
+        "5433",
+        "panel",
+    )
+    assert found["OPTIONS"] == {"sslmode": "require"}
+
+
+def test_a_postgres_socket_folder_is_a_percent_encoded_host() -> None:
+    assert env.database("postgres://panel@%2Frun%2Fpostgresql/panel", Path("x"))["HOST"] == "/run/postgresql"
+
+
+def test_sqlite_takes_the_write_lock_at_the_start_and_syncs_each_commit() -> None:
+    options = env.database("", Path("panel.sqlite3"))["OPTIONS"]
+    assert options["transaction_mode"] == "IMMEDIATE"
+    assert "journal_mode=WAL" in options["init_command"]
+    assert "synchronous=FULL" in options["init_command"]
+
+
+@pytest.mark.parametrize(
+    ("given", "kombu"),
+    [
+        ("", "redis+socket:///var/broker.sock"),
+        ("redis://:pw@10.0.0.5:6379/0", "redis://:pw@10.0.0.5:6379/0"),
+        ("unix:///run/redis.sock?db=2", "redis+socket:///run/redis.sock?virtual_host=2"),
+    ],
+)
+def test_the_broker_url_is_said_in_celerys_words(given: str, kombu: str) -> None:
+    assert env.broker(given, Path("/var/broker.sock")) == kombu
