@@ -55,7 +55,14 @@ app.conf.update(
     },
     beat_scheduler="vnetpanel.beat:HeartbeatScheduler",
     beat_max_loop_interval=5,
-    beat_schedule={},
+    beat_schedule={
+        # Spreads the looks over the minute; a run that waited longer than its interval is not worth having.
+        "look at servers that are due": {
+            "task": "nodes.observe_due",
+            "schedule": 10.0,
+            "options": {"expires": 10},
+        },
+    },
     timezone="UTC",
 )
 app.autodiscover_tasks()

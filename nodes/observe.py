@@ -1,0 +1,222 @@
+"""Looking at one server: connect, one exec of the probe, parse, store. Or say why that failed.
+
+A look ends within `LOOK_DEADLINE_S` with either everything stored or only the failure: its state, the reason
+in a person's words, the time. Nothing is ever sent to a server whose host key no person has approved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import transaction
+from django.db.models import Case, F, Q, When
+from django.utils import timezone
+
+from nodes import ssh, sync
+from nodes.choices import HostKeyState, ServerOS, ServerState
+from nodes.facts import ServerFacts
+from nodes.models import HostKey, PhysicalServer
+from nodes.probe import new_nonce, probe_command
+from nodes.probe_output import UnreadableLook, parse_look
+from nodes.signals import looked
+from nodes.ssh import Pool, SshError, Target, errors
+
+log = structlog.get_logger(__name__)
+
+LOOK_DEADLINE_S = 25.0
+"""For connecting and the probe together; parsing and storing fit into what is left of 30 seconds."""
+CLAIM = timedelta(seconds=45)
+"""How long a look may own a server: longer than any look, so that only a dead worker's claim runs out."""
+
+_STATES: tuple[tuple[type[SshError], ServerState], ...] = (
+    (errors.HostKeyChanged, ServerState.HOST_KEY_CHANGED),
+    (errors.HostKeyUnknown, ServerState.NEW),
+    (errors.LoginRefused, ServerState.LOGIN_REFUSED),
+    (errors.CommandRefused, ServerState.LOGIN_REFUSED),
+    (errors.NoSudo, ServerState.NO_SUDO),
+    (errors.CommandTimeout, ServerState.UNREADABLE),
+    (errors.OutputTooLarge, ServerState.UNREADABLE),
+    (SshError, ServerState.UNREACHABLE),
+)
+
+
+class LookFailed(Exception):
+    """A look brought nothing; its text is the reason for people, `state` the state the server is in by it."""
+
+    def __init__(self, state: ServerState, reason: str) -> None:
+        super().__init__(reason)
+        self.state = state
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answered, before it is stored."""
+
+    facts: ServerFacts
+    duration_ms: int
+    connect_ms: int
+
+
+def pool() -> Pool:
+    """The connections of this process."""
+    return ssh.process_pool()
+
+
+def target_of(server: PhysicalServer) -> Target:
+    """How to reach the server, with the host keys that a person has approved.
+
+    Raises LookFailed where nothing may be sent yet: no approved key, no credential, a Windows server.
+    """
+    if not server.is_managed:
+        raise LookFailed(
+            ServerState.INVENTORY_ONLY, "A Windows server is inventory only: nothing is sent to it."
+        )
+    pinned = tuple(
+        ssh.HostKey(key.key_type, key.base64)
+        for key in server.host_keys.all()
+        if key.state == HostKeyState.PINNED
+    )
+    if not pinned:
+        raise LookFailed(ServerState.NEW, "Its host key has not been approved yet.")
+    if (login := server.credential) is None:
+        raise LookFailed(ServerState.LOGIN_REFUSED, "It has no credential: choose one for it.")
+    return Target(
+        address=server.address,
+        port=server.port,
+        username=login.username,
+        credential=ssh.Credential(
+            private_key=login.private_key, passphrase=login.passphrase, password=login.password
+        ),
+        host_keys=pinned,
+        legacy=server.legacy_ssh,
+        sudo=server.use_sudo,
+        server=str(server.pk),
+    )
+
+
+def look(server_id: int, ours: sync.Ours | None = None) -> ServerFacts:
+    """Look at a server now and store what was found; for whoever needs the truth before or after a change.
+
+    `ours`: links on the server that this panel has made (see sync.store). Raises LookFailed, stored as well.
+    """
+    server = _server(server_id)
+    at = timezone.now()
+    try:
+        answer = ask(server)
+    except LookFailed as failure:
+        _store_failure(server, failure, at)
+        raise
+    timing = sync.Timing(at, answer.duration_ms, answer.connect_ms)
+    synced = sync.store(server_id, answer.facts, timing, ours)
+    if synced.is_stored:
+        looked.send(sender=PhysicalServer, server_id=server_id, facts=answer.facts, synced=synced)
+    return answer.facts
+
+
+def observe(server_id: int) -> bool:
+    """A look on schedule or on demand. False: somebody is looking already, or it must not be looked at.
+
+    Never raises for what is wrong with a server, so that the others go on.
+    """
+    now = timezone.now()
+    free = Q(look_claimed_until=None) | Q(look_claimed_until__lt=now)
+    mine = PhysicalServer.objects.filter(pk=server_id, is_enabled=True, os=ServerOS.LINUX)
+    if not mine.filter(free).update(look_claimed_until=now + CLAIM):
+        return False
+    try:
+        if HostKey.objects.filter(server_id=server_id, state=HostKeyState.PINNED).exists():
+            look(server_id)
+        elif not HostKey.objects.filter(server_id=server_id, state=HostKeyState.OFFERED).exists():
+            offer_host_key(server_id)
+    except LookFailed as failure:
+        log.info("look_failed", server=server_id, state=failure.state, reason=failure.reason)
+    except PhysicalServer.DoesNotExist:
+        log.info("server_removed_during_look", server=server_id)
+    except Exception:
+        log.exception("look_broke", server=server_id)
+        reason = "The panel failed on what this server answered; its log says more."
+        sync.store_failure(server_id, ServerState.UNREADABLE, reason, now)
+    finally:
+        mine.filter(look_claimed_until=now + CLAIM).update(
+            look_claimed_until=None,
+            look_requested_at=Case(When(look_requested_at__gt=now, then=F("look_requested_at"))),
+        )
+    return True
+
+
+def ask(server: PhysicalServer) -> Answer:
+    """Run the probe on the server, one exec, and read what it prints. Stores nothing. Raises LookFailed."""
+    nonce = new_nonce()
+    try:
+        done = pool().run(target_of(server), probe_command(nonce), deadline_s=LOOK_DEADLINE_S)
+    except SshError as error:
+        raise _failure(server, error) from error
+    try:
+        facts = parse_look(done.stdout, nonce)
+    except UnreadableLook as error:
+        raise LookFailed(ServerState.UNREADABLE, error.reason) from error
+    connect_ms = round(done.connect_seconds * 1000)
+    return Answer(facts, connect_ms + round(done.seconds * 1000), connect_ms)
+
+
+def offer_host_key(server_id: int) -> HostKey | None:
+    """Read the server's host key without logging in and store it as offered, if it is a new one.
+
+    None: it is approved already. Raises LookFailed where it cannot be read; a server without an approved key
+    stays "new" and shows the reason.
+    """
+    server = _server(server_id)
+    at = timezone.now()
+    try:
+        key = ssh.read_host_key(server.address, server.port, legacy=server.legacy_ssh)
+    except SshError as error:
+        failure = LookFailed(ServerState.NEW, error.sentence)
+        if server.state == ServerState.NEW:
+            _store_failure(server, failure, at)
+        raise failure from error
+    offered = _offer(server, key)
+    PhysicalServer.objects.filter(pk=server_id, state=ServerState.NEW).update(
+        state_reason="", looked_at=at, next_look_at=sync.next_look(server_id, at)
+    )
+    return offered
+
+
+def _server(server_id: int) -> PhysicalServer:
+    servers = PhysicalServer.objects.select_related("credential").prefetch_related("host_keys")
+    return servers.get(pk=server_id)
+
+
+def _failure(server: PhysicalServer, error: SshError) -> LookFailed:
+    if isinstance(error, errors.HostKeyChanged) and error.new is not None:
+        _offer(server, error.new)
+    if isinstance(error, errors.ServerBusy):
+        # The panel's own work was in the way: that says nothing about the server.
+        return LookFailed(ServerState(server.state), error.sentence)
+    state = next(state for kind, state in _STATES if isinstance(error, kind))
+    return LookFailed(state, error.sentence)
+
+
+def _store_failure(server: PhysicalServer, failure: LookFailed, at: datetime) -> None:
+    if failure.state != ServerState.INVENTORY_ONLY:
+        sync.store_failure(server.pk, failure.state, failure.reason, at)
+
+
+def _offer(server: PhysicalServer, key: ssh.HostKey) -> HostKey | None:
+    """Store the key as offered, in the place of any other on offer. None: it is approved already."""
+    with transaction.atomic():
+        row, is_new = HostKey.objects.get_or_create(
+            server=server, sha256=key.sha256, defaults={"key_type": key.type, "base64": key.base64}
+        )
+        if row.state == HostKeyState.PINNED:
+            return None
+        HostKey.objects.filter(server=server, state=HostKeyState.OFFERED).exclude(pk=row.pk).delete()
+        if not is_new:
+            # A retired key that is back is a change like any other: a person decides again.
+            HostKey.objects.filter(pk=row.pk).exclude(state=HostKeyState.PINNED).update(
+                state=HostKeyState.OFFERED, seen_at=timezone.now(), decided_at=None, decided_by=None
+            )
+            row.refresh_from_db()
+        return row
