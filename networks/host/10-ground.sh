@@ -1,0 +1,54 @@
+# shellcheck shell=sh disable=SC2034
+# The transaction on a server. POSIX sh for dash, busybox and bash; what it does is in README.md beside its source.
+# Functions that use variables of their own run in a subshell, `f() ( … )`, unless a caller needs what they set:
+# POSIX has no `local`, and a helper's `d` once overwrote its caller's.
+set -u
+umask 077
+LC_ALL=C
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL PATH
+
+RUN=${VNP_RUN:-/run/vnetpanel}     # gone after a reboot, as is everything a transaction does before its commit
+ETC=${VNP_ETC:-/etc/vnetpanel}     # `committed`: what this server is meant to be
+LIB=${VNP_LIB:-/var/lib/vnetpanel} # these programs, and how far vzctl has followed
+SYS=${VNP_SYS:-}                   # where /etc/init.d and the like are; tests put them elsewhere
+SELF=${VNP_SELF:-$0}
+: "${VNP_CRASH:=}" "${VNP_BAD_LINE:=}" "${VNP_BRCTL:=}" # faults, for tests
+
+OK=0 BAD=64 CHANGED=65 REFUSED=69 BROKEN=74 BUSY=75 BACK=76 UNKNOWN=77
+
+say() { printf '%s\n' "$*"; }
+# Every answer ends with this line, so that a cut one is known as such.
+leave() {
+	say "done=$1"
+	exit "$1"
+}
+fail() {
+	code=$1
+	shift
+	say "error=$*"
+	leave "$code"
+}
+crash() {
+	case " $VNP_CRASH " in *" $1 "*) kill -9 $$ ;; esac
+}
+is_txid() {
+	case $1 in '' | -* | *[!A-Za-z0-9-]*) return 1 ;; esac
+	[ ${#1} -le 64 ]
+}
+is_number() {
+	case $1 in '' | *[!0-9]* | 0?*) return 1 ;; esac
+	[ ${#1} -le 5 ]
+}
+# Seconds and hundredths since boot. The wall clock may be set meanwhile.
+clock() {
+	read -r NOW_CS _ </proc/uptime
+	NOW=${NOW_CS%.*}
+	NOW_CS=$NOW${NOW_CS#*.}
+}
+boot_id() { read -r BOOT </proc/sys/kernel/random/boot_id; }
+sync_file() { sync "$1" 2>/dev/null || sync; } # before coreutils 8.24 it takes no argument
+# put FILE: standard input becomes FILE, whole or not at all, whatever the power does.
+put() {
+	dd of="$1.new" conv=fsync 2>/dev/null && mv -f "$1.new" "$1" && sync_file "${1%/*}"
+}

@@ -1,0 +1,73 @@
+# shellcheck shell=sh disable=SC2034,SC2154
+# What a transaction remembers of itself: one append-only file of "KEY VALUE" lines, the last of a key counts.
+# Appending a short line is atomic and reading needs no process, unlike a file per value with a rename each.
+
+note() { say "$*" >>"$D/journal"; }
+journal() {
+	J_state=none J_boot='' J_path='' J_ssh='' J_deadline=0 J_limit=0 J_seconds=0 J_worker='' J_deadman='' J_armed='' J_confirmed=0
+	J_confirmed_ssh='' J_reason=''
+	[ -r "$D/journal" ] || return 0
+	while read -r j_key j_value; do
+		case $j_key in
+		state) J_state=$j_value ;;
+		boot) J_boot=$j_value ;;
+		path) J_path=$j_value ;;
+		ssh) J_ssh=$j_value ;;
+		deadline) J_deadline=$j_value ;;
+		limit) J_limit=$j_value ;;
+		seconds) J_seconds=$j_value ;;
+		worker) J_worker=$j_value ;;
+		deadman) J_deadman=$j_value ;;
+		confirmed) J_confirmed=${j_value%% *} J_confirmed_ssh=${j_value#* } ;;
+		reason) J_reason=$j_value ;;
+		esac
+	done <"$D/journal"
+}
+# The committed file names its transaction: after its rename nothing can be mistaken, whoever was killed.
+committed_txid() {
+	C_txid=''
+	[ -r "$ETC/committed" ] || return 0
+	while read -r c_key c_value; do
+		[ "$c_key" = txid ] && C_txid=$c_value && break
+	done <"$ETC/committed"
+	return 0
+}
+pending() {
+	P_txid=''
+	[ -s "$RUN/pending" ] && read -r P_txid <"$RUN/pending"
+	return 0
+}
+# Only our own: the next transaction may have begun already.
+settled() {
+	pending
+	[ "$P_txid" != "${D##*/}" ] || true >"$RUN/pending"
+}
+decided() {
+	case $J_state in committed | rolledback | failed) return 0 ;; esac
+	return 1
+}
+
+# --- locks; each lives as long as a process holds the descriptor, `ip` children included ---
+
+free() { flock -n "$1" true 2>/dev/null; }
+# flock of busybox cannot wait, hence the loop.
+take_lock() {
+	t_tries=$(($2 * 10))
+	until flock -n "$1"; do
+		t_tries=$((t_tries - 1))
+		[ $t_tries -gt 0 ] || return 1
+		nap
+	done
+}
+nap() { sleep 0.1 2>/dev/null || sleep 1; }
+# transaction.lock: held by the one that starts, or runs in the foreground.
+hold_transaction() {
+	exec 9>>"$RUN/transaction.lock"
+	take_lock 9 "$1"
+}
+# decide.lock: held by whoever turns "applied" into one of its two ends.
+hold_decision() {
+	exec 8>>"$RUN/decide.lock"
+	take_lock 8 "$1"
+}
+drop_decision() { exec 8>&-; }

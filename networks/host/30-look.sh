@@ -1,0 +1,46 @@
+# shellcheck shell=sh disable=SC2034,SC2154
+# Reading the kernel. Two `ip` processes bring everything; the rest awk reads from /sys and /proc itself.
+
+# The line of lo closes each list. Family by family, or a bare "default dev eth0" would say nothing of which.
+LISTS='addr show
+link show dev lo
+rule show
+link show dev lo
+route show table all
+link show dev lo
+neigh show proxy
+link show dev lo
+neigh show
+link show dev lo
+'
+look() {
+	printf '%s\n' /sys/class/net/*/brif/*
+	echo %4
+	printf '%s' "$LISTS" | ip -4 -o -batch -
+	[ -e /proc/net/if_inet6 ] || return 0
+	echo %6
+	printf '%s' "$LISTS" | ip -6 -o -batch -
+}
+# check_plan <plan: prints it back, or its first error. NUL bytes vanish in some shells and awks: made visible first.
+check_plan() { tr '\000' '\001' | awk "$AWK_PLAN"; }
+# iproute2 of EL6 neither makes bridges nor knows "master": brctl does. Asked once per boot.
+find_tools() {
+	B_brctl=$VNP_BRCTL
+	[ -n "$B_brctl" ] && return 0
+	[ -r "$RUN/tools" ] && read -r B_brctl <"$RUN/tools" && return 0
+	case $(ip link help 2>&1) in *master*bridge*) B_brctl=0 ;; *) B_brctl=1 ;; esac
+	say $B_brctl >"$RUN/tools"
+}
+# compose: $D/plan and the kernel's state to $D/{work,snap,expected,committed,…}; prints path, notes.
+compose() {
+	look 2>>"$D/log" | awk -v txid="$1" -v dir="$D" -v plan="$D/plan" -v committed="$ETC/committed" \
+		-v followed="$LIB/followed" -v brctl="$B_brctl" "$AWK_LOOK$AWK_COMPOSE"
+}
+# compare MODE FILE HARD
+compare() {
+	look 2>>"$D/log" | awk -v mode="$1" -v target="$2" -v hard="$3" -v brctl="$B_brctl" "$AWK_LOOK$AWK_CONVERGE"
+}
+digest() {
+	D_digest=$(cat "$D/plan" "$D/work" | sha256sum)
+	D_digest=${D_digest%% *}
+}

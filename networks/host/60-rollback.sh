@@ -1,0 +1,49 @@
+# shellcheck shell=sh disable=SC2034,SC2154
+# Back to the snapshot, from any half state. The caller holds the decision.
+
+# roll_back TXID REASON
+roll_back() {
+	D=$RUN/txn/$1
+	journal
+	decided && return 0
+	note state rollingback 2>/dev/null
+	case $J_path in guarded) stop_worker ;; esac
+	find_tools
+	converged
+	r_rc=$?
+	note reason "$2" 2>/dev/null
+	if [ $r_rc = 0 ]; then
+		note state rolledback 2>/dev/null
+		settled
+	else
+		note state stuck 2>/dev/null
+	fi
+	return $r_rc
+}
+# A first pass in one batch is fast; the next ones prove it and mend what the first could not. It is an emergency:
+# tried for some minutes, whatever else pulls at the same links.
+converged() {
+	[ -e "$D/snap" ] || return 0
+	r_pass=0
+	while :; do
+		r_todo=$(compare converge "$D/snap" $((r_pass > 0))) || r_todo="error"
+		[ -n "$r_todo" ] || return 0
+		[ $r_pass -lt 60 ] || break
+		# `-force` goes on after an error: right here, wrong for a change.
+		[ "$r_todo" = error ] || printf '%s\n' "$r_todo" | run_commands -force >>"$D/log" 2>&1
+		r_pass=$((r_pass + 1))
+		case $r_pass in 1 | 2 | 3) ;; [4-9]) sleep 1 ;; *) sleep 5 ;; esac
+	done
+	printf '%s\n' "$r_todo" >"$D/stuck" 2>/dev/null
+	return 1
+}
+# The worker may be in the middle of its batch: ended with its whole process group, and its lock says when the last
+# of them, `ip` included, is gone.
+stop_worker() {
+	[ "${J_worker:-$$}" != $$ ] || return 0
+	case $J_state in preparing | applying) ;; *) return 0 ;; esac
+	until free "$RUN/worker.lock"; do
+		kill -9 -- "-$J_worker" 2>/dev/null
+		nap
+	done
+}

@@ -1,0 +1,105 @@
+# shellcheck shell=sh disable=SC2034,SC2154
+# Plan and apply. A change that touches no adapter with an address of the server runs here and now (short path);
+# one that does runs detached from this connection, under two watchers (guarded path).
+
+# prepare_change: standard input and the kernel's state into files of $D; prints what a reviewer must see.
+prepare_change() {
+	check_plan >"$D/plan" || { cat "$D/plan" && return $BAD; }
+	find_tools
+	compose "$1" >"$D/notes"
+	p_rc=$?
+	cat "$D/notes"
+	preflight || p_rc=$REFUSED
+	read -r p_path <"$D/notes"
+	p_path=${p_path#path=}
+	digest
+	say "digest=$D_digest"
+	return $p_rc
+}
+plan() {
+	D=$RUN/plan.$$
+	mkdir "$D" || fail $BROKEN "cannot write $RUN"
+	trap 'rm -rf "$D"' EXIT
+	prepare_change review
+	rc=$?
+	[ $rc = $BAD ] || [ $rc = $BROKEN ] || cat "$D/work"
+	leave $rc
+}
+apply() {
+	D=$RUN/txn/$1
+	learn_end "$1"
+	if [ "$J_state" = none ]; then
+		begin "$@"
+	fi
+	a_tries=0
+	until journal && { decided || [ "$J_state" = applied ] || [ "$J_state" = stuck ]; }; do
+		a_tries=$((a_tries + 1))
+		[ $a_tries -le $((($2 + 35) * 10)) ] || break
+		nap
+	done
+	report "$1"
+}
+begin() {
+	txid=$1 seconds=$2 wanted=$3
+	shift 3
+	connection "$@"
+	hold_transaction 3 || fail $BUSY "another transaction is at work"
+	learn_end "$txid"
+	[ "$J_state" = none ] || return 0 # the same one was begun while we waited
+	pending
+	[ -z "$P_txid" ] || fail $BUSY "$P_txid is not decided yet"
+	[ ! -d "$D" ] || rm -rf "$D" # killed while it prepared: nothing has been touched
+	mkdir "$D" || fail $BROKEN "cannot write $RUN"
+	prepare_change "$txid" >"$D/shown" || { rc=$? && cat "$D/shown" && rm -rf "$D" && leave $rc; }
+	if [ "$D_digest" != "$wanted" ]; then
+		rm -rf "$D"
+		say "digest=$D_digest"
+		fail $CHANGED "the server has changed since the review"
+	fi
+	true >"$ETC/committed.new" || { rm -rf "$D" && fail $BROKEN "cannot write $ETC"; }
+	boot_id
+	clock
+	# One write: a transaction is begun or it is not.
+	say "boot $BOOT
+path $p_path
+ssh $S_conn
+seconds $seconds
+limit $((NOW + 30 + seconds))
+state preparing" >"$D/journal" || fail $BROKEN "cannot write $RUN"
+	say "$txid" >"$RUN/pending" || fail $BROKEN "cannot write $RUN"
+	crash prepared
+	if [ "$p_path" = short ]; then run_short "$txid"; else run_guarded "$txid"; fi
+}
+run_short() {
+	trap '' HUP INT TERM PIPE
+	note state applying
+	if ! run_plan; then
+		hold_decision 60 && roll_back "$1" apply-failed
+	elif ! commit; then
+		hold_decision 60 && roll_back "$1" commit-failed
+		say "state=rolledback"
+		fail $BROKEN "cannot write $ETC/committed"
+	fi
+}
+run_guarded() {
+	detach deadman "$1"
+	detach worker "$1"
+	g_tries=100
+	until journal && [ -n "$J_worker" ] && [ -n "$J_deadman" ]; do
+		decided && break
+		g_tries=$((g_tries - 1))
+		[ $g_tries -gt 0 ] || break
+		nap
+	done
+	# From here the lock files of the two say who is alive; this process must not, or "busy" would last as long as
+	# the SSH session.
+	exec 9>&-
+}
+# Under systemd with KillUserProcesses even setsid does not survive the session: a unit of its own does.
+detach() {
+	if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null 2>&1 &&
+		systemd-run --quiet --unit="vnetpanel-$1-$2" /bin/sh "$SELF" "_$1" "$2" </dev/null >/dev/null 2>&1 9>&-; then
+		return 0
+	fi
+	setsid "${VNP_SHELL:-/bin/sh}" "$SELF" "_$1" "$2" </dev/null >/dev/null 2>&1 9>&- &
+}

@@ -1,0 +1,80 @@
+# shellcheck shell=sh disable=SC2034,SC2154
+# The two processes of the guarded path. Each holds its own lock from its first to its last moment.
+
+deadman() {
+	trap '' HUP INT TERM PIPE
+	D=$RUN/txn/$1
+	exec 9>>"$RUN/deadman.lock"
+	take_lock 9 5 || exit 1
+	echo -1000 2>/dev/null >/proc/self/oom_score_adj
+	note "deadman $$"
+	watch "$1" 0
+}
+worker() {
+	trap '' HUP INT TERM PIPE
+	D=$RUN/txn/$1
+	exec 9>>"$RUN/worker.lock"
+	take_lock 9 5 || exit 1
+	note "worker $$"
+	crash worker
+	# Nothing is touched before the dead-man holds his lock.
+	w_tries=100
+	until journal && [ -n "$J_deadman" ] && ! free "$RUN/deadman.lock"; do
+		w_tries=$((w_tries - 1))
+		if [ $w_tries -le 0 ]; then
+			hold_decision 60 && roll_back "$1" no-deadman
+			exit 1
+		fi
+		nap
+	done
+	note state applying
+	find_tools
+	if run_plan; then
+		hold_decision 60 || exit 1
+		clock
+		note "deadline $((NOW + J_seconds))"
+		note state applied
+		drop_decision
+		crash applied
+		watch "$1" 2
+	else
+		hold_decision 60 && roll_back "$1" apply-failed
+	fi
+}
+# watch TXID GRACE: until someone decides; past the deadline, or when the worker died half-way, undo.
+# The deadline is read anew each second, it can be extended.
+watch() {
+	while :; do
+		if overdue "$2"; then
+			hold_decision 600 || continue
+			learn_end "$1"
+			# Looked at again now that nobody else can decide.
+			if decided || [ "$J_state" = committed ]; then
+				break
+			elif overdue "$2"; then
+				undo "$1"
+				break
+			fi
+			drop_decision
+		fi
+		decided && break
+		sleep 1
+	done
+	[ "$J_state" != committed ] || settled
+}
+overdue() {
+	clock
+	journal
+	case $J_state in
+	applied) [ "$NOW" -ge $((J_deadline + $1)) ] ;;
+	preparing | applying) [ "$NOW" -ge "$J_limit" ] || { [ -n "$J_worker" ] && free "$RUN/worker.lock"; } ;;
+	rollingback | stuck) [ "$1" = 0 ] || free "$RUN/deadman.lock" ;;
+	*) return 1 ;;
+	esac
+}
+undo() {
+	case $J_state in
+	applied) roll_back "$1" timeout ;;
+	*) roll_back "$1" worker-lost ;;
+	esac
+}

@@ -1,0 +1,59 @@
+# shellcheck shell=sh disable=SC2034,SC2154
+# After a reboot: the committed state again, network by network, before the containers start. One that cannot be
+# had does not stop the others; a gateway that is silent (a whole room powering up) is no reason to undo.
+
+boot() {
+	hold_transaction 30 || fail $BUSY "a transaction is at work"
+	true >"$RUN/pending"
+	[ -s "$ETC/committed" ] || { say state=empty && leave $OK; }
+	case $(tail -n 1 "$ETC/committed") in end) ;; *) fail $BAD "$ETC/committed is damaged" ;; esac
+	B_failed=''
+	wait_for_adapters
+	b_n=0
+	while read -r b_kind b_what b_name b_rest; do
+		case "$b_kind $b_what" in
+		'keep vlan') boot_part "$b_name" "vlan $b_name $b_rest" "vlan $b_name $b_rest" ;;
+		'keep bridge') boot_part "$b_name" "bridge $b_name $b_rest" "bridge $b_name $b_rest" ;;
+		'keep adopted') boot_part "$b_name" "adopt $b_name $b_rest" "adopted $b_name $b_rest" ;;
+		drop\ *)
+			# A 7+ container whose saved bridge is missing does not start.
+			! referred_to "$b_what" || boot_part "$b_what" "bridge $b_what -" "bridge $b_what -"
+			;;
+		esac
+	done <"$ETC/committed"
+	[ -z "$B_failed" ] || { say "failed=${B_failed# }" && say state=degraded && leave $BACK; }
+	say state=applied
+	leave $OK
+}
+# boot_part NAME STEP KEEP
+boot_part() {
+	b_n=$((b_n + 1))
+	D=$RUN/txn/boot-$b_n
+	rm -rf "$D"
+	mkdir -p "$D" || fail $BROKEN "cannot write $RUN"
+	find_tools
+	if printf 'vnetpanel-plan 1\nstep %s\nkeep %s\nend\n' "$2" "$3" | check_plan >"$D/plan" &&
+		compose boot >"$D/notes" && run_commands <"$D/work" >>"$D/log" 2>&1 && verify; then
+		return 0
+	fi
+	converged
+	B_failed="$B_failed $1"
+	grep '^refuse ' "$D/notes" 2>/dev/null || say "warn boot-failed $1: $(tail -n 1 "$D/log" 2>/dev/null)"
+}
+wait_for_adapters() (
+	tries=30
+	while read -r kind what name rest; do
+		case "$kind $what" in
+		'keep vlan') dev=${rest% *} ;;
+		'keep bridge' | 'keep adopted') dev=$rest ;;
+		*) continue ;;
+		esac
+		# A VLAN of ours is made here, not waited for.
+		case $dev in -) continue ;; *.*) dev=${dev%.*} ;; esac
+		until [ -d "/sys/class/net/$dev" ]; do
+			[ $tries -gt 0 ] || return 0
+			tries=$((tries - 1))
+			sleep 1
+		done
+	done <"$ETC/committed"
+)

@@ -1,0 +1,53 @@
+# shellcheck shell=sh disable=SC2034,SC2154
+# The verbs. Whatever the arguments, nothing of them is ever run.
+
+main() {
+	verb=${1:-}
+	[ $# -eq 0 ] || shift
+	case $verb in
+	_deadman | _worker) ;;
+	check) check_plan && leave $OK || leave $BAD ;;
+	*) places_exist ;;
+	esac
+	case $verb in
+	plan) plan ;;
+	apply)
+		wants_txid "${1:-}"
+		wants_seconds "${2:-}"
+		[ -n "${3:-}" ] || fail $BAD "apply TXID SECONDS DIGEST"
+		apply "$@"
+		;;
+	confirm) wants_txid "${1:-}" && confirm "$1" "${2:-}" ${3+"$3"} ;;
+	extend) wants_txid "${1:-}" && wants_seconds "${2:-}" && extend "$1" "$2" ;;
+	abort) wants_txid "${1:-}" && abort "$1" ;;
+	status)
+		[ $# -eq 0 ] || wants_txid "$1"
+		status "$@"
+		;;
+	recover) recover ;;
+	boot) boot ;;
+	follow)
+		[ "${1:-}" = - ] || wants_txid "${1:-}"
+		follow "$1"
+		;;
+	prepare) prepare ;;
+	forget) forget ;;
+	_deadman) deadman "$1" ;;
+	_worker) worker "$1" ;;
+	*) fail $BAD "verbs: plan apply extend confirm abort status recover boot follow prepare forget" ;;
+	esac
+}
+wants_txid() { is_txid "$1" || fail $BAD "not a transaction id"; }
+wants_seconds() {
+	is_number "$1" && [ "$1" -ge "${VNP_LEAST:-15}" ] && [ "$1" -le 900 ] ||
+		fail $BAD "seconds: a number from 15 to 900"
+}
+places_exist() {
+	for place in "$RUN/txn" "$ETC" "$LIB"; do
+		[ -d "$place" ] || mkdir -p "$place" 2>/dev/null || fail $BROKEN "cannot write $place"
+	done
+	for tool in ip awk flock sha256sum setsid; do
+		command -v $tool >/dev/null 2>&1 || fail $REFUSED "this server has no $tool"
+	done
+}
+main "$@"
