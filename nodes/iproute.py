@@ -120,7 +120,7 @@ def checked_route(
     metric: int,
     multipath: bool,
 ) -> Route | None:
-    """A route with its words checked; None if the destination is none."""
+    """A route with its words checked; None if the destination is none or it leads nowhere."""
     if dst not in {"default", "0.0.0.0/0", "::/0"}:
         try:
             network = ip_network(dst, strict=False)
@@ -130,6 +130,8 @@ def checked_route(
     else:
         dst = "default"
     gateway, source = host_address(via), host_address(src)
+    if gateway is None and not shown_link_name(dev):
+        return None  # busybox shows a route of several next hops without any of them
     return Route(
         family,
         dst,

@@ -56,7 +56,7 @@ def parse_text(text: str) -> NetView:
 
 
 def _switch(word: str | None) -> bool | None:
-    return None if word is None else word.strip() == "1"
+    return None if word is None or not word.strip() else word.strip() == "1"
 
 
 _LINK_LINE = re.compile(r"(\d{1,9}): ([^\s:@]{1,60})(?:@([^\s:]{1,60}))?: <([A-Z0-9_,-]*)>(.*)")
@@ -184,7 +184,8 @@ def _route(line: str, family: Family) -> Route | None:
         via=via,
         dev=said.get("dev", ""),
         table=clean(said.get("table", ""), 64),
-        proto=clean(said.get("proto", ""), 64),
+        # Not shown without -d: what a person or a script added (RTPROT_BOOT in ip/iproute.c).
+        proto=clean(said.get("proto", "boot"), 64),
         src=said.get("src", ""),
         metric=_decimal(said.get("metric")),
         multipath=words.count("nexthop") > 1,

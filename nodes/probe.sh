@@ -14,12 +14,12 @@
 # shellcheck disable=SC2329 # functions are handed to `section` by name
 set -u
 LC_ALL=C
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# Tests look at trees and userlands of their own; nobody else sets the PROBE_ variables.
+PATH=${PROBE_PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}
 export LC_ALL PATH
 unset CDPATH GREP_OPTIONS
 
 nonce=${1-}
-# Tests look at trees of their own; nobody else sets these.
 vz=${PROBE_VZ:-/etc/vz}
 etc=${PROBE_ETC:-/etc/vnetpanel}
 run=${PROBE_RUN:-/run/vnetpanel}
@@ -142,6 +142,8 @@ BATCH
 
 # The same for an iproute2 without -j, and for a guest, whatever it has. A string, because a guest gets it as
 # the one argument of `vzctl exec`, which hands it to the guest's shell. Old iproute2 shows no proxy entries.
+# `read` fails on these two though it has read: a number under /proc/sys can be read only once, from its start,
+# so a shell that reads byte by byte gets the first digit and no end of line.
 # shellcheck disable=SC2016 # expanded by the shell that gets it
 view='echo %link; ip -o -d link show 2>/dev/null || ip -o link show
 echo %addr; ip -o addr show
@@ -150,9 +152,8 @@ echo %route6; ip -6 -o route show table all
 echo %proxy; ip -o neigh show proxy
 echo %arp; while read -r a t f r; do case $f in 0xc) echo "$a $r";; esac; done </proc/net/arp
 echo %bridges; echo /sys/class/net/*/bridge /sys/class/net/*/brif/*
-echo %forward; read -r f </proc/sys/net/ipv4/ip_forward && echo "4 $f"
-read -r f </proc/sys/net/ipv6/conf/all/forwarding && echo "6 $f"
-true'
+echo %forward; f=; read -r f </proc/sys/net/ipv4/ip_forward; echo "4 $f"
+f=; read -r f </proc/sys/net/ipv6/conf/all/forwarding; echo "6 $f"'
 
 ip_text() { eval "$view"; }
 

@@ -326,7 +326,7 @@ def _capabilities(
 
 
 def _transaction(files: KernelFiles) -> Transaction:
-    """The committed state's lines ("#txid ID" first) and the transaction that waits (networks/host)."""
+    """The committed state's lines ("txid ID" among them) and the transaction that waits (networks/host)."""
     lines: tuple[str, ...] = ()
     pending = ""
     for path, found in files.lines.items():
@@ -334,5 +334,5 @@ def _transaction(files: KernelFiles) -> Transaction:
             lines = tuple(clean(line, 200) for line in found[:MAX_COMMITTED_LINES])
         elif path.endswith("/pending"):
             pending = clean(found[0], 64) if found else ""
-    committed = next((line.split()[1] for line in lines if re.match(r"#txid \S", line)), "")
+    committed = next((line.split()[1] for line in lines if re.match(r"#?txid \S", line)), "")
     return Transaction(clean(committed, 64), pending, lines)

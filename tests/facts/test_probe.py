@@ -1,0 +1,180 @@
+"""The probe on this machine's kernel, by every shell and userland that it must run on."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nodes.facts import Bridge, ProxyEntry, ServerFacts
+from tests.facts.conftest import NONCE, Server
+
+pytestmark = pytest.mark.netns
+SHELLS = (("dash",), ("busybox", "sh"), ("bash",))
+
+
+def steady(facts: ServerFacts) -> ServerFacts:
+    """Without what changes from one look to the next."""
+    return replace(facts, uptime_s=0.0, true_ms=None)
+
+
+def link(facts: ServerFacts, name: str):
+    found = facts.link(name)
+    assert found is not None, name
+    return found
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_it_brings_the_same_facts_in_every_shell(server: Server, shell: tuple[str, ...]) -> None:
+    assert steady(server.facts(*shell, VZ_PREFIX="pbct")) == steady(server.facts("dash", VZ_PREFIX="pbct"))
+
+
+@pytest.fixture(scope="module")
+def facts(server: Server) -> ServerFacts:
+    return server.facts("sh", VZ_PREFIX="pbct")
+
+
+def test_it_sees_links_bridges_and_ports(facts: ServerFacts, server: Server) -> None:
+    bridge = link(facts, "br0")
+    assert bridge.kind == "bridge" and bridge.mac == "02:00:00:00:00:0b" and bridge.mac_pinned and bridge.up
+    assert bridge.bridge is not None and not bridge.bridge.stp and bridge.bridge.forward_delay_s == 15.0
+    assert link(facts, "br-alone").bridge == Bridge(False, 0.0, bridge.bridge.vlan_filtering)
+    assert {port.name for port in facts.ports("br0")} == {
+        "eth0",
+        f"pba{server.ctids[0][-6:]}",
+        f"pbb{server.ctids[1][-6:]}",
+    }
+    assert link(facts, "eth0").kind == "nic"
+    assert link(facts, f"pba{server.ctids[0][-6:]}").kind == "veth"
+
+
+def test_it_sees_settings_of_links(facts: ServerFacts) -> None:
+    alone, bridge = link(facts, "br-alone"), link(facts, "br0")
+    assert (alone.arp_ignore, alone.ipv6_disabled, alone.up) == (8, True, False)
+    assert bridge.proxy_arp and not alone.proxy_arp and not bridge.ipv6_disabled
+
+
+def test_it_sees_addresses_routes_rules_and_proxy_entries(facts: ServerFacts) -> None:
+    bridge = link(facts, "br0")
+    assert {address.cidr for address in bridge.addresses if address.scope == "global"} == {
+        "10.1.0.11/24",
+        "10.1.0.12/24",
+        "192.0.2.1/32",
+        "10.9.0.1/32",
+        "fd77::11/64",
+    }
+    labelled = next(address for address in bridge.addresses if address.peer)
+    assert (labelled.peer, labelled.label) == ("10.9.0.2", "br0:ptp")
+    routes = {(route.family, route.dst): route for route in facts.routes}
+    assert routes[4, "default"].via == "10.1.0.1"
+    assert routes[6, "default"].dev == "br0" and routes[6, "default"].via == ""
+    assert (routes[4, "10.50.0.0/16"].table, routes[4, "10.50.0.0/16"].metric) == ("100", 7)
+    assert routes[4, "10.60.0.0/16"].multipath and (4, "10.70.0.0/16") not in routes
+    assert facts.policy_rules == ("inet 500: from 10.1.0.12 lookup 100",)
+    assert set(facts.proxies) == {ProxyEntry(4, "10.1.0.101", "br0"), ProxyEntry(6, "fd77::65", "br0")}
+
+
+def test_it_knows_which_link_we_came_by(facts: ServerFacts) -> None:
+    assert (facts.management_address, facts.management_link) == ("10.1.0.11", "br0")
+
+
+def test_it_reads_the_state_of_our_transactions(facts: ServerFacts) -> None:
+    assert (facts.transaction.committed_txid, facts.transaction.pending_txid) == ("01-ab", "02-cd")
+    assert facts.transaction.committed == ("txid 01-ab", "keep bridge br0 -", "end")
+
+
+def test_it_looks_into_containers_by_namespace_and_by_vzctl(facts: ServerFacts, server: Server) -> None:
+    first, second = (
+        next(container for container in facts.containers if container.ctid == ctid) for ctid in server.ctids
+    )
+    assert first.inside is not None and second.inside is not None
+    assert [
+        a.cidr for link in first.inside.links for a in link.addresses if a.family == 4 and link.name == "eth0"
+    ]
+    inner = {link.name: link for link in second.inside.links}
+    assert inner["br1"].kind == "bridge" and inner["eth0"].master == "br1"
+    assert second.inside.forwarding4 and not first.inside.forwarding4
+
+
+def test_it_finds_an_interface_that_is_not_saved(facts: ServerFacts, server: Server) -> None:
+    second = next(container for container in facts.containers if container.ctid == server.ctids[1])
+    (interface,) = second.interfaces
+    assert (interface.ifname, interface.saved) == ("eth0", False)
+    assert interface.host_ifname == f"pbb{server.ctids[1][-6:]}"
+
+
+def test_it_keeps_hostile_text_as_text_and_runs_none(facts: ServerFacts, server: Server) -> None:
+    first = next(container for container in facts.containers if container.ctid == server.ctids[0])
+    assert first.name == "<script>alert(1)</script>"
+    assert not (server.tree / "owned").exists()
+
+
+def test_it_names_every_broken_conf_file_and_keeps_the_rest(facts: ServerFacts, server: Server) -> None:
+    found = {(finding.code, finding.subject) for finding in facts.findings}
+    assert ("conf_broken", "7") in found  # no closing quote
+    assert ("conf_broken", "8") in found  # empty
+    assert ("conf_broken", server.ctids[1]) in found  # a value with line breaks
+    assert ("conf_dangling", "10") in found
+    assert ("container_hidden", "8") in found
+    assert ("conf_broken", "0123abcd-0000-4000-8000-00000000000a") in found  # not an address
+    assert any(code == "odd_text" for code, _ in found)
+    assert [container.ctid for container in facts.containers] == [
+        "7",
+        "8",
+        "10",
+        *server.ctids,
+        "0123abcd-0000-4000-8000-00000000000a",
+    ]
+
+
+def test_it_reads_the_same_from_an_ip_without_json(server: Server, tmp_path: Path) -> None:
+    """An ip that calls itself old and refuses -j; the rest of iproute2's text is this machine's."""
+    old = tmp_path / "ip"
+    old.write_text(
+        "#!/bin/sh\ncase $1 in -V) echo 'ip utility, iproute2-ss170501'; exit ;; esac\n"
+        'for word; do [ "$word" != -j ] || exit 255; done\nexec /usr/sbin/ip "$@"\n'
+    )
+    old.chmod(0o755)
+    path = f"{tmp_path}:{server.tree / 'bin'}:{os.defpath}:/usr/sbin:/sbin"
+    text, facts = server.facts("sh", path=path, VZ_PREFIX="pbct"), server.facts("sh", VZ_PREFIX="pbct")
+    assert "ip_json" not in text.capabilities
+    same = {"capabilities": facts.capabilities, "tools": facts.tools}
+    assert replace(steady(text), **same) == steady(facts)
+
+
+def test_it_does_without_anything_but_busybox(server: Server, tmp_path: Path) -> None:
+    for applet in ("ip", "grep", "head", "tr", "timeout", "sh", "cat"):
+        (tmp_path / applet).symlink_to("/usr/bin/busybox")
+    path = f"{tmp_path}:{server.tree / 'bin'}"
+    bare, facts = server.facts("busybox", "sh", path=path, VZ_PREFIX="pbct"), server.facts(VZ_PREFIX="pbct")
+    assert [link.name for link in bare.links] == [link.name for link in facts.links]
+    assert [link.addresses for link in bare.links] == [link.addresses for link in facts.links]
+    assert bare.containers[0] == facts.containers[0]
+    assert {(r.family, r.dst, r.via, r.dev) for r in bare.routes if r.family == 4 and not r.multipath} <= {
+        (r.family, r.dst, r.via, r.dev) for r in facts.routes
+    }
+
+
+def test_it_changes_nothing_and_leaves_no_process(server: Server) -> None:
+    before = sorted(server.tree.rglob("*"))
+    server.look()
+    assert sorted(server.tree.rglob("*")) == before
+
+
+def test_it_survives_a_vzlist_that_never_ends_and_one_that_never_stops_printing(
+    server: Server, tmp_path: Path
+) -> None:
+    for answer, code in (("sleep 600", "vzlist_broken"), ("yes '<b>{\"ctid\":'", "vzlist_broken")):
+        vzlist = tmp_path / "vzlist"
+        vzlist.write_text(f"#!/bin/sh\n{answer}\n")
+        vzlist.chmod(0o755)
+        path = f"{tmp_path}:{server.tree / 'bin'}:{os.defpath}:/usr/sbin:/sbin"
+        facts = server.facts("sh", path=path)
+        assert code in {finding.code for finding in facts.findings}
+        assert len(facts.links) > 4 and len(facts.containers) == 6
+
+
+def test_it_refuses_to_run_without_a_nonce(server: Server) -> None:
+    assert NONCE.encode() in server.look()
