@@ -1,7 +1,7 @@
 """What the lab consists of: the manual's scheme before any virtual network exists.
 
-Source: chapter "Managing Virtual Networks" of the manual. Containers of its networks A to D share 10.77.0.0/24
-on purpose: their isolation must come from layer 2, not from a subnet.
+Source: chapter "Managing Virtual Networks" of the manual. Containers of its networks A to D share
+10.77.0.0/24 on purpose: their isolation must come from layer 2, not from a subnet.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ SERVERS: tuple[ServerDefinition, ...] = (
         ),
     ),
     ServerDefinition(
-        "server2", 12, "4", "sysv",
+        "server2", 12, "4", "systemd",
         (
             ContainerDefinition(
                 "201", "ct201",

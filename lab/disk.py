@@ -12,18 +12,18 @@ import tempfile
 from pathlib import Path
 
 from lab import credentials
+from lab.boot_files import write_boot_files
 from lab.containers import create_containers
 from lab.definition import GATEWAY, GATEWAY6, ServerDefinition, lan_addresses
-from lab.place import CHECKOUT, Place
+from lab.place import Place
 from lab.shell import run
 
 SIZE_MB = 128  # sparse
-GUEST = CHECKOUT / "lab" / "guest"
 UML_MODULES = Path("/usr/lib/uml/modules")
 
 _FOLDERS = (
     ".host dev proc sys run tmp mnt usr .usr-upper .usr-work root/.ssh home/admin/.ssh var/lib var/log var/tmp "
-    "var/cache var/spool etc/ssh etc/pam.d etc/sudoers.d etc/init.d etc/rc.d/rc3.d etc/rc.d/rc0.d vz/private "
+    "var/cache var/spool etc/ssh etc/pam.d etc/sudoers.d vz/private "
     "vz/lock vz/root etc/vz/conf etc/vz/names"
 ).split()
 
@@ -86,8 +86,11 @@ def _fill(seed: Path, place: Place, server: ServerDefinition) -> None:
         _copy(Path("/etc") / name, seed / "etc" / name)
     _write_etc(seed / "etc", server)
     _write_accounts(seed, place)
+    modules = seed / ".usr-upper/lib/modules"
+    modules.mkdir(parents=True)
+    _link_modules(modules)
     credentials.copy_host_keys(place, server, seed / "etc" / "ssh")
-    _write_init(seed, server)
+    write_boot_files(seed, server)
     create_containers(seed, server)
 
 
@@ -98,7 +101,9 @@ def _write_etc(etc: Path, server: ServerDefinition) -> None:
     (etc / "fstab").write_text("")
     (etc / "resolv.conf").write_text("")
     (etc / "mtab").symlink_to("/proc/self/mounts")
-    (etc / "profile").write_text("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nexport PATH\n")
+    (etc / "profile").write_text(
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nexport PATH\n"
+    )
     (etc / "ssh" / "sshd_config").write_text(_SSHD)
     for service in ("sudo", "su", "other"):
         (etc / "pam.d" / service).write_text(_PAM)
@@ -141,26 +146,6 @@ def _write_accounts(seed: Path, place: Place) -> None:
         os.chown(path, 1000, 1000)
 
 
-def _write_init(seed: Path, server: ServerDefinition) -> None:
-    """The server's init, its boot scripts, and its share of /usr."""
-    upper = seed / ".usr-upper"
-    for folder in ("sbin", "local/lib/lab", "lib/modules"):
-        (upper / folder).mkdir(parents=True, exist_ok=True)
-    _link_modules(upper / "lib" / "modules")
-    _copy(GUEST / "console_agent.py", upper / "local/lib/lab/console_agent.py")
-    for script in sorted((GUEST / "init.d").iterdir()):
-        _copy(script, seed / "etc/init.d" / script.name, 0o755)
-    (seed / "etc/rc.d/init.d").symlink_to("../init.d")
-    for level in ("rc0.d", "rc3.d"):
-        (seed / "etc" / level).symlink_to(f"rc.d/{level}")
-    for link, script in {"rc3.d/S10network": "network", "rc3.d/S90vz": "vz", "rc0.d/K10vz": "vz"}.items():
-        (seed / "etc/rc.d" / link).symlink_to(f"../../init.d/{script}")
-    _copy(GUEST / "inittab", seed / "etc/inittab")
-    for applet in ("init", "poweroff", "reboot", "halt"):
-        # This machine's own belong to systemd.
-        (upper / "sbin" / applet).symlink_to("/usr/bin/busybox")
-
-
 def _link_modules(folder: Path) -> None:
     for version in UML_MODULES.iterdir():
         link = folder / version.name
@@ -168,7 +153,7 @@ def _link_modules(folder: Path) -> None:
             link.symlink_to(version)
 
 
-def _copy(source: Path, target: Path, mode: int | None = None) -> None:
+def _copy(source: Path, target: Path) -> None:
     """Copy a file, link or folder as it is; a missing one is left out (distributions differ)."""
     if source.is_symlink():
         target.symlink_to(source.readlink())
@@ -176,4 +161,4 @@ def _copy(source: Path, target: Path, mode: int | None = None) -> None:
         shutil.copytree(source, target, symlinks=True)
     elif source.exists():
         shutil.copyfile(source, target)
-        target.chmod(source.stat().st_mode & 0o777 if mode is None else mode)
+        target.chmod(source.stat().st_mode & 0o777)

@@ -60,7 +60,9 @@ class Console:
                     self._send(name, body, data[start : start + _PIECE])
             self._send(name, op)
             with self._changed:
-                done = self._changed.wait_for(lambda: self._is_done(name), max(0, deadline - time.monotonic()))
+                done = self._changed.wait_for(
+                    lambda: self._is_done(name), max(0, deadline - time.monotonic())
+                )
             if not done:
                 self._send(name, "kill")
                 raise LabError(f"`{command[:60]}` did not end within {timeout_s:g} s")

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from lab import console, credentials, netns, processes, wiring
+from lab.boot_files import GUEST
 from lab.definition import SERVERS, ServerDefinition, server
-from lab.disk import GUEST, build_disk, stage_modules
+from lab.disk import build_disk, stage_modules
 from lab.errors import LabError, LabInUse
 from lab.leftovers import clean_abandoned_labs, register, unregister
 from lab.locks import changing, hold, users

@@ -31,7 +31,9 @@ def check_machine() -> None:
         raise LabUnavailable("The lab needs root: it makes network namespaces and boots kernels.")
     for program, package in _PROGRAMS.items():
         if shutil.which(program, path=_PATH) is None:
-            raise LabUnavailable(f"The lab needs `{program}`, which is not installed (Debian package {package}).")
+            raise LabUnavailable(
+                f"The lab needs `{program}`, which is not installed (Debian package {package})."
+            )
     if not Path("/usr/bin/python3").exists():
         raise LabUnavailable("The lab needs /usr/bin/python3 (Debian package python3).")
     if not Path("/dev/net/tun").exists():

@@ -105,7 +105,23 @@ def _wire_host(switch: str, namespace: str, port: str, number: int) -> None:
     """Connect a namespace to the switch by a veth pair, its end called eth0 with the LAN's addresses."""
     if "eth0" not in _links(namespace):
         attempt(["ip", "-n", switch, "link", "del", port])
-        run(["ip", "-n", switch, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", namespace])
+        run(
+            [
+                "ip",
+                "-n",
+                switch,
+                "link",
+                "add",
+                port,
+                "type",
+                "veth",
+                "peer",
+                "name",
+                "eth0",
+                "netns",
+                namespace,
+            ]
+        )
     run(["ip", "-n", switch, "link", "set", port, "master", BRIDGE, "up"])
     run(["ip", "-n", namespace, "link", "set", "eth0", "up"])
     for address in lan_addresses(number):

@@ -85,7 +85,9 @@ class Agent:
             if op in {"command", "stdin"}:
                 self.bodies[name, op] = self.bodies.get((name, op), b"") + base64.b64decode(message["data"])
             elif op == "run":
-                self.start(name, self.bodies.pop((name, "command"), b""), self.bodies.pop((name, "stdin"), b""))
+                self.start(
+                    name, self.bodies.pop((name, "command"), b""), self.bodies.pop((name, "stdin"), b"")
+                )
             elif op == "kill" and name in self.running:
                 os.killpg(self.running[name].process.pid, signal.SIGKILL)
             elif op == "ready":

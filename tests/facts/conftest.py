@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,11 +117,23 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             ip("-n", name, "link", "set", "lo", "up")
         # The first container is found by its namespace's name, as on 7+; the second only through vzctl exec.
         _containers(here, first, hidden, second)
+        _settle(names)
         yield Server(here, tree, (first, second))
     finally:
         for name in names:
             subprocess.run(["ip", "netns", "del", name], capture_output=True)
         shutil.rmtree(tree, ignore_errors=True)
+
+
+def _settle(names: tuple[str, ...]) -> None:
+    """Carrier and link-local addresses come a moment after the links: wait until it is quiet."""
+    seen, since = b"", time.monotonic()
+    while time.monotonic() - since < 1.0:
+        commands = [["ip", "-n", name, "-o", *what] for name in names for what in (["addr"], ["-6", "route"])]
+        now = b"".join(subprocess.run(command, capture_output=True).stdout for command in commands)
+        if now != seen or b"tentative" in now:
+            seen, since = now, time.monotonic()
+        time.sleep(0.1)
 
 
 def _containers(here: str, first: str, hidden: str, second: str) -> None:
