@@ -15,7 +15,6 @@ from nodes.querysets import AnyUser
 
 Kind = Literal["group", "server", "container", "adapter", "interface"]
 
-LEAST_LETTERS = 1
 _ADDRESS = re.compile(r"[0-9a-fA-F]*[:.][0-9a-fA-F:./]*")
 
 
@@ -41,10 +40,10 @@ def search(user: AnyUser, text: str, limit: int = 20) -> list[Hit]:
     Each kind gets its share, so that fifty containers do not hide the one server. What has vanished is left
     out. (A second query reads the user's roles, once per request.)
     """
-    text = text.strip()[:100]
-    if len(text) < LEAST_LETTERS:
+    # PostgreSQL refuses NUL in any text, even in what is only compared.
+    text = text.replace("\0", "").strip()[:100]
+    if not text:
         return []
-    # Read before the arms below are built, each of which asks for it.
     share = max(3, limit // 3)
     arms = [_arm(kind, found[:share]) for kind, found in _matches(user, text)]
     rows = arms[0].union(*arms[1:], all=True) if len(arms) > 1 else arms[0]
@@ -100,7 +99,6 @@ def _arm(kind: Kind, found: QuerySet[Any]) -> QuerySet[Any]:
     """One kind's rows in the columns of `Hit`. SQLite allows no LIMIT in a part of a union: hence pk__in."""
     rows = found.model._default_manager.filter(pk__in=found.values("pk")).order_by()
     none = Value(None, output_field=IntegerField())
-    empty = Value("", output_field=CharField())
     title, place, detail, server, container = {
         "group": (F("name"), F("parent__name"), F("description"), none, none),
         "server": (F("name"), F("group__name"), F("address"), F("pk"), none),
@@ -114,7 +112,6 @@ def _arm(kind: Kind, found: QuerySet[Any]) -> QuerySet[Any]:
             F("container_id"),
         ),
     }[kind]
-    del empty
     return rows.annotate(
         hit_kind=Value(kind, output_field=CharField()),
         hit_title=Cast(title, CharField()),

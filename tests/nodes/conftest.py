@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,8 @@ from nodes.models import (
     PhysicalServer,
     ServerGroup,
 )
+from nodes.observe import pool
+from tests.sshd import Sshd
 
 
 @pytest.fixture
@@ -84,3 +88,30 @@ def _with_role(model: Any, name: str, group: ServerGroup, role: Role) -> Any:
     user = model.objects.create_user(name, password="correct-horse-battery")
     GroupRole.objects.create(user=user, group=group, role=role)
     return user
+
+
+@pytest.fixture
+def sshd(tmp_path: Path) -> Iterator[Sshd]:
+    """A real sshd on this machine, for looks to log in to."""
+    with Sshd(tmp_path / "sshd") as running:
+        yield running
+
+
+def behind(sshd: Sshd, server: PhysicalServer) -> PhysicalServer:
+    """Make the server's rows lead to that sshd: address, login, approved host keys."""
+    Credential.objects.filter(pk=server.credential_id).update(private_key=sshd.key.private, password="")
+    PhysicalServer.objects.filter(pk=server.pk).update(address=sshd.address, port=sshd.port)
+    HostKey.objects.filter(server=server).delete()
+    for key in sshd.host_keys:
+        HostKey.objects.create(
+            server=server, key_type=key.type, base64=key.base64, sha256=key.sha256, state=HostKeyState.PINNED
+        )
+    server.refresh_from_db()
+    return server
+
+
+@pytest.fixture
+def reachable(sshd: Sshd, server: PhysicalServer) -> Iterator[PhysicalServer]:
+    """A server whose rows lead to the running sshd."""
+    yield behind(sshd, server)
+    pool().forget(str(server.pk))

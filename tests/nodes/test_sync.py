@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from django.db import connection
@@ -14,11 +15,15 @@ from nodes.facts import Address, Container, ContainerInside, ContainerInterface,
 from nodes.models import (
     Adapter,
     Bridge,
-    Container as ContainerRow,
-    ContainerInterface as InterfaceRow,
     Look,
     PhysicalSegment,
     PhysicalServer,
+)
+from nodes.models import (
+    Container as ContainerRow,
+)
+from nodes.models import (
+    ContainerInterface as InterfaceRow,
 )
 from nodes.sync import Ours, Synced, Timing, next_look, store, store_failure
 from tests.nodes import scene
@@ -269,7 +274,7 @@ def test_the_number_of_statements_does_not_grow_with_the_server(server: Physical
 
 def test_looks_spread_over_the_minute_and_keep_their_second() -> None:
     seconds = sorted(next_look(pk, NOW).timestamp() % 60 for pk in range(1, 121))
-    gaps = [b - a for a, b in zip(seconds, seconds[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(seconds)]
     assert max(gaps) < 2
     due = next_look(7, NOW)
     assert timedelta(seconds=30) <= due - NOW < timedelta(seconds=90)
