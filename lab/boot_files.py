@@ -19,7 +19,8 @@ _MASKED_UNITS = (
     "systemd-ask-password-wall.path systemd-ask-password-console.path systemd-udevd.service "
     "systemd-udevd-control.socket systemd-udevd-kernel.socket systemd-udev-trigger.service "
     "systemd-hwdb-update.service systemd-modules-load.service systemd-binfmt.service "
-    "systemd-firstboot.service systemd-machine-id-commit.service systemd-pcrphase.service systemd-pcrphase-sysinit.service "
+    "systemd-firstboot.service systemd-machine-id-commit.service systemd-pcrphase.service "
+    "systemd-pcrphase-sysinit.service "
     "systemd-repart.service systemd-sysusers.service systemd-update-utmp.service "
     "systemd-update-utmp-runlevel.service systemd-tmpfiles-setup-dev.service systemd-tmpfiles-setup.service "
     "systemd-tmpfiles-clean.timer systemd-timesyncd.service systemd-random-seed.service "
@@ -60,8 +61,8 @@ def _write_sysv(seed: Path, programs: Path) -> None:
         (etc / "rc.d" / level).mkdir(parents=True)
         (etc / level).symlink_to(f"rc.d/{level}")
     (etc / "rc.d/init.d").symlink_to("../init.d")
-    for link, script in {"rc3.d/S10network": "network", "rc3.d/S90vz": "vz", "rc0.d/K10vz": "vz"}.items():
-        (etc / "rc.d" / link).symlink_to(f"../../init.d/{script}")
+    for link, name in {"rc3.d/S10network": "network", "rc3.d/S90vz": "vz", "rc0.d/K10vz": "vz"}.items():
+        (etc / "rc.d" / link).symlink_to(f"../../init.d/{name}")
     install(GUEST / "inittab", etc / "inittab", 0o644)
     sbin = seed / ".usr-upper" / "sbin"
     sbin.mkdir(exist_ok=True)
@@ -72,16 +73,16 @@ def _write_sysv(seed: Path, programs: Path) -> None:
 
 def _write_systemd(seed: Path, programs: Path) -> None:
     """Real systemd with the units of guest/systemd and as little else as it agrees to."""
-    for script in ("network", "vz"):
-        install(GUEST / "init.d" / script, programs / script, 0o755)
+    for name in ("network", "vz"):
+        install(GUEST / "init.d" / name, programs / name, 0o755)
     folder = seed / "etc/systemd"
     wanted = folder / "system/multi-user.target.wants"
     wanted.mkdir(parents=True)
     for unit in sorted((GUEST / "systemd").iterdir()):
         install(unit, folder / "system" / unit.name, 0o644)
         (wanted / unit.name).symlink_to(f"../{unit.name}")
-    for unit in _MASKED_UNITS:
-        (folder / "system" / unit).symlink_to("/dev/null")
+    for name in _MASKED_UNITS:
+        (folder / "system" / name).symlink_to("/dev/null")
     (folder / "system/default.target").symlink_to("/lib/systemd/system/multi-user.target")
     (folder / "system-generators").mkdir()
     for generator in _GENERATORS.iterdir():

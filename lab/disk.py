@@ -1,7 +1,7 @@
 """Make a physical server's disk: an ext4 image holding everything of its own, containers included.
 
-All of it is written here, on the machine that carries the lab, because a fork inside costs some 30 ms: the first
-boot is no slower than any other. Only /usr is this machine's (see guest/boot.sh).
+All of it is written here, on the machine that carries the lab, because a fork inside costs some 30 ms: the
+first boot is no slower than any other. Only /usr is this machine's (see guest/boot.sh).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ SIZE_MB = 128  # sparse
 UML_MODULES = Path("/usr/lib/uml/modules")
 
 _FOLDERS = (
-    ".host dev proc sys run tmp mnt usr .usr-upper .usr-work root/.ssh home/admin/.ssh var/lib var/log var/tmp "
-    "var/cache var/spool etc/ssh etc/pam.d etc/sudoers.d vz/private "
+    ".host dev proc sys run tmp mnt usr .usr-upper .usr-work root/.ssh home/admin/.ssh var/lib var/log "
+    "var/tmp var/cache var/spool etc/ssh etc/pam.d etc/sudoers.d vz/private "
     "vz/lock vz/root etc/vz/conf etc/vz/names"
 ).split()
 
@@ -32,6 +32,8 @@ _COPIED = (
     "alternatives nsswitch.conf ld.so.cache ld.so.conf ld.so.conf.d protocols services login.defs iproute2 "
     "security ethertypes debian_version os-release modprobe.d bindresvport.blacklist"
 ).split()
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _PAM = "auth required pam_unix.so\naccount required pam_unix.so\nsession required pam_permit.so\n"
 
@@ -101,9 +103,7 @@ def _write_etc(etc: Path, server: ServerDefinition) -> None:
     (etc / "fstab").write_text("")
     (etc / "resolv.conf").write_text("")
     (etc / "mtab").symlink_to("/proc/self/mounts")
-    (etc / "profile").write_text(
-        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nexport PATH\n"
-    )
+    (etc / "profile").write_text(f"PATH={_PATH}\nexport PATH\n")
     (etc / "ssh" / "sshd_config").write_text(_SSHD)
     for service in ("sudo", "su", "other"):
         (etc / "pam.d" / service).write_text(_PAM)
@@ -114,7 +114,7 @@ def _write_etc(etc: Path, server: ServerDefinition) -> None:
 
 
 def _write_accounts(seed: Path, place: Place) -> None:
-    """Accounts of root and admin. Root's shell start-up files stay away: sshd's bash reads them at every exec."""
+    """Accounts of root and admin; no shell start-up files, because sshd's bash reads them at every exec."""
     etc = seed / "etc"
     people = {"root": (0, "/root", "/bin/bash"), "admin": (1000, "/home/admin", "/bin/bash")}
     services = {
@@ -132,7 +132,7 @@ def _write_accounts(seed: Path, place: Place) -> None:
     (etc / "shadow").touch(0o600)
     (etc / "shadow").write_text("".join(f"{n}:{p}:20000:0:99999:7:::\n" for n, p in shadow.items()))
     (etc / "sudoers").write_text(
-        "Defaults env_reset\nDefaults secure_path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+        f"Defaults env_reset\nDefaults secure_path={_PATH}\n"
         "root ALL=(ALL:ALL) ALL\nadmin ALL=(ALL:ALL) NOPASSWD: ALL\n@includedir /etc/sudoers.d\n"
     )
     (etc / "sudoers").chmod(0o440)

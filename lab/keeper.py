@@ -1,8 +1,8 @@
 """Keeper of one physical server: its power supply and the far end of its serial line.
 
-One process per server (``python -m lab.keeper FOLDER``), started by the lab and living as long as it. It holds the
-kernel as a child, switches it on again when it goes off by itself (as a server does whose firmware says "always
-on"; so a ``reboot`` typed inside comes back), and lets many clients run commands on the console at once.
+One process per server (``python -m lab.keeper FOLDER``), started by the lab and living as long as it. It
+holds the kernel as a child, switches it on again when it goes off by itself (as a server does whose firmware
+says "always on"; so a ``reboot`` typed inside comes back), and lets many clients run commands at once.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ class Console:
 
     def __init__(self, line: socket.socket) -> None:
         self._line = line
-        self._answers: dict[str, dict[str, Any]] = {}
+        self._answers: dict[str, Any] = {}
         self._changed = threading.Condition()
         self._names = itertools.count()
         self._listening = False  # the agent inside has said hello
@@ -169,10 +170,8 @@ class Keeper:
             self.kernel = None
             if kernel is None or console is None:
                 return
-            try:
+            with suppress(LabError):  # it may be gone before it could answer
                 console.request("run", 5, "poweroff")
-            except LabError:
-                pass  # it may be gone before it could answer
             try:
                 kernel.wait(_SHUTDOWN_PATIENCE_S)
             except subprocess.TimeoutExpired:

@@ -171,7 +171,7 @@ class Lab:
         return "ready" if self.is_ready(name) else "booting"
 
     def wait_ready(self, name: str, timeout_s: float = READY_WITHIN_S) -> None:
-        """Wait until a server is ready; LabError with the end of its console log when it does not get there."""
+        """Wait until a server is ready; LabError with the end of its console log if it does not get there."""
         deadline = time.monotonic() + timeout_s
         while not self.is_ready(name):
             is_on = console.ask(self._folder(name), 5, op="state")["on"]

@@ -39,7 +39,7 @@ def changing(place: Place, report: Callable[[str], None]) -> Iterator[None]:
 def hold(place: Place, *, alone: bool = False, wait: bool = False) -> IO[str]:
     """Say that this process uses the lab, until it ends or the returned file is closed.
 
-    ``alone`` shuts out every other user; ``wait`` waits for them instead of raising LabInUse with their names.
+    ``alone`` shuts out every other user; ``wait`` waits for them instead of raising LabInUse.
     """
     place.state.mkdir(parents=True, exist_ok=True)
     file = (place.state / "users").open("a+")

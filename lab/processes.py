@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def kernels(server_folder: Path) -> list[int]:
-    """Process ids of the User-Mode Linux kernel (and its helpers) whose ``uml_dir`` is in ``server_folder``."""
+    """Process ids of the User-Mode Linux kernel (and its helpers) of one server."""
     return _with_argument(f"uml_dir={server_folder}/")
 
 

@@ -1,7 +1,7 @@
 """The wires of the lab: switch, cables, the other host, the panel's place on the LAN.
 
-The switch is a plain bridge in a namespace of its own; it passes VLAN tags through untouched. A cable is a tap
-device (the server's kernel holds its other end); what the switch does not carry is an nft rule on its port.
+The switch is a plain bridge in a namespace of its own; it passes VLAN tags through untouched. A cable is a
+tap device (the server's kernel holds its other end); what a port does not carry is an nft rule.
 """
 
 from __future__ import annotations

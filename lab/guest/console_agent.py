@@ -1,13 +1,13 @@
 """Runs inside a lab server: takes commands from its serial line, so that it obeys without any network.
 
-One JSON object per line over /dev/ttyS1, bodies in base64. Asked ``{"id", "op": "command" | "stdin", "data"}``
-any number of times, then ``{"id", "op": "run"}``; it answers ``{"id", "out" | "err"}`` pieces when the command
-has ended, at last ``{"id", "code"}``. ``{"id", "op": "kill"}`` ends a command early. Asked ``{"id", "op":
-"ready"}`` it answers ``{"id", "ready"}``.
+One JSON object per line over /dev/ttyS1, bodies in base64. Asked ``{"id", "op": "command" | "stdin",
+"data"}`` any number of times, then ``{"id", "op": "run"}``; it answers ``{"id", "out" | "err"}`` pieces when
+the command has ended, at last ``{"id", "code"}``. ``{"id", "op": "kill"}`` ends a command early. Asked
+``{"id", "op": "ready"}`` it answers ``{"id", "ready"}``.
 
-Two weaknesses of the kernel's serial line shape this. It never looks at a line that already held data when it was
-opened: so nothing may be sent before the agent says ``{"hello"}``. And a line that was throttled because 4 KiB
-lay unread sometimes stays deaf for good: so every message is at most half of that, and is acknowledged
+Two weaknesses of the kernel's serial line shape this. It never looks at a line that already held data when it
+was opened: so nothing may be sent before the agent says ``{"hello"}``. And a line that was throttled because
+4 KiB lay unread sometimes stays deaf for good: so every message is at most half of that, and is acknowledged
 (``{"heard": id}``) before the next is sent.
 """
 
@@ -47,7 +47,7 @@ class Agent:
 
     def __init__(self, line: int) -> None:
         self.line = line
-        self.bodies: dict[tuple[str, str], bytes] = {}
+        self.bodies: dict[str, dict[str, bytes]] = {}
         self.running: dict[str, Running] = {}
         self.unread = b""
         # An ended command wakes the loop through this pipe; nothing polls, an idle server stays idle.
@@ -83,11 +83,11 @@ class Agent:
                 continue  # the tail of a message that was under way when the agent started
             self.say(heard=name)
             if op in {"command", "stdin"}:
-                self.bodies[name, op] = self.bodies.get((name, op), b"") + base64.b64decode(message["data"])
+                bodies = self.bodies.setdefault(name, {"command": b"", "stdin": b""})
+                bodies[op] += base64.b64decode(message["data"])
             elif op == "run":
-                self.start(
-                    name, self.bodies.pop((name, "command"), b""), self.bodies.pop((name, "stdin"), b"")
-                )
+                bodies = self.bodies.pop(name, {})
+                self.start(name, bodies.get("command", b""), bodies.get("stdin", b""))
             elif op == "kill" and name in self.running:
                 os.killpg(self.running[name].process.pid, signal.SIGKILL)
             elif op == "ready":
