@@ -6,8 +6,15 @@ from django.db import models
 
 
 class ChangeState(models.TextChoices):
-    """Where a Change is. Until DECIDED everything can be taken back; from then on servers follow it."""
+    """Where a Change is.
 
+    PLANNING and PLANNED are its review: nothing is promised yet and no server is reserved. Until DECIDED
+    everything can be taken back; from then on servers follow it.
+    """
+
+    PLANNING = "planning", "Being planned"
+    PLANNED = "planned", "Ready for review"
+    DISCARDED = "discarded", "Discarded"
     QUEUED = "queued", "Queued"
     APPLYING = "applying", "Applying"
     VERIFYING = "verifying", "Verifying"
@@ -22,6 +29,7 @@ class ChangeState(models.TextChoices):
 
 TERMINAL_CHANGE_STATES = frozenset(
     {
+        ChangeState.DISCARDED,
         ChangeState.DONE,
         ChangeState.BEHIND,
         ChangeState.FAILED,
@@ -34,6 +42,7 @@ TERMINAL_CHANGE_STATES = frozenset(
 class OperationState(models.TextChoices):
     """Where one server's part of a Change is; what is true on the server is asked by transaction id."""
 
+    PLANNED = "planned", "Planned"
     QUEUED = "queued", "Queued"
     APPLYING = "applying", "Applying"
     APPLIED = "applied", "Applied, dead-man armed"
@@ -60,3 +69,6 @@ TERMINAL_OPERATION_STATES = frozenset(
         OperationState.NEEDS_ATTENTION,
     }
 )
+
+IDLE_OPERATION_STATES = TERMINAL_OPERATION_STATES | {OperationState.PLANNED}
+"""States in which an operation does not keep its server to itself."""

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 
 from networks.choices import (
+    IDLE_OPERATION_STATES,
     TERMINAL_CHANGE_STATES,
     TERMINAL_OPERATION_STATES,
     ChangeState,
@@ -33,12 +34,18 @@ class Change(models.Model):
     summary = models.TextField(blank=True, default="", help_text="What was asked for, a sentence a line.")
     edits = models.TextField(default="[]")
     base = models.PositiveBigIntegerField("based on revision")
+    settled = models.JSONField(
+        default=dict,
+        help_text="Names the review fixed: {bridges: {network: name}, adopted: {server: {network: bridge}}}.",
+    )
     revision = models.OneToOneField(
         "networks.Revision", on_delete=models.PROTECT, null=True, blank=True, related_name="change"
     )
-    warnings = models.JSONField(default=list, help_text="Warnings that were ticked at the review.")
+    problems = models.JSONField(
+        default=list, help_text="What the review found: [{key, severity, text, fix, subjects, ticked}]."
+    )
     state = models.CharField(
-        max_length=20, choices=ChangeState.choices, default=ChangeState.QUEUED, db_index=True
+        max_length=20, choices=ChangeState.choices, default=ChangeState.PLANNING, db_index=True
     )
     result = models.TextField(blank=True, default="")
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
@@ -71,10 +78,15 @@ class Operation(models.Model):
     change = models.ForeignKey(Change, on_delete=models.CASCADE, related_name="operations")
     server = models.ForeignKey(PhysicalServer, on_delete=models.PROTECT, related_name="operations")
     state = models.CharField(
-        max_length=20, choices=OperationState.choices, default=OperationState.QUEUED, db_index=True
+        max_length=20, choices=OperationState.choices, default=OperationState.PLANNED, db_index=True
     )
-    host_plan = models.TextField(help_text="What the transaction script gets on its standard input.")
-    digest = models.CharField(max_length=64, help_text="Of the exact commands shown at the review.")
+    host_plan = models.TextField(
+        blank=True, default="", help_text="What the transaction script gets on its standard input."
+    )
+    digest = models.CharField(
+        max_length=64, blank=True, default="", help_text="Of the exact commands shown at the review."
+    )
+    refusals = models.JSONField(default=list, help_text="Why this server cannot take part, a sentence each.")
     commands = models.JSONField(default=list, help_text="The exact commands, as the server printed them.")
     notes = models.JSONField(default=list)
     is_guarded = models.BooleanField(
@@ -98,7 +110,7 @@ class Operation(models.Model):
             models.UniqueConstraint(fields=("change", "server"), name="one_operation_per_server_and_change"),
             models.UniqueConstraint(
                 fields=("server",),
-                condition=~Q(state__in=sorted(TERMINAL_OPERATION_STATES)),
+                condition=~Q(state__in=sorted(IDLE_OPERATION_STATES)),
                 name="one_open_operation_per_server",
             ),
         )

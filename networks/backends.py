@@ -1,0 +1,17 @@
+"""Logging in, with the draft at hand: every page shows how many edits are pending."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import User
+
+
+class UserWithDraft(ModelBackend):
+    """Django's own backend; the user of a request comes with her draft in the same query."""
+
+    def get_user(self, user_id: Any) -> User | None:
+        """The active user of that key, or None."""
+        user = User.objects.select_related("draft").filter(pk=user_id).first()
+        return user if user is not None and self.user_can_authenticate(user) else None

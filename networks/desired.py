@@ -1,0 +1,165 @@
+"""Rows to desired state and back: the head of desired and the projections that pages query."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from django.db.models import Max
+
+from networks.domain.state import (
+    Assignment,
+    Desired,
+    InterfaceKey,
+    Member,
+    Network,
+    VlanAdapter,
+)
+from networks.models import Assignment as AssignmentRow
+from networks.models import ManagedVlan, Revision, VirtualNetwork
+from networks.models import Member as MemberRow
+from networks.state_json import dump_desired, load_desired
+from nodes.models import Adapter, ContainerInterface
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest revision: its number (0 before the first) and the state it decided."""
+
+    number: int
+    state: Desired
+
+
+def head_number() -> int:
+    """The number of the newest revision, 0 if there is none."""
+    return Revision.objects.aggregate(newest=Max("number"))["newest"] or 0
+
+
+def head() -> Head:
+    """The newest revision. One query."""
+    row = Revision.objects.order_by("-number").only("number", "state").first()
+    return Head(row.number, load_desired(row.state)) if row else Head(0, Desired())
+
+
+def at_revision(number: int) -> Desired:
+    """Desired as revision `number` decided it; 0 is the empty beginning. Revision.DoesNotExist if unknown."""
+    if number == 0:
+        return Desired()
+    return load_desired(Revision.objects.only("state").get(number=number).state)
+
+
+class MissingRow(Exception):
+    """Desired names an adapter or interface that the inventory does not have."""
+
+
+def write_head(
+    number: int, before: Desired, after: Desired, *, author_id: int | None, reason: str
+) -> Revision:
+    """Store `after` as revision `number` and bring the rows from `before` to it.
+
+    Must run inside a transaction. Raises IntegrityError if the number is taken or a constraint forbids it,
+    MissingRow if the inventory lacks something that `after` names.
+    """
+    revision = Revision(number=number, author_id=author_id, reason=reason, state=dump_desired(after))
+    revision.save(force_insert=True)
+    # Freed first, taken after: so an adapter can change hands within one revision.
+    gone_assignments = set(before.assignments) - set(after.assignments)
+    _delete_assignments(gone_assignments)
+    _delete_members(set(before.members) - set(after.members))
+    _delete_vlans(set(before.vlans) - set(after.vlans))
+    kept = {network.id for network in after.networks}
+    VirtualNetwork.objects.filter(pk__in=[n.id for n in before.networks if n.id not in kept]).delete()
+    _write_networks(before, after)
+    ManagedVlan.objects.bulk_create(
+        ManagedVlan(server_id=v.server, name=v.name, base=v.base, vid=v.vid)
+        for v in sorted(set(after.vlans) - set(before.vlans), key=lambda v: (v.server, v.name))
+    )
+    _create_assignments(set(after.assignments) - set(before.assignments))
+    _create_members(set(after.members) - set(before.members))
+    return revision
+
+
+def _delete_assignments(gone: set[Assignment]) -> None:
+    for assignment in gone:
+        AssignmentRow.objects.filter(
+            network_id=uuid.UUID(assignment.network), server_id=assignment.server
+        ).delete()
+
+
+def _delete_members(gone: set[Member]) -> None:
+    by_network: dict[str, list[InterfaceKey]] = {}
+    for member in gone:
+        by_network.setdefault(member.network, []).append(member.interface)
+    for network, keys in by_network.items():
+        found = _interface_ids(keys)
+        MemberRow.objects.filter(network_id=uuid.UUID(network), interface_id__in=found.values()).delete()
+
+
+def _delete_vlans(gone: set[VlanAdapter]) -> None:
+    for vlan in gone:
+        ManagedVlan.objects.filter(server_id=vlan.server, name=vlan.name).delete()
+
+
+def _write_networks(before: Desired, after: Desired) -> None:
+    old = {network.id: network for network in before.networks}
+    for network in after.networks:
+        if network.id not in old:
+            VirtualNetwork.objects.create(id=uuid.UUID(network.id), **_columns(network))
+    changed = [n for n in after.networks if n.id in old and n != old[n.id]]
+    # Two networks may swap names: the constraint is checked row by row, so they step aside first.
+    renamed = [n for n in changed if n.name.lower() != old[n.id].name.lower()]
+    for network in renamed:
+        VirtualNetwork.objects.filter(pk=network.id).update(name=f"renaming {network.id}")
+    for network in changed:
+        VirtualNetwork.objects.filter(pk=network.id).update(**_columns(network))
+
+
+def _columns(network: Network) -> dict[str, str | None]:
+    return {
+        "name": network.name,
+        "description": network.description,
+        "bridge": network.bridge or None,
+    }
+
+
+def _create_assignments(new: set[Assignment]) -> None:
+    wanted = {(a.server, a.adapter) for a in new if a.adapter}
+    adapters = {
+        (row.server_id, row.name): row.pk
+        for row in Adapter.objects.filter(
+            server_id__in={s for s, _ in wanted}, name__in={n for _, n in wanted if n}
+        ).only("pk", "server_id", "name")
+    }
+    missing = sorted(key for key in wanted if key not in adapters)
+    if missing:
+        raise MissingRow(f"network adapter {missing[0][1]} of server {missing[0][0]}")
+    AssignmentRow.objects.bulk_create(
+        AssignmentRow(
+            network_id=uuid.UUID(a.network),
+            server_id=a.server,
+            adapter_id=adapters[a.server, a.adapter] if a.adapter else None,
+            bridge=a.bridge,
+        )
+        for a in sorted(new, key=lambda a: (a.network, a.server))
+    )
+
+
+def _create_members(new: set[Member]) -> None:
+    found = _interface_ids([member.interface for member in new])
+    for member in sorted(new, key=lambda m: m.interface):
+        if member.interface not in found:
+            raise MissingRow(f"interface {member.interface.ifname} of container {member.interface.ctid}")
+    MemberRow.objects.bulk_create(
+        MemberRow(network_id=uuid.UUID(m.network), interface_id=found[m.interface])
+        for m in sorted(new, key=lambda m: m.interface)
+    )
+
+
+def _interface_ids(keys: list[InterfaceKey]) -> dict[InterfaceKey, int]:
+    wanted = set(keys)
+    rows = ContainerInterface.objects.filter(
+        container__server_id__in={key.server for key in wanted},
+        container__ctid__in={key.ctid for key in wanted},
+    ).values_list("container__server_id", "container__ctid", "ifname", "pk")
+    ids = {InterfaceKey(server, ctid, ifname): pk for server, ctid, ifname, pk in rows}
+    return {key: ids[key] for key in wanted if key in ids}

@@ -1,0 +1,138 @@
+"""The transaction script on one server, spoken to over SSH: every verb is one exec.
+
+The script is kept on the server under its own digest; only a server that lacks it gets it, once.
+What the server answers is parsed by networks/host/grammar.py and never trusted further.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from networks.host import installation, script_path
+from networks.host.grammar import Answer, BadAnswer, parse_answer
+from nodes.commands import Command
+from nodes.models import PhysicalServer
+from nodes.observe import LookFailed, pool, target_of
+from nodes.ssh import Completed, SshError
+
+MISSING = (126, 127, 2)
+"""Exit statuses of a shell that cannot read the script: 127 by POSIX, 2 by dash and busybox."""
+ANSWER_DEADLINE_S = 20.0
+
+BUSY, CHANGED, REFUSED = 75, 65, 69
+
+
+class NoAnswer(Exception):
+    """The server could not be asked, or what it said could not be read; the text says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer of the script with its exit code (0 is good; networks/host/README.md lists the others)."""
+
+    code: int
+    answer: Answer
+
+    @property
+    def ok(self) -> bool:
+        return self.code == 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Another transaction is at work, or it is too early for this verb: asking again later may help."""
+        return self.code == BUSY
+
+    @property
+    def state(self) -> str:
+        """The transaction's state, "none" if the server does not know it."""
+        return self.answer.get("state") or "none"
+
+    @property
+    def words(self) -> str:
+        """Why, in the server's own words."""
+        texts = [note.text for note in self.answer.refusals]
+        texts += filter(None, (self.answer.get("error"), self.answer.get("reason")))
+        return "; ".join(texts)
+
+    @property
+    def seconds_left(self) -> int:
+        """Until the dead-man fires, by the server's own clock; 0 if it said none."""
+        deadline, now = self.answer.get("deadline"), self.answer.get("now")
+        return max(0, int(deadline) - int(now)) if deadline.isdecimal() and now.isdecimal() else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One server as the engine sees it. Every method raises NoAnswer when it cannot be asked."""
+
+    server: PhysicalServer
+
+    def plan(self, host_plan: str) -> Reply:
+        """What the plan would run, computed from the live state, and its digest. Changes nothing."""
+        return self._run("plan", stdin=host_plan)
+
+    def apply(self, txid: uuid.UUID, timeout_s: int, digest: str, host_plan: str, *, hold: bool) -> Reply:
+        """Run the reviewed plan. Asked again with the same txid it reports and runs nothing.
+
+        `hold`: wait for confirmation even where no address of the server is touched.
+        """
+        verb = "hold" if hold else "apply"
+        args = (verb, str(txid), str(timeout_s), digest, *self._connection())
+        return self._run(*args, stdin=host_plan, deadline_s=timeout_s + ANSWER_DEADLINE_S)
+
+    def extend(self, txid: uuid.UUID, timeout_s: int) -> Reply:
+        """Move the dead-man's deadline to `timeout_s` from now."""
+        return self._run("extend", str(txid), str(timeout_s))
+
+    def confirm(self, txid: uuid.UUID, stage: int) -> Reply:
+        """First (1) or second (2) confirmation, each over a connection made for it."""
+        return self._run("confirm", str(txid), str(stage), *self._connection(), fresh=True)
+
+    def status(self, txid: uuid.UUID) -> Reply:
+        """What became of the transaction, asked over a new connection: an old one may hang half dead."""
+        return self._run("status", str(txid), fresh=True)
+
+    def abort(self, txid: uuid.UUID) -> Reply:
+        """Roll back now."""
+        return self._run("abort", str(txid), deadline_s=90)
+
+    def recover(self) -> Reply:
+        """Finish what a crash on the server left."""
+        return self._run("recover", deadline_s=90)
+
+    def follow(self, txid: uuid.UUID) -> Reply:
+        """Bring vzctl's saved configuration after the committed transaction; repeat until it agrees."""
+        return self._run("follow", str(txid), deadline_s=120)
+
+    def _connection(self) -> tuple[str, ...]:
+        # sudo drops SSH_CONNECTION, by which the script tells connections apart; so we name ours.
+        return (uuid.uuid4().hex,) if self.server.use_sudo else ()
+
+    def _run(
+        self, *args: str, stdin: str = "", fresh: bool = False, deadline_s: float = ANSWER_DEADLINE_S
+    ) -> Reply:
+        command = Command(("sh", script_path(), *args), stdin=stdin.encode())
+        try:
+            done = self._exec(command, fresh=fresh, deadline_s=deadline_s)
+            if done.exit_status in MISSING and not done.stdout:
+                self._install()
+                done = self._exec(command, fresh=fresh, deadline_s=deadline_s)
+            return Reply(done.exit_status, parse_answer(done.stdout))
+        except (SshError, LookFailed) as error:
+            raise NoAnswer(str(error)) from error
+        except BadAnswer as error:
+            words = done.stderr.decode("utf-8", "replace").strip()[:300]
+            raise NoAnswer(
+                f"{self.server.name} answered what the panel cannot read: {error}. {words}"
+            ) from error
+
+    def _install(self) -> None:
+        argv, script = installation()
+        done = self._exec(Command(argv, stdin=script), fresh=False, deadline_s=30)
+        if done.exit_status != 0:
+            words = done.stderr.decode("utf-8", "replace").strip()[:300]
+            raise NoAnswer(f"{self.server.name} could not store the transaction script: {words}")
+
+    def _exec(self, command: Command, *, fresh: bool, deadline_s: float) -> Completed:
+        return pool().run(target_of(self.server), command, deadline_s=deadline_s, fresh=fresh)

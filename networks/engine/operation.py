@@ -1,0 +1,319 @@
+"""The steps of one server's part of a Change. Each may be repeated: the server is asked before it is told.
+
+A step returns when the server has got there, and raises StepFailed with a sentence for the page otherwise.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import F
+from django.utils import timezone
+
+from networks.choices import TERMINAL_OPERATION_STATES, OperationState
+from networks.desired import head
+from networks.domain.inventory import ServerView
+from networks.domain.verify import mismatches
+from networks.engine.hosts import Host, NoAnswer, Reply
+from networks.engine.lease import Lease
+from networks.models import Change, Operation
+from nodes.observe import LookFailed
+from nodes.observe import look as look_at
+
+Step = Callable[[Lease, Operation], None]
+
+TIMEOUT_S = 60
+"""Seconds until a server takes an unconfirmed change back."""
+LEAST_LEFT_S = 30
+"""Seconds that every clock must still have when the decision is made."""
+POLL_S = 1.0
+FOLLOW_AGAIN_S = 30
+FOLLOWS_LATER = "saved configuration"
+"""The property (of domain/verify.py) that agrees only after the commit: vzctl saves outside any rollback."""
+MAX_EVENTS = 60
+
+
+class StepFailed(Exception):
+    """The server did not get there; the text says why, in its own words where it had any."""
+
+
+def record(lease: Lease, operation: Operation, text: str = "", **columns: Any) -> None:
+    """Write columns of the operation and add a line to its story, unless the lease is lost."""
+    lease.check()
+    if text:
+        line = {"at": timezone.now().isoformat(), "text": text[:500]}
+        operation.events = [*operation.events[-MAX_EVENTS:], line]
+        columns["events"] = operation.events
+    if columns.get("state") in TERMINAL_OPERATION_STATES:
+        columns.setdefault("ended_at", timezone.now())
+    for name, value in columns.items():
+        setattr(operation, name, value)
+    mine = Change.objects.filter(pk=lease.change_id, fence=lease.fence)
+    Operation.objects.filter(pk=operation.pk, change__in=mine).update(**columns)
+    mine.update(version=F("version") + 1)
+
+
+def apply(lease: Lease, operation: Operation) -> None:
+    """Run the reviewed plan; afterwards it is applied and armed, or (short path) committed."""
+    if operation.state not in (OperationState.QUEUED, OperationState.APPLYING):
+        return
+    host = Host(operation.server)
+    record(
+        lease,
+        operation,
+        f"Sending the plan to {operation.server.name}.",
+        state=OperationState.APPLYING,
+        started_at=operation.started_at or timezone.now(),
+        deadline_at=timezone.now() + timedelta(seconds=TIMEOUT_S),
+    )
+    began = time.monotonic()
+    answer = _told_or_asked(lease, operation, host)
+    operation.timings_ms["apply"] = round((time.monotonic() - began) * 1000)
+    match answer.state:
+        case "applied":
+            record(
+                lease,
+                operation,
+                "Applied. The dead-man is armed: without confirmation the server takes it back.",
+                state=OperationState.APPLIED,
+                deadline_at=_deadline(answer),
+                timings_ms=operation.timings_ms,
+            )
+        case "committed":
+            record(
+                lease,
+                operation,
+                "Applied and committed.",
+                state=OperationState.COMMITTED,
+                deadline_at=None,
+                timings_ms=operation.timings_ms,
+            )
+        case "rolledback":
+            raise _failed(
+                lease, operation, OperationState.ROLLED_BACK, answer.words or "The server took it back."
+            )
+        case _:
+            raise _failed(
+                lease, operation, OperationState.FAILED, answer.words or f"Unexpected answer {answer.state}."
+            )
+
+
+def _told_or_asked(lease: Lease, operation: Operation, host: Host) -> Reply:
+    """Send the plan; if the answer is lost on the way, ask for the outcome until the deadline has passed."""
+    try:
+        answer = host.apply(
+            operation.pk, TIMEOUT_S, operation.digest, operation.host_plan, hold=_holds(operation)
+        )
+        if answer.is_busy:
+            # A transaction that a crash left, or another panel's: the server knows which.
+            recovered = host.recover()
+            record(lease, operation, f"The server was busy; recover said: {recovered.state}.")
+            answer = host.apply(
+                operation.pk, TIMEOUT_S, operation.digest, operation.host_plan, hold=_holds(operation)
+            )
+        return answer
+    except NoAnswer as error:
+        record(lease, operation, f"The connection was lost ({error}); asking for the outcome.")
+        outcome = ask(lease, operation, host, TIMEOUT_S + 10)
+        if outcome is None:
+            raise _failed(
+                lease, operation, OperationState.IN_DOUBT, f"It cannot be reached: {error}"
+            ) from error
+        if outcome.state == "none":
+            words = f"Nothing was changed: {error}"
+            raise _failed(lease, operation, OperationState.FAILED, words) from error
+        return outcome
+
+
+def _holds(operation: Operation) -> bool:
+    """On several servers none may commit before all are decided; one server alone may commit at once."""
+    return operation.is_guarded or operation.change.operations.count() > 1
+
+
+def ask(lease: Lease, operation: Operation, host: Host, within_s: float) -> Reply | None:
+    """The transaction's settled state, asked over new connections until it answers; None if it does not."""
+    until = time.monotonic() + within_s
+    while True:
+        lease.check()
+        try:
+            answer = host.status(operation.pk)
+            if answer.state not in ("preparing", "applying", "rollingback"):
+                return answer
+        except NoAnswer:
+            pass
+        if time.monotonic() > until:
+            return None
+        time.sleep(POLL_S)
+
+
+def verify(lease: Lease, operation: Operation) -> None:
+    """Reach the server over a new connection (the first confirmation) and compare what is there now."""
+    host = Host(operation.server)
+    if operation.state == OperationState.APPLIED:
+        answer = _confirmed(lease, operation, host, 1)
+        if answer is None or not answer.ok:
+            words = answer.words if answer else "it cannot be reached over a new connection"
+            raise StepFailed(f"Not confirmed: {words}")
+        record(lease, operation, "Reached over a new connection.", state=OperationState.VERIFIED)
+    _compare(lease, operation)
+
+
+def _compare(lease: Lease, operation: Operation) -> None:
+    from networks.engine.decide import settled
+
+    try:
+        facts = look_at(operation.server.pk)
+    except LookFailed as failure:
+        raise StepFailed(f"It could not be looked at after the change: {failure}") from failure
+    server = operation.server
+    view = ServerView(server.pk, server.name, dialect=facts.vzctl_dialect, facts=facts)
+    desired = settled(operation.change, head().state)
+    different = [m for m in mismatches(view, desired, facts) if m.property != FOLLOWS_LATER]
+    if not different:
+        return
+    texts = "; ".join(
+        f"{m.link or m.property}: {m.property} is {m.observed}, not {m.desired}" for m in different[:5]
+    )
+    if operation.state == OperationState.COMMITTED:
+        record(lease, operation, f"Differs from the plan: {texts}")
+    else:
+        raise StepFailed(f"The server is not as planned: {texts}")
+
+
+def extend(lease: Lease, operation: Operation) -> None:
+    """Give the server's clock at least LEAST_LEFT_S seconds before the decision."""
+    if operation.state != OperationState.VERIFIED:
+        return
+    left = (operation.deadline_at - timezone.now()).total_seconds() if operation.deadline_at else 0
+    if left >= LEAST_LEFT_S:
+        return
+    try:
+        answer = Host(operation.server).extend(operation.pk, TIMEOUT_S)
+    except NoAnswer as error:
+        raise StepFailed(f"Its deadline could not be moved: {error}") from error
+    if not answer.ok:
+        raise StepFailed(f"Its deadline could not be moved: {answer.words}")
+    record(lease, operation, "Deadline moved.", deadline_at=_deadline(answer))
+
+
+def confirm(lease: Lease, operation: Operation) -> None:
+    """The second confirmation, after the decision: the server commits. A missed one leaves it behind."""
+    if operation.state in (OperationState.COMMITTED, OperationState.DONE):
+        return
+    if operation.state not in (OperationState.VERIFIED, OperationState.CONFIRMING, OperationState.IN_DOUBT):
+        return
+    record(lease, operation, "Decided; confirming.", state=OperationState.CONFIRMING)
+    host = Host(operation.server)
+    answer = _confirmed(lease, operation, host, 2)
+    if answer is not None and answer.ok and answer.state == "committed":
+        record(lease, operation, "Committed.", state=OperationState.COMMITTED, deadline_at=None)
+        return
+    settled = ask(lease, operation, host, 10)
+    if settled is not None and settled.state == "committed":
+        record(lease, operation, "Committed.", state=OperationState.COMMITTED, deadline_at=None)
+        return
+    words = (answer.words if answer else "") or "it could not be reached in time"
+    raise _failed(lease, operation, OperationState.BEHIND, f"Missed the decision: {words}")
+
+
+def _confirmed(lease: Lease, operation: Operation, host: Host, step: int) -> Reply | None:
+    """Confirm over new connections until the server has answered or its deadline has passed."""
+    while True:
+        lease.check()
+        try:
+            answer = host.confirm(operation.pk, step)
+            if not answer.is_busy:
+                return answer
+        except NoAnswer as error:
+            record(lease, operation, f"Confirmation {step} did not get through: {error}")
+        if operation.deadline_at is None or timezone.now() >= operation.deadline_at:
+            return None
+        time.sleep(POLL_S)
+
+
+def follow(lease: Lease, operation: Operation) -> None:
+    """Let vzctl's saved configuration follow; what does not agree yet is replayed by the sweeper."""
+    if operation.state != OperationState.COMMITTED:
+        return
+    words = ""
+    try:
+        answer = Host(operation.server).follow(operation.pk)
+        agrees, words = answer.ok, answer.words
+    except NoAnswer as error:
+        agrees, words = False, str(error)
+    if agrees:
+        record(lease, operation, "Done.", state=OperationState.DONE, must_follow=False)
+    else:
+        record(
+            lease,
+            operation,
+            f"vzctl's saved configuration does not agree yet ({words}); it is tried again.",
+            state=OperationState.DONE,
+            must_follow=True,
+            follow_attempts=F("follow_attempts") + 1,
+            next_follow_at=timezone.now() + timedelta(seconds=FOLLOW_AGAIN_S),
+        )
+
+
+def look(lease: Lease, operation: Operation) -> None:
+    """Store what is on the server now, so that the pages show it at once."""
+    try:
+        look_at(operation.server.pk)
+    except LookFailed as failure:
+        record(lease, operation, f"Not looked at afterwards: {failure}")
+
+
+def roll_back(lease: Lease, operation: Operation) -> None:
+    """Take this server's part back, or leave it to its dead-man if it cannot be reached."""
+    if operation.state in TERMINAL_OPERATION_STATES:
+        return
+    if operation.state == OperationState.QUEUED:
+        record(lease, operation, state=OperationState.CANCELLED)
+        return
+    record(lease, operation, "Taking it back.", state=OperationState.ROLLING_BACK)
+    host = Host(operation.server)
+    try:
+        answer: Reply | None = host.abort(operation.pk)
+    except NoAnswer:
+        answer = None
+    if answer is None or answer.state not in ("rolledback", "none", "committed"):
+        answer = ask(lease, operation, host, TIMEOUT_S + 10)
+    match answer.state if answer else None:
+        case "rolledback" | "none":
+            record(lease, operation, "As before.", state=OperationState.ROLLED_BACK, deadline_at=None)
+        case "committed":
+            record(
+                lease,
+                operation,
+                "The server had committed already.",
+                state=OperationState.NEEDS_ATTENTION,
+                message="The server had committed before the Change failed; it differs from desired.",
+            )
+        case None:
+            record(
+                lease,
+                operation,
+                "It cannot be reached; its dead-man takes the change back.",
+                state=OperationState.IN_DOUBT,
+            )
+        case state:
+            record(
+                lease,
+                operation,
+                f"Roll-back ended as {state}.",
+                state=OperationState.NEEDS_ATTENTION,
+                message=answer.words if answer else "",
+            )
+
+
+def _failed(lease: Lease, operation: Operation, state: OperationState, words: str) -> StepFailed:
+    record(lease, operation, words, state=state, message=words)
+    return StepFailed(words)
+
+
+def _deadline(answer: Reply) -> Any:
+    """When the dead-man fires, on our clock: the server gives seconds left, never its wall clock."""
+    return timezone.now() + timedelta(seconds=answer.seconds_left or 0)

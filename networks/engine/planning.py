@@ -1,0 +1,216 @@
+"""The review of a Change: a fresh look at its servers, the rules on the whole, the exact commands per server.
+
+Nothing is changed on any server, and none is reserved: two reviews of one server may stand side by side, and
+the digest of the commands tells at the apply which of them the server has moved away from.
+"""
+
+from __future__ import annotations
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from django.db import connections, transaction
+from django.db.models import F
+
+from networks.choices import ChangeState, OperationState
+from networks.desired import Head, head
+from networks.domain.diff import describe
+from networks.domain.inventory import Inventory
+from networks.domain.names import name_bridges
+from networks.domain.plan import ServerPlan
+from networks.domain.plan import plan as plan_of
+from networks.domain.rules import Problem, review
+from networks.domain.state import Desired, apply_edits
+from networks.engine.hosts import Host, NoAnswer, Reply
+from networks.engine.subjects import subject_rows
+from networks.inventory_rows import inventory, servers_named
+from networks.models import Change, Operation
+from networks.state_json import load_edits
+from nodes.facts import ServerFacts
+from nodes.models import PhysicalServer
+from nodes.observe import LookFailed
+from nodes.observe import look as look_at
+
+log = structlog.get_logger(__name__)
+
+WIDTH = 20
+
+
+@dataclass
+class ServerReview:
+    """What the review found for one server."""
+
+    server: PhysicalServer
+    plan: ServerPlan | None = None
+    reply: Reply | None = None
+    refusals: list[str] = field(default_factory=list)
+
+    @property
+    def has_work(self) -> bool:
+        """False if the server is as it should be already and its own record says so."""
+        return self.plan is None or not self.plan.is_empty
+
+
+def plan(change_id: uuid.UUID) -> None:
+    """Plan the Change and store its review. Does nothing unless it waits for one; safe to run twice."""
+    change = Change.objects.filter(pk=change_id, state=ChangeState.PLANNING).first()
+    if change is None:
+        return
+    newest = head()
+    edits = load_edits(change.edits)
+    after = apply_edits(newest.state, edits)
+    servers = list(
+        PhysicalServer.objects.filter(pk__in=changed_servers(newest.state, after)).select_related(
+            "credential"
+        )
+    )
+    looks = _in_parallel(_look, servers)
+    known = inventory(servers_named(newest.state, after) | {s.pk for s in servers}, change.author)
+    for server, facts in zip(servers, looks, strict=True):
+        view = known.server(server.pk)
+        if isinstance(facts, ServerFacts) and view is not None:
+            known = known.with_server(view, facts)
+    problems = review(newest.state, edits, known)
+    named = name_bridges(after, known.bridge_names)
+    reviews = [
+        _reviewed(server, facts, named, newest.state, known)
+        for server, facts in zip(servers, looks, strict=True)
+    ]
+    if not any(problem.severity == "refuse" for problem in problems):
+        _in_parallel(_ask, reviews)
+    _store(change, newest, describe(edits, newest.state, known), _rows(problems, reviews), named, reviews)
+
+
+def _reviewed(
+    server: PhysicalServer, facts: ServerFacts | LookFailed, named: Desired, before: Desired, known: Inventory
+) -> ServerReview:
+    view = known.server(server.pk)
+    if isinstance(facts, LookFailed) or view is None:
+        return ServerReview(server, refusals=[f"{server.name} could not be looked at: {facts}"])
+    return ServerReview(server, plan_of(view, named, before, known))
+
+
+def changed_servers(before: Desired, after: Desired) -> frozenset[int]:
+    """Servers for which the two states say different things."""
+    return frozenset(
+        server
+        for server in servers_named(before, after)
+        if set(before.assignments_on(server)) != set(after.assignments_on(server))
+        or set(before.members_on(server)) != set(after.members_on(server))
+        or set(before.vlans_on(server)) != set(after.vlans_on(server))
+    )
+
+
+def _look(server: PhysicalServer) -> ServerFacts | LookFailed:
+    try:
+        return look_at(server.pk)
+    except LookFailed as failure:
+        return failure
+
+
+def _ask(found: ServerReview) -> None:
+    """Let the server compute the exact commands of its plan."""
+    if found.plan is None or not found.has_work:
+        return
+    try:
+        found.reply = Host(found.server).plan(found.plan.host.render())
+    except NoAnswer as error:
+        found.refusals.append(f"{found.server.name} could not be asked for the plan: {error}")
+        return
+    found.refusals += [f"{found.server.name}: {note.text}" for note in found.reply.answer.refusals]
+    if not found.reply.ok and not found.refusals:
+        found.refusals.append(f"{found.server.name} refuses the plan: {found.reply.words}")
+
+
+def _in_parallel(work: Any, items: list[Any]) -> list[Any]:
+    if not items:
+        return []
+
+    def run(item: Any) -> Any:
+        try:
+            return work(item)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(min(WIDTH, len(items)), thread_name_prefix="plan") as threads:
+        return list(threads.map(run, items))
+
+
+def _rows(problems: tuple[Problem, ...], reviews: list[ServerReview]) -> list[dict[str, Any]]:
+    """What rules and servers say, as the Change keeps it."""
+    rows = [_problem_row(f"rule-{number}", problem) for number, problem in enumerate(problems)]
+    for found in reviews:
+        for note in found.reply.answer.warnings if found.reply else ():
+            rows.append(
+                {
+                    "key": f"server-{found.server.pk}-{note.code}",
+                    "severity": "warn",
+                    "text": f"{found.server.name}: {note.text}",
+                    "hint": "",
+                    "subjects": [{"kind": "server", "server": found.server.pk}],
+                }
+            )
+    return rows
+
+
+def _problem_row(key: str, problem: Problem) -> dict[str, Any]:
+    return {
+        "key": key,
+        # A warning that stood before and was not touched is shown, but need not be ticked again.
+        "severity": "note" if problem.existing else problem.severity,
+        "text": problem.text,
+        "hint": problem.hint,
+        "subjects": subject_rows(problem.subjects),
+    }
+
+
+def _store(
+    change: Change,
+    newest: Head,
+    sentences: tuple[str, ...],
+    rows: list[dict[str, Any]],
+    named: Desired,
+    reviews: list[ServerReview],
+) -> None:
+    known_names = {network.id: network.bridge for network in newest.state.networks}
+    settled = {
+        "bridges": {n.id: n.bridge for n in named.networks if known_names.get(n.id) != n.bridge},
+        "adopted": {
+            str(found.server.pk): {item.network: item.bridge for item in found.plan.adopted}
+            for found in reviews
+            if found.plan and found.plan.adopted
+        },
+    }
+    working = [found for found in reviews if found.has_work or found.refusals]
+    with transaction.atomic():
+        stored = Change.objects.filter(pk=change.pk, state=ChangeState.PLANNING).update(
+            state=ChangeState.PLANNED,
+            base=newest.number,
+            settled=settled,
+            summary="\n".join(sentences),
+            problems=rows,
+            version=F("version") + 1,
+        )
+        if not stored:
+            return
+        Operation.objects.filter(change=change).delete()
+        Operation.objects.bulk_create(_operation(change, found) for found in working)
+    log.info("change_planned", change=str(change.pk), servers=len(working))
+
+
+def _operation(change: Change, found: ServerReview) -> Operation:
+    answer = found.reply.answer if found.reply else None
+    return Operation(
+        change=change,
+        server=found.server,
+        state=OperationState.PLANNED,
+        host_plan=found.plan.host.render() if found.plan else "",
+        digest=answer.digest if answer else "",
+        commands=[{"phase": c.phase, "text": c.text} for c in answer.commands] if answer else [],
+        notes=list(found.plan.notes) if found.plan else [],
+        refusals=found.refusals,
+        is_guarded=answer.is_guarded if answer else False,
+    )

@@ -1,0 +1,141 @@
+"""Creating and describing virtual networks, at both levels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+
+from networks.models import VirtualNetwork
+
+LOCAL = "local"
+NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterChoice:
+    """One network adapter as a form offers it; `taken` says who has it, or why it cannot be used."""
+
+    name: str
+    label: str
+    taken: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceChoice:
+    """One container interface as a form offers it; `refused` says why it cannot join."""
+
+    value: str
+    label: str
+    refused: str = ""
+    detail: str = ""
+
+
+class NetworkForm(forms.Form):
+    """Name and description: all that exists of a virtual network for every server."""
+
+    name = forms.CharField(
+        max_length=VirtualNetwork._meta.get_field("name").max_length,
+        help_text="Unique among all virtual networks. It is available on every registered server.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True}),
+    )
+    description = forms.CharField(
+        max_length=VirtualNetwork._meta.get_field("description").max_length,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+    def __init__(self, *args: Any, taken_names: Iterable[str] = (), own_id: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.taken_names = {name.casefold() for name in taken_names}
+        self.own_id = own_id
+
+    def clean_name(self) -> str:
+        """Trimmed; refused at once if another network, stored or drafted, has it."""
+        name = " ".join(self.cleaned_data["name"].split())
+        stored = VirtualNetwork.objects.filter(name__iexact=name)
+        if self.own_id:
+            stored = stored.exclude(pk=self.own_id)
+        if name.casefold() in self.taken_names or stored.exists():
+            raise forms.ValidationError(f"A virtual network named {name} already exists. Enter another name.")
+        return name
+
+
+class DisablingSelect(forms.RadioSelect):
+    """Radio buttons, some of them disabled: what is taken is shown with who has it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.disabled: dict[str, str] = {}
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        if str(value) in self.disabled:
+            option["attrs"]["disabled"] = True
+        return option
+
+
+class DisablingCheckboxes(forms.CheckboxSelectMultiple):
+    """Check boxes, some of them disabled, as in DisablingSelect."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.disabled: dict[str, str] = {}
+
+    create_option = DisablingSelect.create_option
+
+
+class ServerPartForm(forms.Form):
+    """A network on one server: where it is assigned and which of the server's interfaces are in it."""
+
+    adapter = forms.ChoiceField(label="Network adapter", widget=DisablingSelect, required=False)
+    members = forms.MultipleChoiceField(
+        label="Container interfaces", widget=DisablingCheckboxes, required=False
+    )
+
+    def __init__(
+        self,
+        *args: Any,
+        adapters: Iterable[AdapterChoice],
+        interfaces: Iterable[InterfaceChoice],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        adapters, interfaces = list(adapters), list(interfaces)
+        self.fields["adapter"].choices = [  # type: ignore[attr-defined]
+            (NONE, "Not defined here"),
+            (LOCAL, "Not assigned (local): its containers see only one another"),
+            *((f"adapter:{a.name}", f"{a.label}{' — ' + a.taken if a.taken else ''}") for a in adapters),
+        ]
+        self.fields["adapter"].widget.disabled = {f"adapter:{a.name}": a.taken for a in adapters if a.taken}
+        self.fields["members"].choices = [  # type: ignore[attr-defined]
+            (i.value, f"{i.label}{' — ' + i.refused if i.refused else ''}") for i in interfaces
+        ]
+        self.fields["members"].widget.disabled = {i.value: i.refused for i in interfaces if i.refused}
+        self._taken = {f"adapter:{a.name}": a for a in adapters if a.taken}
+        self._refused = {i.value: i for i in interfaces if i.refused}
+
+    def clean_adapter(self) -> str:
+        """A taken adapter is refused with who has it, also when the disabled button was posted by hand."""
+        value: str = self.cleaned_data["adapter"] or NONE
+        if value in self._taken:
+            choice = self._taken[value]
+            raise forms.ValidationError(f"{choice.name} cannot be used: {choice.taken}.")
+        return value
+
+    def clean_members(self) -> list[str]:
+        """Host-routed and taken interfaces are refused with the reason."""
+        values: list[str] = self.cleaned_data["members"]
+        for value in values:
+            if value in self._refused:
+                choice = self._refused[value]
+                raise forms.ValidationError(f"{choice.label} cannot join: {choice.refused}.")
+        return values
+
+
+class ServerNetworkForm(NetworkForm, ServerPartForm):
+    """New Virtual Network on a physical server: name, description, and optionally its part there."""
+
+    field_order = ("name", "description", "adapter", "members")

@@ -1,0 +1,107 @@
+"""Rows of the inventory as the domain's `Inventory`: what rules and plans know of servers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from networks.domain.inventory import AdapterView, ContainerView, InterfaceView, Inventory, ServerView
+from networks.domain.state import Desired, InterfaceKey
+from nodes.models import Adapter, Bridge, Container, ContainerInterface, PhysicalServer
+from nodes.querysets import AnyUser
+
+
+def inventory(server_ids: Collection[int], user: AnyUser | None = None) -> Inventory:
+    """Those servers with all that is on them, as last observed. A fixed number of queries.
+
+    Servers that `user` may not see are counted but not named in problems.
+    """
+    servers = PhysicalServer.objects.filter(pk__in=server_ids)
+    hidden: frozenset[int] = frozenset()
+    if user is not None:
+        seen = PhysicalServer.objects.visible_to(user).filter(pk__in=server_ids)
+        hidden = frozenset(server_ids) - frozenset(seen.values_list("pk", flat=True))
+    return Inventory(
+        servers=tuple(_server(row) for row in servers),
+        adapters=tuple(_adapters(server_ids)),
+        containers=tuple(_containers(server_ids)),
+        interfaces=tuple(_interfaces(server_ids)),
+        bridges=frozenset(Bridge.objects.filter(gone_at=None).values_list("server_id", "name")),
+        hidden=hidden,
+    )
+
+
+def servers_named(*states: Desired) -> frozenset[int]:
+    """Servers that these states say anything about."""
+    return frozenset(
+        server
+        for state in states
+        for server in (
+            *(a.server for a in state.assignments),
+            *(m.interface.server for m in state.members),
+            *(v.server for v in state.vlans),
+        )
+    )
+
+
+def _server(row: PhysicalServer) -> ServerView:
+    return ServerView(
+        id=row.pk,
+        name=row.name,
+        group_id=row.group_id,
+        os="windows" if row.os == "windows" else "linux",
+        dialect="7" if row.vzctl_dialect == "7" else "4" if row.vzctl_dialect == "4" else None,
+    )
+
+
+def _adapters(server_ids: Collection[int]) -> Iterable[AdapterView]:
+    rows = Adapter.objects.filter(server_id__in=server_ids).select_related(
+        "base", "segment", "bridge", "base__segment"
+    )
+    for row in rows:
+        wire = row.wire
+        yield AdapterView(
+            server=row.server_id,
+            name=row.name,
+            kind=row.kind,
+            base=row.base.name if row.base else "",
+            vid=row.vlan_id,
+            segment=wire.pk if wire else None,
+            segment_name=wire.name if wire else "",
+            bond_mode=row.bond_mode,
+            is_slave=row.bond_id is not None,
+            gone=row.gone_at is not None,
+            bridge=row.bridge.name if row.bridge else "",
+            addresses=tuple(row.addresses),
+        )
+
+
+def _containers(server_ids: Collection[int]) -> Iterable[ContainerView]:
+    for row in Container.objects.filter(server_id__in=server_ids, gone_at=None):
+        yield ContainerView(row.server_id, row.ctid, row.name or row.hostname, row.status, joined(row))
+
+
+def joined(row: Any) -> tuple[tuple[str, ...], ...]:
+    """Groups of the container's interfaces that a bridge inside it joins."""
+    return tuple(tuple(group) for group in row.joined)
+
+
+def _interfaces(server_ids: Collection[int]) -> Iterable[InterfaceView]:
+    rows = ContainerInterface.objects.filter(container__server_id__in=server_ids).select_related(
+        "container", "bridge"
+    )
+    for row in rows:
+        container = row.container
+        yield InterfaceView(
+            key=InterfaceKey(container.server_id, container.ctid, row.ifname),
+            mode="bridged" if row.mode == "bridged" else "host-routed",
+            mac=row.mac,
+            addresses=tuple(row.addresses),
+            addresses_known=row.addresses_known,
+            container_name=container.name or container.hostname,
+            container_status=container.status,
+            host_ifname=row.host_ifname,
+            configured_bridge=row.configured_bridge,
+            bridge=row.bridge.name if row.bridge else "",
+            gone=row.gone_at is not None or container.gone_at is not None,
+        )

@@ -1,0 +1,117 @@
+"""Rows of a network's details: its servers, its members and its last Changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from networks.domain.state import Assignment, InterfaceKey, Member
+from networks.models import Change
+from networks.offers import interface_value
+from networks.services.changes import touched_networks
+from networks.slices import Drafted
+from nodes.models import Adapter, ContainerInterface, PhysicalServer
+from nodes.querysets import AnyUser
+
+RECENT = 5
+SEARCHED = 200
+"""Changes that are looked through for those of one network: their edits are text."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerShown:
+    """The network on one server. `mark` is "new", "changed" or "removed" where the draft differs."""
+
+    server: PhysicalServer
+    adapter_name: str
+    adapter: Adapter | None
+    is_assigned: bool
+    members_count: int
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberShown:
+    """One member interface; `row` is None if the inventory has lost it."""
+
+    key: InterfaceKey
+    value: str
+    server: PhysicalServer
+    row: ContainerInterface | None
+    mark: str = ""
+
+
+def servers_shown(part: Drafted, network_id: str, user: AnyUser) -> list[ServerShown]:
+    """The servers where the network is, or was before the draft, that the user may see. Two queries."""
+    ids = part.drafted.servers_of(network_id) | part.decided.servers_of(network_id)
+    servers = PhysicalServer.objects.visible_to(user).filter(pk__in=ids).order_by("name")
+    adapters = {
+        (row.server_id, row.name): row
+        for row in Adapter.objects.filter(server_id__in=ids, gone_at=None).select_related(
+            "base", "segment", "base__segment"
+        )
+    }
+    shown = []
+    for server in servers:
+        now = part.drafted.assignment(network_id, server.pk)
+        before = part.decided.assignment(network_id, server.pk)
+        name = (now.adapter if now else "") or ""
+        shown.append(
+            ServerShown(
+                server,
+                name,
+                adapters.get((server.pk, name)),
+                now is not None,
+                len(part.drafted.members_of(network_id, server.pk)),
+                _mark(before, now),
+            )
+        )
+    return shown
+
+
+def _mark(before: Assignment | None, now: Assignment | None) -> str:
+    if before == now:
+        return ""
+    if before is None:
+        return "new"
+    if now is None:
+        return "removed"
+    return "changed" if before.adapter != now.adapter else ""
+
+
+def members_shown(part: Drafted, network_id: str, user: AnyUser) -> list[MemberShown]:
+    """Members that the user may see, those that the draft takes out included. Two queries."""
+    now = set(part.drafted.members_of(network_id))
+    before = set(part.decided.members_of(network_id))
+    both = now | before
+    servers = PhysicalServer.objects.visible_to(user).in_bulk({m.interface.server for m in both})
+    rows = _rows(both)
+    return [
+        MemberShown(
+            member.interface,
+            interface_value(member.interface),
+            servers[member.interface.server],
+            rows.get(member.interface),
+            "" if member in now and member in before else "new" if member in now else "removed",
+        )
+        for member in sorted(both, key=lambda m: (m.interface.server, m.interface.ctid, m.interface.ifname))
+        if member.interface.server in servers
+    ]
+
+
+def _rows(members: set[Member]) -> Mapping[InterfaceKey, ContainerInterface]:
+    keys = {member.interface for member in members}
+    rows = ContainerInterface.objects.filter(
+        container__server_id__in={key.server for key in keys}, container__ctid__in={key.ctid for key in keys}
+    ).select_related("container")
+    return {
+        key: row
+        for row in rows
+        if (key := InterfaceKey(row.container.server_id, row.container.ctid, row.ifname)) in keys
+    }
+
+
+def recent_changes(network_id: str, user: AnyUser) -> list[Change]:
+    """The last Changes that name the network."""
+    newest = Change.objects.exclude(state__in=("planning", "planned", "discarded")).select_related("author")
+    return [c for c in newest[:SEARCHED] if network_id in touched_networks(c)][:RECENT]

@@ -1,0 +1,91 @@
+"""What a form offers on a server: its adapters and its containers' interfaces, and who has the taken ones."""
+
+from __future__ import annotations
+
+from networks.domain.state import Desired, InterfaceKey
+from networks.forms.network import AdapterChoice, InterfaceChoice
+from networks.models import VirtualNetwork
+from nodes.choices import AdapterKind, InterfaceMode
+from nodes.models import Adapter, ContainerInterface, PhysicalServer
+
+UNUSABLE_BOND_MODES = {0: "round-robin", 5: "transmit load balancing", 6: "adaptive load balancing"}
+
+
+def interface_value(key: InterfaceKey) -> str:
+    """An interface as a form value; `interface_key` reads it back."""
+    return f"{key.server}/{key.ctid}/{key.ifname}"
+
+
+def interface_key(value: str) -> InterfaceKey | None:
+    """The interface that a form value names; None if it is none."""
+    server, _, rest = value.partition("/")
+    ctid, _, ifname = rest.partition("/")
+    return InterfaceKey(int(server), ctid, ifname) if server.isdecimal() and ctid and ifname else None
+
+
+def adapters_offered(server: PhysicalServer, state: Desired, network_id: str) -> list[AdapterChoice]:
+    """The server's adapters for one network; taken ones name the network that has them."""
+    names = _names(state)
+    holders = {
+        a.adapter: names.get(a.network, "another virtual network")
+        for a in state.assignments_on(server.pk)
+        if a.adapter and a.network != network_id
+    }
+    rows = Adapter.objects.filter(server=server, gone_at=None).select_related("base", "bond").order_by("name")
+    planned = {vlan.name: vlan for vlan in state.vlans_on(server.pk)}
+    choices = [_adapter_choice(row, holders) for row in rows]
+    listed = {choice.name for choice in choices}
+    for name, vlan in sorted(planned.items()):
+        if name not in listed:
+            taken = f"taken by {holders[name]}" if name in holders else ""
+            choices.append(AdapterChoice(name, f"{name} (new VLAN {vlan.vid} on {vlan.base})", taken))
+    return choices
+
+
+def _adapter_choice(row: Adapter, holders: dict[str, str]) -> AdapterChoice:
+    label = f"{row.name} ({row.get_kind_display()}{f' {row.vlan_id}' if row.kind == AdapterKind.VLAN else ''}"
+    label += ", carries the panel's connection)" if row.is_management else ")"
+    taken = ""
+    if row.name in holders:
+        taken = f"taken by {holders[row.name]}"
+    elif row.bond_id:
+        taken = f"a slave of {row.bond.name if row.bond else 'a bond'}"
+    elif row.kind == AdapterKind.BOND and row.bond_mode in UNUSABLE_BOND_MODES:
+        taken = f"bond mode {row.bond_mode} ({UNUSABLE_BOND_MODES[row.bond_mode]}) cannot be bridged"
+    return AdapterChoice(row.name, label, taken)
+
+
+def interfaces_offered(server: PhysicalServer, state: Desired, network_id: str) -> list[InterfaceChoice]:
+    """Interfaces of the server's containers; host-routed ones and those in another network say so."""
+    names = _names(state)
+    rows = (
+        ContainerInterface.objects.filter(container__server=server, gone_at=None, container__gone_at=None)
+        .select_related("container")
+        .order_by("container__ctid", "ifname")
+    )
+    choices = []
+    for row in rows:
+        container = row.container
+        key = InterfaceKey(server.pk, container.ctid, row.ifname)
+        others = [m for m in state.memberships(key) if m.network != network_id]
+        refused = ""
+        if row.mode == InterfaceMode.HOST_ROUTED:
+            refused = "host-routed; only bridged interfaces can join"
+        elif others:
+            refused = f"in {names.get(others[0].network, 'another virtual network')}"
+        label = " ".join(filter(None, (container.ctid, container.name or container.hostname, row.ifname)))
+        choices.append(
+            InterfaceChoice(interface_value(key), label, refused, ", ".join(row.addresses) or row.mac)
+        )
+    return choices
+
+
+def _names(state: Desired) -> dict[str, str]:
+    """Names of networks, those that the state mentions without holding them read from their rows."""
+    names = {network.id: network.name for network in state.networks}
+    mentioned = {a.network for a in state.assignments} | {m.network for m in state.members}
+    missing = mentioned - names.keys()
+    if missing:
+        rows = VirtualNetwork.objects.filter(pk__in=missing).values_list("pk", "name")
+        names |= {str(pk): name for pk, name in rows}
+    return names

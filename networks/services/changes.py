@@ -1,0 +1,179 @@
+"""Changes: reviewed, applied, cancelled. What talks to servers happens in the worker (networks/engine)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from functools import partial
+
+import structlog
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from networks.choices import ChangeState, OperationState
+from networks.desired import head
+from networks.models import Change, Draft, Operation
+from networks.services.drafts import check_allowed, draft_of
+from networks.services.errors import Conflict, NotAllowed
+from networks.state_json import load_edits
+from nodes.querysets import AnyUser
+
+log = structlog.get_logger(__name__)
+
+UNDECIDED = (ChangeState.QUEUED, ChangeState.APPLYING, ChangeState.VERIFYING, ChangeState.ROLLING_BACK)
+
+
+class NothingToReview(Exception):
+    """The draft is empty."""
+
+
+def start_review(user: User, reason: str = "") -> Change:
+    """Make a Change of the user's draft and have the worker plan it from a fresh look at the servers.
+
+    Earlier reviews of hers that were not applied are discarded. Raises NothingToReview, NotAllowed.
+    """
+    draft = draft_of(user)
+    edits = load_edits(draft.edits)
+    if not edits:
+        raise NothingToReview("Your draft is empty: there is nothing to review.")
+    check_allowed(user, edits)
+    with transaction.atomic():
+        _discard_reviews(user)
+        change = Change.objects.create(
+            author_id=user.pk,
+            reason=reason or draft.reason,
+            edits=draft.edits,
+            base=draft.base,
+            state=ChangeState.PLANNING,
+            sent_at=timezone.now(),
+        )
+        transaction.on_commit(partial(send, "networks.plan_change", change.pk))
+    return change
+
+
+def _discard_reviews(user: User) -> None:
+    Change.objects.filter(author_id=user.pk, state__in=(ChangeState.PLANNING, ChangeState.PLANNED)).update(
+        state=ChangeState.DISCARDED, ended_at=timezone.now()
+    )
+
+
+def apply_change(user: User, change: Change, ticked: Collection[str]) -> Change:
+    """Let the worker apply a reviewed Change, or decide it here and now if it touches no server.
+
+    `ticked` are the keys of the warnings that the user accepted; all must be. Raises NotAllowed, or Conflict
+    with a sentence when it cannot be applied as it was reviewed.
+    """
+    check_allowed(user, load_edits(change.edits))
+    if change.author_id != user.pk and not user.is_superuser:
+        raise NotAllowed("Only the author of a reviewed change can apply it.")
+    _check_reviewed(change, ticked)
+    try:
+        with transaction.atomic():
+            _queue(change)
+            Draft.objects.filter(user_id=change.author_id or 0, edits=change.edits).delete()
+            transaction.on_commit(partial(send, "networks.run_change", change.pk))
+    except IntegrityError as error:
+        raise Conflict(_in_the_way(change)) from error
+    change.refresh_from_db()
+    if not change.operations.exists():
+        from networks.engine.runner import run_change
+
+        run_change(change.pk)
+        change.refresh_from_db()
+    return change
+
+
+def _check_reviewed(change: Change, ticked: Collection[str]) -> None:
+    if change.state != ChangeState.PLANNED:
+        raise Conflict(f"This change is “{change.get_state_display()}” and cannot be applied.")
+    if head().number != change.base:
+        raise Conflict("Another change was decided since this review. Review the draft again.")
+    refused = [row["text"] for row in change.problems if row["severity"] == "refuse"]
+    refused += [text for operation in change.operations.all() for text in operation.refusals]
+    if refused:
+        raise Conflict("It cannot be applied: " + " ".join(refused))
+    missing = [r["text"] for r in change.problems if r["severity"] == "warn" and r["key"] not in ticked]
+    if missing:
+        raise Conflict("Tick every warning to accept it, or mend the draft. Not ticked: " + " ".join(missing))
+
+
+def _queue(change: Change) -> None:
+    problems = [{**row, "ticked": row["severity"] == "warn"} for row in change.problems]
+    claimed = Change.objects.filter(pk=change.pk, state=ChangeState.PLANNED).update(
+        state=ChangeState.QUEUED, problems=problems, sent_at=timezone.now(), version=change.version + 1
+    )
+    if claimed != 1:
+        raise Conflict("This change is being applied already.")
+    _check_networks_free(change)
+    change.operations.filter(state=OperationState.PLANNED).update(state=OperationState.QUEUED)
+
+
+def _check_networks_free(change: Change) -> None:
+    """Two undecided Changes must not touch one network: the second was planned without the first."""
+    mine = touched_networks(change)
+    for other in Change.objects.filter(state__in=UNDECIDED).exclude(pk=change.pk):
+        if mine & touched_networks(other):
+            raise Conflict(
+                f"“{other}” is under way on the same network. Wait for its end, then review again."
+            )
+
+
+def touched_networks(change: Change) -> set[str]:
+    """Ids of the networks that the Change's edits name."""
+    ids = set()
+    for edit in load_edits(change.edits):
+        ids.add(getattr(edit, "network", "") or getattr(edit, "id", ""))
+    return ids - {""}
+
+
+def _in_the_way(change: Change) -> str:
+    servers = change.operations.values("server")
+    busy = (
+        Operation.objects.filter(server__in=servers)
+        .exclude(change=change)
+        .exclude(state__in=[OperationState.PLANNED])
+        .filter(ended_at=None)
+        .select_related("server", "change")
+    )
+    names = ", ".join(f"{op.server.name} (“{op.change}”)" for op in busy)
+    where = names or "one of the servers"
+    return f"Another change is under way on {where}. Wait for its end, then review again."
+
+
+def cancel_change(user: User, change: Change) -> None:
+    """Ask the worker to take an undecided Change back; after the decision Conflict says to revert instead."""
+    check_allowed(user, load_edits(change.edits))
+    if change.state in (ChangeState.PLANNING, ChangeState.PLANNED):
+        Change.objects.filter(pk=change.pk).update(state=ChangeState.DISCARDED, ended_at=timezone.now())
+        return
+    asked = Change.objects.filter(pk=change.pk, decided_at=None, ended_at=None).update(
+        cancel_requested_at=timezone.now(), version=change.version + 1
+    )
+    if not asked:
+        raise Conflict("It has been decided already. Revert it with a new change instead.")
+    send("networks.run_change", change.pk)
+
+
+def mend(user: User, change: Change) -> None:
+    """Put the edits of an ended or reviewed Change back into the user's draft, in place of what is there."""
+    edits = load_edits(change.edits)
+    check_allowed(user, edits)
+    Draft.objects.update_or_create(
+        user_id=user.pk, defaults={"edits": change.edits, "base": head().number, "reason": change.reason}
+    )
+
+
+def visible_changes(user: AnyUser) -> Collection[Change]:
+    """Changes, newest first. What a user may not see in them is left out by the page."""
+    return Change.objects.exclude(state=ChangeState.DISCARDED).select_related("author")
+
+
+def send(task: str, pk: uuid.UUID) -> None:
+    """Send a task by name; a broker that is away costs time only: the row is the outbox."""
+    from vnetpanel.celery import app
+
+    try:
+        app.send_task(task, args=[str(pk)])
+    except Exception:  # whatever the transport raises: the sweeper sends it again
+        log.warning("broker_unreachable", task=task, pk=str(pk), exc_info=True)

@@ -1,0 +1,126 @@
+"""Drafts: a user's pending edits. Staging checks who asks; the rules look at the whole at the review."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from networks.desired import Head, at_revision, head
+from networks.domain.diff import edits_between
+from networks.domain.state import (
+    AddMember,
+    Assign,
+    CreateNetwork,
+    CreateVlan,
+    DeleteNetwork,
+    DeleteVlan,
+    DescribeNetwork,
+    Desired,
+    Edit,
+    RemoveMember,
+    Unassign,
+    apply_edits,
+)
+from networks.models import Draft, VirtualNetwork
+from networks.services.errors import NotAllowed
+from networks.state_json import dump_edits, load_edits
+from nodes.models import PhysicalServer, ServerGroup
+
+
+def draft_of(user: User) -> Draft:
+    """The user's draft; a new, empty one on the newest revision if she has none."""
+    draft = Draft.objects.filter(user_id=user.pk).first()
+    return draft or Draft(user_id=user.pk, base=0)
+
+
+def drafted(user: User, newest: Head | None = None) -> Desired:
+    """Desired as the user's draft would have it, on top of the newest revision."""
+    newest = newest or head()
+    return apply_edits(newest.state, load_edits(draft_of(user).edits))
+
+
+def base_of(user: User) -> tuple[Desired, tuple[Edit, ...]]:
+    """The revision that the user's draft is based on (the newest, if the draft is empty) and its edits."""
+    draft = draft_of(user)
+    edits = load_edits(draft.edits)
+    return (at_revision(draft.base) if edits else head().state), edits
+
+
+def stage(user: User, edits: Iterable[Edit]) -> Draft:
+    """Add edits to the user's draft; NotAllowed if one needs a role that she lacks.
+
+    What the edits add up to is kept, not the way there: assigning twice is one edit, making and deleting a
+    network is none.
+    """
+    new = tuple(edits)
+    check_allowed(user, new)
+    with transaction.atomic():
+        draft = draft_of(user)
+        newest = head()
+        base = newest if not load_edits(draft.edits) else Head(draft.base, at_revision(draft.base))
+        after = apply_edits(base.state, (*load_edits(draft.edits), *new))
+        draft.base = base.number
+        draft.edits = dump_edits(edits_between(base.state, after))
+        draft.save()
+    return draft
+
+
+def drop(user: User, index: int) -> None:
+    """Take one edit out of the draft; an index that is not there changes nothing."""
+    with transaction.atomic():
+        draft = draft_of(user)
+        edits = load_edits(draft.edits)
+        if 0 <= index < len(edits):
+            draft.edits = dump_edits(edits[:index] + edits[index + 1 :])
+            draft.save()
+
+
+def discard(user: User) -> None:
+    """Forget the draft."""
+    Draft.objects.filter(user_id=user.pk).delete()
+
+
+def check_allowed(user: User, edits: Iterable[Edit]) -> None:
+    """Raise NotAllowed for the first edit that needs a role which the user lacks.
+
+    Assignments, members and VLANs need operator on the server's group; a network's name and its end need
+    operator wherever it has members or assignments; a new network needs operator somewhere.
+    """
+    servers: set[int] = set()
+    networks: set[str] = set()
+    creates = False
+    for edit in edits:
+        match edit:
+            case CreateNetwork():
+                creates = True
+            case DescribeNetwork(id=network) | DeleteNetwork(id=network):
+                networks.add(network)
+            case Assign(server=server) | Unassign(server=server):
+                servers.add(server)
+            case CreateVlan(server=server) | DeleteVlan(server=server):
+                servers.add(server)
+            case AddMember(interface=interface) | RemoveMember(interface=interface):
+                servers.add(interface.server)
+    _need_servers(user, servers)
+    stored = VirtualNetwork.objects.filter(pk__in=networks)
+    mine = set(stored.changeable_by(user).values_list("pk", flat=True))
+    for row in stored:
+        if row.pk not in mine:
+            raise NotAllowed(
+                f"To change or delete {row.name} you need the operator role on every server group "
+                "where it has members or assignments."
+            )
+    if creates and not ServerGroup.objects.operable_by(user).exists():
+        raise NotAllowed("To make a virtual network you need the operator role on a server group.")
+
+
+def _need_servers(user: User, servers: set[int]) -> None:
+    allowed = set(
+        PhysicalServer.objects.operable_by(user).filter(pk__in=servers).values_list("pk", flat=True)
+    )
+    visible = PhysicalServer.objects.visible_to(user).filter(pk__in=servers - allowed)
+    names = ", ".join(visible.values_list("name", flat=True))
+    if servers - allowed:
+        raise NotAllowed(f"You need the operator role on {names or 'that server'} to change its networks.")

@@ -1,0 +1,100 @@
+"""Parts of the head of desired, read from rows, with a user's draft laid over: what pages show and edit.
+
+A page about one network or one server needs a small `Desired`, not the whole design.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+from networks.domain.state import (
+    Assignment,
+    Desired,
+    Edit,
+    InterfaceKey,
+    Member,
+    Network,
+    VlanAdapter,
+    apply_edits,
+)
+from networks.models import Assignment as AssignmentRow
+from networks.models import Draft, ManagedVlan, VirtualNetwork
+from networks.models import Member as MemberRow
+from networks.state_json import load_edits
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """A part of desired as decided, and as the user's draft would have it."""
+
+    decided: Desired
+    drafted: Desired
+    edits: tuple[Edit, ...] = ()
+
+
+def draft_edits(user: AbstractBaseUser | AnonymousUser) -> tuple[Edit, ...]:
+    """The user's pending edits. No query if the user came with her draft (networks/backends.py)."""
+    try:
+        return load_edits(user.draft.edits)  # type: ignore[union-attr]
+    except (Draft.DoesNotExist, AttributeError):
+        return ()
+
+
+def of_network(network_id: uuid.UUID, user: AbstractBaseUser | AnonymousUser) -> Drafted:
+    """Everything about one network, on all servers. Three queries."""
+    networks = VirtualNetwork.objects.filter(pk=network_id)
+    assignments = AssignmentRow.objects.filter(network_id=network_id)
+    members = MemberRow.objects.filter(network_id=network_id)
+    return _drafted(
+        Desired(
+            networks=tuple(_network(row) for row in networks),
+            assignments=_assignments(assignments),
+            members=_members(members),
+        ),
+        user,
+    )
+
+
+def of_server(server_id: int, user: AbstractBaseUser | AnonymousUser) -> Drafted:
+    """Everything about one server: the networks with something on it. Four queries."""
+    assignments = _assignments(AssignmentRow.objects.filter(server_id=server_id))
+    members = _members(MemberRow.objects.filter(interface__container__server_id=server_id))
+    named = {a.network for a in assignments} | {m.network for m in members}
+    vlans = ManagedVlan.objects.filter(server_id=server_id)
+    return _drafted(
+        Desired(
+            networks=tuple(_network(row) for row in VirtualNetwork.objects.filter(pk__in=named)),
+            assignments=assignments,
+            members=members,
+            vlans=tuple(VlanAdapter(v.server_id, v.name, v.base, v.vid) for v in vlans),
+        ),
+        user,
+    )
+
+
+def _drafted(decided: Desired, user: AbstractBaseUser | AnonymousUser) -> Drafted:
+    edits = draft_edits(user)
+    return Drafted(decided, apply_edits(decided, edits), edits)
+
+
+def _network(row: VirtualNetwork) -> Network:
+    return Network(str(row.pk), row.name, row.description, row.bridge or "")
+
+
+def _assignments(rows: object) -> tuple[Assignment, ...]:
+    values = rows.values_list("network_id", "server_id", "adapter__name", "bridge")  # type: ignore[attr-defined]
+    return tuple(
+        Assignment(str(network), server, adapter, bridge) for network, server, adapter, bridge in values
+    )
+
+
+def _members(rows: object) -> tuple[Member, ...]:
+    values = rows.values_list(  # type: ignore[attr-defined]
+        "network_id", "interface__container__server_id", "interface__container__ctid", "interface__ifname"
+    )
+    return tuple(
+        Member(str(network), InterfaceKey(server, ctid, ifname)) for network, server, ctid, ifname in values
+    )

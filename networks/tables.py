@@ -1,0 +1,71 @@
+"""Tables of virtual networks and Changes."""
+
+from __future__ import annotations
+
+import django_tables2 as tables
+
+from networks.models import Change, VirtualNetwork
+
+
+class NetworkTable(tables.Table):
+    """Virtual networks of a group or of all: the manual's columns, and what is going on."""
+
+    name = tables.TemplateColumn(template_name="networks/cells/name.html")
+    description = tables.Column(default="", attrs={"td": {"class": "cell-text"}})
+    servers_count = tables.TemplateColumn(
+        verbose_name="Physical servers", template_name="networks/cells/servers.html"
+    )
+    members_count = tables.Column(verbose_name="Containers", attrs={"td": {"class": "num"}})
+    state = tables.TemplateColumn(
+        verbose_name="State", orderable=False, template_name="networks/cells/state.html"
+    )
+
+    class Meta:
+        model = VirtualNetwork
+        fields = ("name", "description", "servers_count", "members_count", "state")
+        attrs = {"class": "table table-vcenter card-table"}
+        empty_text = "No virtual networks yet."
+
+
+class ServerNetworkTable(tables.Table):
+    """Virtual networks as one physical server has them."""
+
+    name = tables.TemplateColumn(template_name="networks/cells/name_on_server.html")
+    description = tables.Column(default="", attrs={"td": {"class": "cell-text"}})
+    assigned = tables.TemplateColumn(
+        verbose_name="Assigned to",
+        accessor="assignment_id",
+        order_by=("-assignment_id",),
+        empty_values=(),
+        template_name="networks/cells/assigned.html",
+    )
+    members_here = tables.Column(verbose_name="Containers here", attrs={"td": {"class": "num"}})
+    state = tables.TemplateColumn(
+        verbose_name="State", orderable=False, empty_values=(), template_name="networks/cells/state.html"
+    )
+    actions = tables.TemplateColumn(
+        verbose_name="", orderable=False, empty_values=(), template_name="networks/cells/configure.html"
+    )
+
+    class Meta:
+        model = VirtualNetwork
+        fields = ("name", "description", "assigned", "members_here", "state", "actions")
+        attrs = {"class": "table table-vcenter card-table"}
+        empty_text = "No virtual networks yet."
+
+
+class ChangeTable(tables.Table):
+    """Changes, newest first."""
+
+    summary = tables.TemplateColumn(
+        verbose_name="Change", template_name="networks/cells/change.html", orderable=False
+    )
+    author = tables.Column(default="", order_by=("author__username",))
+    created_at = tables.DateTimeColumn(verbose_name="When", format="Y-m-d H:i")
+    state = tables.TemplateColumn(template_name="networks/cells/change_state.html")
+
+    class Meta:
+        model = Change
+        fields = ("summary", "state", "author", "created_at")
+        attrs = {"class": "table table-vcenter card-table"}
+        empty_text = "Nothing has been changed yet."

@@ -1,0 +1,29 @@
+"""Entries of the worker: thin, and given primary keys only. The rows say what to do."""
+
+from __future__ import annotations
+
+import uuid
+
+from celery import shared_task
+
+from networks.engine.planning import plan
+from networks.engine.runner import run_change as run
+from networks.engine.sweeper import sweep as sweep_up
+
+
+@shared_task(name="networks.plan_change")
+def plan_change(change_id: str) -> None:
+    """Plan a Change for its review."""
+    plan(uuid.UUID(change_id))
+
+
+@shared_task(name="networks.run_change")
+def run_change(change_id: str) -> None:
+    """Apply a Change, or go on with one whose worker died."""
+    run(uuid.UUID(change_id))
+
+
+@shared_task(name="networks.sweep")
+def sweep() -> None:
+    """Send again what the broker lost, and settle what servers left open."""
+    sweep_up()

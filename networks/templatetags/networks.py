@@ -1,0 +1,46 @@
+"""Small words of the pages of virtual networks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.utils.dateparse import parse_datetime
+
+from networks.choices import ChangeState, OperationState
+from networks.models import Change
+from networks.overview import Activity
+
+register = template.Library()
+
+_COLOURS = {
+    ChangeState.DONE: "green",
+    ChangeState.BEHIND: "yellow",
+    ChangeState.FAILED: "red",
+    ChangeState.NEEDS_ATTENTION: "red",
+    ChangeState.CANCELLED: "secondary",
+    ChangeState.DISCARDED: "secondary",
+    ChangeState.ROLLING_BACK: "orange",
+    ChangeState.PLANNED: "secondary",
+    OperationState.COMMITTED: "green",
+    OperationState.ROLLED_BACK: "secondary",
+    OperationState.IN_DOUBT: "yellow",
+}
+
+
+@register.filter
+def change_colour(state: str) -> str:
+    """Tabler's status colour of a Change's or an operation's state; what is under way is azure."""
+    return _COLOURS.get(state, "azure")  # type: ignore[call-overload, no-any-return]
+
+
+@register.simple_tag
+def under_way(network_id: Any, activity: Activity) -> Change | None:
+    """The undecided Change that touches the network, if there is one."""
+    return activity.changing.get(str(network_id))
+
+
+@register.filter
+def moment(text: str) -> Any:
+    """An ISO time of a stored event as a datetime, for the date filter."""
+    return parse_datetime(text) or ""

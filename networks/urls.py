@@ -1,0 +1,36 @@
+"""Addresses of virtual networks, drafts and Changes."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from networks.views import changes, drafts, lists, network
+
+app_name = "networks"
+
+urlpatterns = [
+    path("networks/", lists.all_networks, name="list"),
+    path("networks/new/", network.create, name="create"),
+    path("networks/<uuid:network_id>/", network.detail, name="detail"),
+    path("networks/<uuid:network_id>/configure/", network.configure, name="configure"),
+    path("networks/<uuid:network_id>/servers/", network.add_server, name="add_server"),
+    path("networks/<uuid:network_id>/members/", network.members, name="members"),
+    path("networks/<uuid:network_id>/delete/", network.delete, name="delete"),
+    path("groups/<int:group_id>/networks/", lists.group_networks, name="group_networks"),
+    path("servers/<int:server_id>/networks/", lists.server_networks, name="server_networks"),
+    path("servers/<int:server_id>/networks/new/", network.create_on_server, name="create_on_server"),
+    path(
+        "servers/<int:server_id>/networks/<uuid:network_id>/",
+        network.configure_on_server,
+        name="configure_on_server",
+    ),
+    path("draft/", drafts.show, name="draft"),
+    path("draft/drop/", drafts.drop, name="drop_edit"),
+    path("draft/discard/", drafts.discard, name="discard_draft"),
+    path("draft/review/", drafts.review, name="review_draft"),
+    path("changes/", changes.all_changes, name="changes"),
+    path("changes/<uuid:change_id>/", changes.show, name="change"),
+    path("changes/<uuid:change_id>/apply/", changes.apply, name="apply_change"),
+    path("changes/<uuid:change_id>/cancel/", changes.cancel, name="cancel_change"),
+    path("changes/<uuid:change_id>/mend/", changes.mend, name="mend_change"),
+]

@@ -1,0 +1,1 @@
+"""Pages of virtual networks: thin. They parse, ask who may, call a service and render."""

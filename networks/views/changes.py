@@ -1,0 +1,107 @@
+"""Changes: the review, its progress and its result on one page, and the list of all."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+from django_tables2 import RequestConfig
+
+from networks.choices import ChangeState
+from networks.models import Change
+from networks.services import changes as services
+from networks.services.errors import Conflict, NotAllowed
+from networks.tables import ChangeTable
+from networks.views.gate import change_or_404, user_of
+from networks.views.subjects import link_rows
+from nodes.models import PhysicalServer
+from vnetpanel.htmx import wants_fragment
+
+
+@require_safe
+def all_changes(request: HttpRequest) -> HttpResponse:
+    """All Changes, newest first."""
+    table = ChangeTable(services.visible_changes(request.user))
+    RequestConfig(request, paginate={"per_page": 50}).configure(table)
+    return render(request, "networks/changes.html", {"table": table})
+
+
+@require_safe
+def show(request: HttpRequest, change_id: uuid.UUID) -> HttpResponse:
+    """The Change as it is now. Polled as a fragment with an ETag; the ended state stops the polling."""
+    change = change_or_404(request.user, change_id)
+    etag = f'"{change.pk}-{change.version}-{change.state}"'
+    if wants_fragment(request) and request.headers.get("If-None-Match") == etag:
+        return HttpResponse(status=304, headers={"ETag": etag})
+    template = "networks/change.html#live" if wants_fragment(request) else "networks/change.html"
+    response = render(request, template, _page(request, change))
+    response["ETag"] = etag
+    response["Cache-Control"] = "private, no-cache"
+    return response
+
+
+def _page(request: HttpRequest, change: Change) -> dict[str, Any]:
+    visible = PhysicalServer.objects.visible_to(request.user)
+    operations = list(change.operations.filter(server__in=visible).select_related("server"))
+    problems = link_rows(change.problems)
+    refused = any(p["severity"] == "refuse" for p in problems) or any(op.refusals for op in operations)
+    return {
+        "change": change,
+        "operations": operations,
+        "hidden_count": change.operations.count() - len(operations),
+        "refusals": [p for p in problems if p["severity"] == "refuse"],
+        "warnings": [p for p in problems if p["severity"] == "warn"],
+        "notes": [p for p in problems if p["severity"] == "note"],
+        "sentences": change.summary.splitlines(),
+        "is_refused": refused,
+        "is_mine": change.author_id == request.user.pk,
+        "can_apply": change.state == ChangeState.PLANNED and not refused,
+        "can_cancel": change.decided_at is None
+        and not change.is_terminal
+        and change.state not in (ChangeState.PLANNING, ChangeState.PLANNED, ChangeState.ROLLING_BACK)
+        and change.cancel_requested_at is None,
+        "is_live": not change.is_terminal and change.state != ChangeState.PLANNED,
+    }
+
+
+@require_POST
+def apply(request: HttpRequest, change_id: uuid.UUID) -> HttpResponse:
+    """Apply a reviewed Change with its warnings ticked."""
+    change = change_or_404(request.user, change_id)
+    try:
+        services.apply_change(user_of(request), change, set(request.POST.getlist("tick")))
+    except Conflict as error:
+        messages.error(request, str(error))
+    except NotAllowed as error:
+        raise PermissionDenied(str(error)) from error
+    return redirect("networks:change", change.pk)
+
+
+@require_POST
+def cancel(request: HttpRequest, change_id: uuid.UUID) -> HttpResponse:
+    """Take an undecided Change back."""
+    change = change_or_404(request.user, change_id)
+    try:
+        services.cancel_change(user_of(request), change)
+        messages.info(request, "The change is being taken back.")
+    except Conflict as error:
+        messages.error(request, str(error))
+    except NotAllowed as error:
+        raise PermissionDenied(str(error)) from error
+    return redirect("networks:change", change.pk)
+
+
+@require_POST
+def mend(request: HttpRequest, change_id: uuid.UUID) -> HttpResponse:
+    """Back to the draft with the edits of a reviewed, failed or cancelled Change."""
+    change = change_or_404(request.user, change_id)
+    try:
+        services.mend(user_of(request), change)
+    except NotAllowed as error:
+        raise PermissionDenied(str(error)) from error
+    return redirect("networks:draft")

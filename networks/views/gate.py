@@ -1,0 +1,84 @@
+"""Who may see and do what on these pages: one place. What a user may not see does not exist (404)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from functools import partial
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest
+from django.shortcuts import get_object_or_404
+
+from networks.domain.state import Edit, Network
+from networks.models import Change, VirtualNetwork
+from networks.services import drafts
+from networks.services.errors import NotAllowed
+from networks.slices import draft_edits, of_network
+from nodes.models import PhysicalServer, ServerGroup
+from nodes.querysets import AnyUser
+
+
+def user_of(request: HttpRequest) -> User:
+    """The user who has logged in: no page of these is shown to anybody else."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied("Log in first.")
+    return request.user
+
+
+def group_or_404(user: AnyUser, group_id: int) -> ServerGroup:
+    return get_object_or_404(ServerGroup.objects.visible_to(user), pk=group_id)
+
+
+def server_or_404(user: AnyUser, server_id: int) -> PhysicalServer:
+    return get_object_or_404(PhysicalServer.objects.visible_to(user).select_related("group"), pk=server_id)
+
+
+def network_or_404(user: AnyUser, network_id: uuid.UUID) -> Network:
+    """The network as the user's draft has it, stored or only drafted; 404 if neither, or deleted in it."""
+    found = of_network(network_id, user).drafted.network(str(network_id))
+    if found is None:
+        raise Http404("There is no such virtual network.")
+    return found
+
+
+def change_or_404(user: AnyUser, change_id: uuid.UUID) -> Change:
+    """A Change that the user made, or that touches a server she may see, or no server at all."""
+    change = get_object_or_404(Change.objects.select_related("author", "revision"), pk=change_id)
+    if change.author_id == user.pk or getattr(user, "is_superuser", False):
+        return change
+    servers = change.operations.values("server")
+    if servers and not PhysicalServer.objects.visible_to(user).filter(pk__in=servers).exists():
+        raise Http404
+    return change
+
+
+def stage(request: HttpRequest, edits: Iterable[Edit], said: str) -> None:
+    """Put edits into the user's draft and say so; a lacking role is 403 with the sentence."""
+    wanted = list(edits)
+    try:
+        drafts.stage(user_of(request), wanted)
+    except NotAllowed as error:
+        raise PermissionDenied(str(error)) from error
+    messages.success(request, said if wanted else "Nothing was changed.")
+
+
+def can_operate(user: AnyUser, server: PhysicalServer) -> bool:
+    return PhysicalServer.objects.operable_by(user).filter(pk=server.pk).exists()
+
+
+def may_change(user: AnyUser, network_id: uuid.UUID) -> bool:
+    """Whether the user may rename or delete the network; one that is only drafted is hers."""
+    stored = VirtualNetwork.objects.filter(pk=network_id)
+    return not stored.exists() or stored.changeable_by(user).exists()
+
+
+def pending(request: HttpRequest) -> dict[str, object]:
+    """Context of every page: how many edits the user's draft holds. Lazy: pages without it pay nothing."""
+    return {"draft_count": partial(_count, request)}
+
+
+def _count(request: HttpRequest) -> int:
+    return len(draft_edits(request.user)) if request.user.is_authenticated else 0

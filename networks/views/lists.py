@@ -1,0 +1,75 @@
+"""Lists of virtual networks: all, of a server group, of a physical server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+from django_tables2 import RequestConfig
+
+from networks.models import VirtualNetwork
+from networks.overview import activity, created_by, on_server, touched_by, with_counts
+from networks.slices import draft_edits
+from networks.tables import NetworkTable, ServerNetworkTable
+from networks.views.gate import can_operate, group_or_404, server_or_404
+from nodes.models import ServerGroup
+
+PER_PAGE = 50
+
+
+@require_safe
+def all_networks(request: HttpRequest) -> HttpResponse:
+    """Every virtual network: each is available on all registered servers."""
+    return _networks(request, "networks/list.html", {})
+
+
+@require_safe
+def group_networks(request: HttpRequest, group_id: int) -> HttpResponse:
+    """Virtual networks as seen from a server group."""
+    return _networks(request, "networks/group_list.html", {"group": group_or_404(request.user, group_id)})
+
+
+def _networks(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    table = NetworkTable(with_counts(_found(request)), order_by="name")
+    RequestConfig(request, paginate={"per_page": PER_PAGE}).configure(table)
+    context |= _common(request) | {
+        "table": table,
+        "may_create": ServerGroup.objects.operable_by(request.user).exists(),
+    }
+    return render(request, template, context)
+
+
+@require_safe
+def server_networks(request: HttpRequest, server_id: int) -> HttpResponse:
+    """Virtual networks as one physical server has them: assigned, local or not defined here."""
+    server = server_or_404(request.user, server_id)
+    table = ServerNetworkTable(on_server(_found(request), server.pk), order_by="name")
+    RequestConfig(request, paginate={"per_page": PER_PAGE}).configure(table)
+    table.server = server
+    context = _common(request) | {
+        "table": table,
+        "server": server,
+        "may_create": server.is_managed and can_operate(request.user, server),
+    }
+    return render(request, "networks/server_list.html", context)
+
+
+def _found(request: HttpRequest) -> QuerySet[VirtualNetwork]:
+    networks = VirtualNetwork.objects.all()
+    text = request.GET.get("q", "").strip()[:100]
+    if text:
+        networks = networks.filter(Q(name__icontains=text) | Q(description__icontains=text))
+    return networks
+
+
+def _common(request: HttpRequest) -> dict[str, Any]:
+    edits = draft_edits(request.user)
+    return {
+        "q": request.GET.get("q", ""),
+        "activity": activity(),
+        "touched": touched_by(edits),
+        "drafted_networks": created_by(edits),
+    }

@@ -1,0 +1,243 @@
+"""One virtual network: create, details, configure, delete, at server-group and at server level.
+
+Every form ends in edits of the user's draft; nothing touches a server before the draft was reviewed.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from networks.domain.state import (
+    AddMember,
+    Assign,
+    CreateNetwork,
+    DeleteNetwork,
+    DescribeNetwork,
+    Desired,
+    Edit,
+    InterfaceKey,
+    Network,
+    RemoveMember,
+    Unassign,
+)
+from networks.forms.network import LOCAL, NONE, NetworkForm, ServerNetworkForm, ServerPartForm
+from networks.network_page import members_shown, recent_changes, servers_shown
+from networks.offers import adapters_offered, interface_key, interface_value, interfaces_offered
+from networks.overview import activity, created_by
+from networks.services.validate import problems_of
+from networks.slices import draft_edits, of_network, of_server
+from networks.views.gate import can_operate, may_change, network_or_404, server_or_404, stage
+from networks.views.subjects import with_links
+from nodes.models import PhysicalServer, ServerGroup
+
+READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])
+
+
+def _drafted_names(request: HttpRequest) -> list[str]:
+    return [edit.name for edit in created_by(draft_edits(request.user))]
+
+
+@READ_WRITE
+def create(request: HttpRequest) -> HttpResponse:
+    """New Virtual Network for all servers: name and description."""
+    form = NetworkForm(request.POST or None, taken_names=_drafted_names(request))
+    if request.method == "POST" and form.is_valid():
+        new = CreateNetwork(str(uuid.uuid4()), form.cleaned_data["name"], form.cleaned_data["description"])
+        stage(request, [new], f"Virtual network {new.name} is in your draft. Now say where it goes.")
+        return redirect("networks:configure", new.id)
+    groups = ServerGroup.objects.operable_by(request.user)
+    return render(request, "networks/create.html", {"form": form, "may_create": groups.exists()})
+
+
+@READ_WRITE
+def create_on_server(request: HttpRequest, server_id: int) -> HttpResponse:
+    """New Virtual Network on a physical server: also to which of its adapters, and which containers."""
+    server = server_or_404(request.user, server_id)
+    state = of_server(server.pk, request.user).drafted
+    form = ServerNetworkForm(
+        request.POST or None,
+        initial={"adapter": NONE},
+        taken_names=_drafted_names(request),
+        adapters=adapters_offered(server, state, ""),
+        interfaces=(interfaces := interfaces_offered(server, state, "")),
+    )
+    if request.method == "POST" and form.is_valid():
+        new = CreateNetwork(str(uuid.uuid4()), form.cleaned_data["name"], form.cleaned_data["description"])
+        edits = [new, *_part_edits(server, new.id, form.cleaned_data, state)]
+        stage(request, edits, f"Virtual network {new.name} is in your draft.")
+        return redirect("networks:configure", new.id)
+    context = {"form": form, "server": server, "interfaces": interfaces}
+    return render(request, "networks/create_on_server.html", context | _rights(request, server))
+
+
+@READ_WRITE
+def configure_on_server(request: HttpRequest, server_id: int, network_id: uuid.UUID) -> HttpResponse:
+    """A network on one physical server: its adapter there, and the members there."""
+    server = server_or_404(request.user, server_id)
+    network = network_or_404(request.user, network_id)
+    state = of_server(server.pk, request.user).drafted
+    form = ServerPartForm(
+        request.POST or None,
+        initial=_part(server, network.id, state),
+        adapters=adapters_offered(server, state, network.id),
+        interfaces=(interfaces := interfaces_offered(server, state, network.id)),
+    )
+    if request.method == "POST" and form.is_valid():
+        edits = _part_edits(server, network.id, form.cleaned_data, state)
+        stage(request, edits, f"{network.name} on {server.name} is in your draft.")
+        return redirect("networks:server_networks", server.pk)
+    context = {"form": form, "server": server, "network": network, "interfaces": interfaces}
+    return render(request, "networks/configure_on_server.html", context | _rights(request, server))
+
+
+def _rights(request: HttpRequest, server: PhysicalServer) -> dict[str, Any]:
+    return {"may_operate": server.is_managed and can_operate(request.user, server)}
+
+
+def _part(server: PhysicalServer, network_id: str, state: Desired) -> dict[str, Any]:
+    assignment = state.assignment(network_id, server.pk)
+    adapter = NONE if assignment is None else f"adapter:{assignment.adapter}" if assignment.adapter else LOCAL
+    members = [interface_value(m.interface) for m in state.members_of(network_id, server.pk)]
+    return {"adapter": adapter, "members": members}
+
+
+def _part_edits(
+    server: PhysicalServer, network_id: str, chosen: dict[str, Any], state: Desired
+) -> list[Edit]:
+    """Edits from what is drafted for the server to what was chosen."""
+    edits: list[Edit] = []
+    before = _part(server, network_id, state)
+    if chosen["adapter"] != before["adapter"]:
+        edits.append(_assign(network_id, server.pk, chosen["adapter"]))
+    wanted = {key for value in chosen["members"] if (key := interface_key(value))}
+    have = {member.interface for member in state.members_of(network_id, server.pk)}
+    edits += [RemoveMember(key) for key in sorted(have - wanted)]
+    edits += [AddMember(network_id, key) for key in sorted(wanted - have)]
+    return edits
+
+
+def _assign(network_id: str, server_id: int, value: str) -> Edit:
+    if value == NONE:
+        return Unassign(network_id, server_id)
+    return Assign(network_id, server_id, None if value == LOCAL else value.removeprefix("adapter:"))
+
+
+@require_safe
+def detail(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
+    """Assignments per server, members, problems, and the last Changes."""
+    network = network_or_404(request.user, network_id)
+    return render(request, "networks/detail.html", _page(request, network))
+
+
+def _page(request: HttpRequest, network: Network) -> dict[str, Any]:
+    """What the details and the configure page show of a network."""
+    part = of_network(uuid.UUID(network.id), request.user)
+    return {
+        "network": network,
+        "is_drafted_only": part.decided.network(network.id) is None,
+        "servers": servers_shown(part, network.id, request.user),
+        "members": members_shown(part, network.id, request.user),
+        "problems": with_links(problems_of(network.id, part.drafted, request.user)),
+        "changes": recent_changes(network.id, request.user),
+        "activity": activity(),
+        "may_change": may_change(request.user, uuid.UUID(network.id)),
+    }
+
+
+@READ_WRITE
+def configure(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
+    """Name, description, members from any server, and where it is assigned on each."""
+    network = network_or_404(request.user, network_id)
+    form = NetworkForm(
+        request.POST or None,
+        initial={"name": network.name, "description": network.description},
+        own_id=network.id,
+        taken_names=[edit.name for edit in created_by(draft_edits(request.user)) if edit.id != network.id],
+    )
+    if request.method == "POST" and form.is_valid():
+        name, description = form.cleaned_data["name"], form.cleaned_data["description"]
+        changed = (name, description) != (network.name, network.description)
+        edits = [DescribeNetwork(network.id, name, description)] if changed else []
+        stage(request, edits, "The new name and description are in your draft.")
+        return redirect("networks:configure", network.id)
+    context = _page(request, network) | {"form": form} | _pickers(request, network)
+    return render(request, "networks/configure.html", context)
+
+
+def _pickers(request: HttpRequest, network: Network) -> dict[str, Any]:
+    """Servers that can be added, and the interfaces and adapters of the one that is chosen (?server=)."""
+    servers = PhysicalServer.objects.operable_by(request.user).filter(os="linux").order_by("name")
+    text = request.GET.get("find", "").strip()[:100]
+    if text:
+        servers = servers.filter(name__icontains=text)
+    chosen = request.GET.get("server", "")
+    server = servers.filter(pk=chosen).first() if chosen.isdecimal() else None
+    context: dict[str, Any] = {"pickable": servers[:100], "picked": server, "find": text}
+    if server is not None:
+        state = of_server(server.pk, request.user).drafted
+        form = ServerPartForm(
+            initial=_part(server, network.id, state),
+            adapters=adapters_offered(server, state, network.id),
+            interfaces=(interfaces := interfaces_offered(server, state, network.id)),
+        )
+        context |= {"part_form": form, "interfaces": interfaces}
+    return context
+
+
+@require_POST
+def add_server(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
+    """Set the network's part on the picked server, from the configure page."""
+    network = network_or_404(request.user, network_id)
+    picked = request.POST.get("server", "")
+    if not picked.isdecimal():
+        raise Http404("No physical server was chosen.")
+    server = server_or_404(request.user, int(picked))
+    state = of_server(server.pk, request.user).drafted
+    form = ServerPartForm(
+        request.POST,
+        adapters=adapters_offered(server, state, network.id),
+        interfaces=(interfaces := interfaces_offered(server, state, network.id)),
+    )
+    if form.is_valid():
+        edits = _part_edits(server, network.id, form.cleaned_data, state)
+        stage(request, edits, f"{network.name} on {server.name} is in your draft.")
+        return redirect("networks:configure", network.id)
+    context = _page(request, network) | _pickers(request, network)
+    name_form = NetworkForm(initial={"name": network.name, "description": network.description})
+    context |= {"form": name_form, "part_form": form, "picked": server, "interfaces": interfaces}
+    return render(request, "networks/configure.html", context, status=422)
+
+
+@require_POST
+def members(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
+    """Take the ticked members out."""
+    network = network_or_404(request.user, network_id)
+    keys = _keys(request.POST.getlist("remove"))
+    state = of_network(network_id, request.user).drafted
+    have = {member.interface for member in state.members_of(network.id)}
+    edits = [RemoveMember(key) for key in keys if key in have]
+    stage(request, edits, f"Leaving {network.name} is in your draft.")
+    return redirect("networks:configure", network.id)
+
+
+def _keys(values: Iterable[str]) -> list[InterfaceKey]:
+    return [key for value in values if (key := interface_key(value))]
+
+
+@READ_WRITE
+def delete(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
+    """Delete a network that nothing uses; what uses it is listed."""
+    network = network_or_404(request.user, network_id)
+    part = of_network(network_id, request.user)
+    in_use = part.drafted.servers_of(network.id)
+    if request.method == "POST" and not in_use:
+        stage(request, [DeleteNetwork(network.id)], f"Deleting {network.name} is in your draft.")
+        return redirect("networks:list")
+    context = _page(request, network) | {"in_use": bool(in_use)}
+    return render(request, "networks/delete.html", context, status=409 if request.method == "POST" else 200)

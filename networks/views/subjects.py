@@ -1,0 +1,73 @@
+"""What a problem is about, as links to its pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from django.urls import reverse
+
+from networks.domain.rules import Problem
+from networks.engine.subjects import subject_rows
+from networks.models import VirtualNetwork
+from nodes.models import Container, PhysicalServer
+
+
+def with_links(problems: Iterable[Problem]) -> list[dict[str, Any]]:
+    """Problems as the templates take them, each with `links` to what is in the way."""
+    rows = [
+        {**asdict(problem), "subjects": subject_rows(problem.subjects)} | {"key": problem.code}
+        for problem in problems
+    ]
+    return link_rows(rows)
+
+
+def link_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Stored problems with `links` [(address, text)] of their subjects. Three queries for all together."""
+    found = [dict(row) for row in rows]
+    subjects = [subject for row in found for subject in row.get("subjects", ())]
+    networks = dict(
+        VirtualNetwork.objects.filter(
+            pk__in={s["network"] for s in subjects if s["kind"] == "network"}
+        ).values_list("pk", "name")
+    )
+    names = {str(pk): name for pk, name in networks.items()}
+    servers = dict(
+        PhysicalServer.objects.filter(pk__in={s["server"] for s in subjects if "server" in s}).values_list(
+            "pk", "name"
+        )
+    )
+    ctids = {s["ctid"] for s in subjects if "ctid" in s}
+    containers = {
+        (server, ctid): pk
+        for server, ctid, pk in Container.objects.filter(server_id__in=servers, ctid__in=ctids).values_list(
+            "server_id", "ctid", "pk"
+        )
+    }
+    for row in found:
+        links = [_link(subject, names, servers, containers) for subject in row.get("subjects", ())]
+        row["links"] = list(dict.fromkeys(link for link in links if link))
+    return found
+
+
+def _link(
+    subject: Mapping[str, Any],
+    networks: Mapping[str, str],
+    servers: Mapping[int, str],
+    containers: Mapping[tuple[int, str], int],
+) -> tuple[str, str] | None:
+    if subject["kind"] == "network":
+        network = subject["network"]
+        if network not in networks:
+            return None
+        return reverse("networks:detail", args=[network]), networks[network]
+    server = subject["server"]
+    if server not in servers:
+        return None
+    if subject["kind"] == "adapter":
+        return reverse("nodes:server_adapters", args=[server]), f"{subject['adapter']} on {servers[server]}"
+    if "ctid" in subject and (server, subject["ctid"]) in containers:
+        pk = containers[server, subject["ctid"]]
+        return reverse("nodes:container", args=[pk]), f"container {subject['ctid']} on {servers[server]}"
+    return reverse("nodes:server", args=[server]), servers[server]
