@@ -31,7 +31,7 @@ def group_paths(user: AnyUser, role: Role) -> tuple[str, ...]:
     if role not in cache:
         from nodes.models import GroupRole
 
-        rows = GroupRole.objects.filter(user_id=user.pk, role__in=_AT_LEAST[role])
+        rows = GroupRole.objects.filter(user_id=user.pk or 0, role__in=_AT_LEAST[role])
         cache[role] = tuple(rows.values_list("group__path", flat=True))
     return cache[role]
 
