@@ -5,7 +5,7 @@
 set -u
 umask 077
 LC_ALL=C
-PATH=/usr/sbin:/usr/bin:/sbin:/bin
+PATH=/usr/sbin:/usr/bin:/sbin:/bin${VNP_PATH:+:$VNP_PATH}
 export LC_ALL PATH
 
 RUN=${VNP_RUN:-/run/vnetpanel}     # gone after a reboot, as is everything a transaction does before its commit

@@ -39,7 +39,7 @@ report() {
 # hence it may come as arguments.
 connection() {
 	S_conn=${*:-${SSH_CONNECTION:-}}
-	case $S_conn in *[!0-9A-Fa-f.:%a-z\ ]*) S_conn='' ;; esac
+	case $S_conn in *[!0-9A-Za-z.:%\ ]*) S_conn='' ;; esac
 }
 confirm() {
 	D=$RUN/txn/$1

@@ -63,8 +63,10 @@ prepare_systemd() {
 	EOT
 	say init=systemd
 	[ -z "$SYS" ] || return 0
-	systemctl daemon-reload && systemctl -q enable vnetpanel-net.service &&
-		systemctl -q enable --now vnetpanel-recover.timer || fail $BROKEN "systemctl refused the units"
+	if ! { systemctl daemon-reload && systemctl -q enable vnetpanel-net.service &&
+		systemctl -q enable --now vnetpanel-recover.timer; }; then
+		fail $BROKEN "systemctl refused the units"
+	fi
 }
 # EL6 starts network at 10 and vz later; Debian's insserv reads the LSB header.
 prepare_sysv() {

@@ -6,7 +6,6 @@ main() {
 	[ $# -eq 0 ] || shift
 	case $verb in
 	_deadman | _worker) ;;
-	check) check_plan && leave $OK || leave $BAD ;;
 	*) places_exist ;;
 	esac
 	case $verb in

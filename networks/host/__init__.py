@@ -44,8 +44,8 @@ def script_path() -> str:
 def installation() -> tuple[tuple[str, ...], bytes]:
     """The command (argv) and standard input that put the script where `script_path()` says.
 
-    Whole or not at all, and only if what arrived is what was sent; repeating it changes nothing. Exit code 0, or
-    74 when it could not be written or arrived damaged.
+    Whole or not at all, and only if what arrived is what was sent; repeating it changes nothing. Exit code 0,
+    or 74 when it could not be written or arrived damaged.
     """
     program = (
         'umask 077; mkdir -p "${1%/*}" && cat >"$1.new" && [ "$(sha256sum <"$1.new")" = "$2  -" ] '

@@ -2,8 +2,8 @@
 
     panel 10.78.0.254 -- 10.78.0.1 router 10.77.0.1 -- switch -- eth0 10.77.0.11 server
 
-The panel is behind the router, so that a lost default route of the server is a lost panel. The server has what
-real ones have: secondary addresses, a label, a policy table, proxied neighbours, several IPv6 addresses.
+The panel is behind the router, so that a lost default route of the server is a lost panel. The server has
+what real ones have: secondary addresses, a label, a policy table, proxied neighbours, several IPv6 addresses.
 """
 
 from __future__ import annotations
@@ -188,8 +188,8 @@ class Server:
                 f"proxy{family} {line.strip()}"
                 for line in self.run("ip", family, "neigh", "show", "proxy").splitlines()
             )
-        files = "cd /proc/sys/net; grep -s '' ipv4/conf/*/{rp_filter,arp_ignore,arp_announce,proxy_arp,forwarding}"
-        files += " ipv6/conf/*/{disable_ipv6,forwarding,proxy_ndp,accept_ra}"
+        files = "cd /proc/sys/net; grep -s '' ipv4/conf/*/{rp_filter,arp_ignore,arp_announce,proxy_arp}"
+        files += " ipv4/conf/*/forwarding ipv6/conf/*/{disable_ipv6,forwarding,proxy_ndp,accept_ra}"
         files += "; cd /sys/class/net; grep -s '' */bridge/{stp_state,forward_delay}; :"
         out += self.run("bash", "-c", files).splitlines()
         return "\n".join(out) + "\n"
