@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from lab.pytest_plugin import lab  # noqa: F401  (the lab as a fixture)
+
 CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+
+from lab.lab import Lab
+from tests.lab.pings import answers, within
+
+pytestmark = pytest.mark.lab
+
+SERVERS = ["server1", "server2", "server3"]
+
+
+def boot_id(lab: Lab, server: str) -> str:
+    return lab.check(server, "cat /proc/sys/kernel/random/boot_id")
+
+
+def host_key(lab: Lab, server: str) -> str:
+    return lab.check(server, "cat /etc/ssh/ssh_host_ed25519_key.pub")
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_reboot_keeps_the_disk(lab: Lab, server: str) -> None:
+    lab.check(server, "echo kept >/etc/lab-test")  # not synced: an orderly shutdown writes it
+    before, key = boot_id(lab, server), host_key(lab, server)
+
+    lab.reboot(server)
+
+    assert boot_id(lab, server) != before
+    assert host_key(lab, server) == key
+    assert lab.check(server, "cat /etc/lab-test; rm /etc/lab-test; sync") == "kept\n"
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_power_cut_keeps_what_was_synced(lab: Lab, server: str) -> None:
+    lab.check(server, "echo kept >/etc/lab-test; sync")
+    before = boot_id(lab, server)
+
+    lab.powercut(server)
+
+    assert boot_id(lab, server) != before
+    assert lab.check(server, "cat /etc/lab-test; rm /etc/lab-test; sync") == "kept\n"
+    assert lab.ssh(server, "uname -n").stdout == f"{server}\n"
+
+
+def test_a_power_cut_loses_what_was_not_written(lab: Lab) -> None:
+    lab.check("server1", "sync; echo lost >/etc/lab-test")
+
+    lab.powercut("server1")
+
+    assert not lab.execute("server1", "test -s /etc/lab-test").ok
+    lab.check("server1", "rm -f /etc/lab-test; sync")
+
+
+@pytest.mark.parametrize("server", ["server1", "server2"])
+def test_a_reboot_typed_inside_comes_back(lab: Lab, server: str) -> None:
+    before = boot_id(lab, server)
+    lab.ssh(server, "reboot")
+
+    def came_back() -> bool:
+        return lab.is_ready(server) and boot_id(lab, server) != before
+
+    assert within(60, came_back)
+
+
+def test_a_server_may_stay_off(lab: Lab) -> None:
+    lab.powercut("server1", back=False)
+
+    assert lab.state("server1") == "off"
+    assert not answers("10.77.0.11")
+
+    lab.power_on("server1")
+    assert answers("10.77.0.11")
