@@ -75,6 +75,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "networks.context.pending",
                 "vnetpanel.views.version",
             ],
             "builtins": [
@@ -92,6 +93,8 @@ FORM_RENDERER = "vnetpanel.form_rendering.PanelRenderer"
 DATABASES = {"default": env.database(env.envstr("DATABASE_URL"), VAR_DIR / "panel.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# Every page says how many edits the user's draft holds: she comes with her draft, in one query.
+AUTHENTICATION_BACKENDS = ["networks.backends.UserWithDraft"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},

@@ -129,8 +129,8 @@ def _told_or_asked(lease: Lease, operation: Operation, host: Host) -> Reply:
 
 
 def _holds(operation: Operation) -> bool:
-    """On several servers none may commit before all are decided; one server alone may commit at once."""
-    return operation.is_guarded or operation.change.operations.count() > 1
+    """On several servers none may commit before all are decided; a guarded plan waits anyway."""
+    return not operation.is_guarded and operation.change.operations.count() > 1
 
 
 def ask(lease: Lease, operation: Operation, host: Host, within_s: float) -> Reply | None:

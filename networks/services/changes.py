@@ -175,5 +175,5 @@ def send(task: str, pk: uuid.UUID) -> None:
 
     try:
         app.send_task(task, args=[str(pk)])
-    except Exception:  # whatever the transport raises: the sweeper sends it again
-        log.warning("broker_unreachable", task=task, pk=str(pk), exc_info=True)
+    except Exception as error:  # whatever the transport raises: the sweeper sends it again
+        log.warning("broker_unreachable", task=task, pk=str(pk), error=str(error))

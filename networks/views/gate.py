@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from functools import partial
 
 from django.contrib import messages
 from django.contrib.auth.models import User
@@ -16,7 +15,7 @@ from networks.domain.state import Edit, Network
 from networks.models import Change, VirtualNetwork
 from networks.services import drafts
 from networks.services.errors import NotAllowed
-from networks.slices import draft_edits, of_network
+from networks.slices import of_network
 from nodes.models import PhysicalServer, ServerGroup
 from nodes.querysets import AnyUser
 
@@ -73,12 +72,3 @@ def may_change(user: AnyUser, network_id: uuid.UUID) -> bool:
     """Whether the user may rename or delete the network; one that is only drafted is hers."""
     stored = VirtualNetwork.objects.filter(pk=network_id)
     return not stored.exists() or stored.changeable_by(user).exists()
-
-
-def pending(request: HttpRequest) -> dict[str, object]:
-    """Context of every page: how many edits the user's draft holds. Lazy: pages without it pay nothing."""
-    return {"draft_count": partial(_count, request)}
-
-
-def _count(request: HttpRequest) -> int:
-    return len(draft_edits(request.user)) if request.user.is_authenticated else 0
