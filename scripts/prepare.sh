@@ -89,7 +89,7 @@ make_environment() {
     printf 'Installing Python packages into .venv\n'
     # --clear: an environment of another Python, or one half made, is of no use.
     .venv/bin/python -c 'import pip' 2>/dev/null || python3 -m venv --clear .venv
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
+    .venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r "$lock"
     rm -f .venv/.installed-"$1"-*
     : >"$stamp"
 }
