@@ -35,26 +35,6 @@ class PhysicalSegmentAdmin(admin.ModelAdmin):
     def adapters(self, segment: Any) -> int:
         return int(segment.number_of_adapters)
 
-    def save_model(self, request: HttpRequest, obj: PhysicalSegment, form: Any, change: bool) -> None:
-        """One segment is the default: ticking it here unticks it where it was."""
-        if obj.is_default:
-            PhysicalSegment.objects.filter(is_default=True).exclude(pk=obj.pk).update(is_default=False)
-        super().save_model(request, obj, form, change)
-
-
-class SegmentForm(forms.ModelForm):
-    """Ticking "default" must not be refused because another segment is the default now."""
-
-    class Meta:
-        model = PhysicalSegment
-        fields = ("name", "description", "is_default")
-
-    def validate_constraints(self) -> None:
-        """Nothing: the admin moves the tick in the same transaction."""
-
-
-PhysicalSegmentAdmin.form = SegmentForm
-
 
 class EnteredAdapterForm(forms.ModelForm):
     """An adapter of a Windows server, which nobody but a person can know."""
@@ -67,6 +47,9 @@ class EnteredAdapterForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if self.instance.pk is None:
+            # Before the model checks its rules, which hold for what is entered.
+            self.instance.origin = Origin.ENTERED
         if "server" in self.fields:
             servers = PhysicalServer.objects.filter(os=ServerOS.WINDOWS)
             self.fields["server"].queryset = servers  # type: ignore[attr-defined]
@@ -87,14 +70,13 @@ class AdapterAdmin(ObservedAdmin):
         "mac", "is_up", "is_management", "owner", "origin", "gone_at",
     )  # fmt: skip
     list_filter = (PresenceFilter, "kind", "origin", "is_management", "server__os", "segment")
-    list_select_related = ("server", "base__segment", "segment", "bridge")
     search_fields = ("name", "server__name", "mac", "addresses_text")
     entered = (
         "server", "name", "kind", "base", "vlan_id", "segment", "mac", "mtu", "is_up", "addresses_text",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).select_related("server")
+        return super().get_queryset(request).select_related("server", "base__segment", "segment", "bridge")
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         return admin.ModelAdmin.has_add_permission(self, request)
@@ -117,11 +99,6 @@ class AdapterAdmin(ObservedAdmin):
         # A VLAN adapter is on its base's wire, so it has no segment of its own to enter.
         editable = () if obj.kind == AdapterKind.VLAN else ("segment",)
         return tuple(f.name for f in Adapter._meta.fields if f.name not in ("id", *editable))
-
-    def save_model(self, request: HttpRequest, obj: Adapter, form: Any, change: bool) -> None:
-        if not change:
-            obj.origin = Origin.ENTERED
-        super().save_model(request, obj, form, change)
 
     @admin.display(description="Base", ordering="base__name")
     def base_name(self, adapter: Adapter) -> str:

@@ -9,8 +9,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from nodes.admin.adapters import EnteredAdapterForm
 from nodes.admin.observed import ObservedInline
-from nodes.choices import Origin, ServerOS, ServerState
+from nodes.choices import ServerOS, ServerState
 from nodes.models import Adapter, HostKey, Look, PhysicalServer
 from nodes.services import request_looks
 from nodes.services.host_keys import read_host_key_soon
@@ -34,6 +35,7 @@ class EnteredAdapterInline(admin.TabularInline):
     """Adapters of a Windows server, entered by hand."""
 
     model = Adapter
+    form = EnteredAdapterForm
     fk_name = "server"
     extra = 1
     fields = ("name", "kind", "base", "vlan_id", "segment", "mac", "addresses_text")
@@ -85,16 +87,6 @@ class PhysicalServerAdmin(admin.ModelAdmin):
         super().save_model(request, obj, form, change)
         if not change and obj.is_managed:
             read_host_key_soon([obj.pk])
-
-    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        """What is entered here says so."""
-        for row in formset.save(commit=False):
-            if isinstance(row, Adapter):
-                row.origin = Origin.ENTERED
-            row.save()
-        for row in formset.deleted_objects:
-            row.delete()
-        formset.save_m2m()
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """What was seen on a server goes with it, although none of it can be deleted by itself."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 
 from nodes.choices import AdapterKind, Origin
@@ -29,6 +33,17 @@ class PhysicalSegment(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store the segment; making it the default takes that from the one which was."""
+        with transaction.atomic():
+            if self.is_default:
+                PhysicalSegment.objects.filter(is_default=True).exclude(pk=self.pk).update(is_default=False)
+            super().save(*args, **kwargs)
+
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        """As declared, but for the one default: `save` sees to that."""
+        super().validate_constraints(exclude={*(exclude or ()), "is_default"})
 
 
 class Bridge(models.Model):
@@ -124,6 +139,30 @@ class Adapter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} on {self.server}"
+
+    def clean(self) -> None:
+        """The rules of VLAN adapters, for what people enter; what a look found is as it is."""
+        if self.origin != Origin.ENTERED:
+            return
+        if self.kind != AdapterKind.VLAN:
+            if self.base_id or self.vlan_id is not None:
+                raise ValidationError({"kind": "Only a VLAN adapter has a base and a VLAN id."})
+            return
+        errors = {}
+        if self.base is None:
+            errors["base"] = "Choose the base: the NIC or bond that the VLAN adapter is on."
+        elif self.base.server_id != self.server_id:
+            errors["base"] = "The base must be on the same server."
+        elif self.base.kind == AdapterKind.VLAN:
+            errors["base"] = "The base must be a NIC or a bond: there is no VLAN on a VLAN."
+        if self.vlan_id is None:
+            errors["vlan_id"] = "Enter the VLAN id, 1 to 4094."
+        elif self.base_id:
+            twins = Adapter.objects.filter(base_id=self.base_id, vlan_id=self.vlan_id, gone_at=None)
+            if twins.exclude(pk=self.pk).exists():
+                errors["vlan_id"] = f"{self.base} has a VLAN adapter with id {self.vlan_id} already."
+        if errors:
+            raise ValidationError(errors)
 
     @property
     def addresses(self) -> list[str]:
