@@ -1,0 +1,81 @@
+"""A draft keeps what a user's edits add up to, and only edits that she may make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from networks.domain.state import AddMember, Assign, CreateNetwork, DeleteNetwork, RemoveMember, Unassign
+from networks.services import drafts
+from networks.services.errors import NotAllowed
+from networks.state_json import load_edits
+from nodes.choices import Role
+from nodes.models import ServerGroup
+from tests.networks.conftest import Scene, make_server, with_role
+
+
+def test_it_keeps_edits_in_the_users_own_draft(scene: Scene, operator: Any, network_id: str) -> None:
+    drafts.stage(operator, [CreateNetwork(network_id, "A")])
+    drafts.stage(operator, [Assign(network_id, scene.server1.pk, "eth0")])
+    assert load_edits(drafts.draft_of(operator).edits) == (
+        CreateNetwork(network_id, "A"),
+        Assign(network_id, scene.server1.pk, "eth0"),
+    )
+    assert drafts.drafted(operator).network(network_id) is not None
+
+
+def test_it_keeps_what_edits_add_up_to(scene: Scene, operator: Any, network_id: str) -> None:
+    key = scene.key(scene.server1, "102")
+    drafts.stage(operator, [CreateNetwork(network_id, "A"), Assign(network_id, scene.server1.pk, "eth0")])
+    drafts.stage(operator, [Assign(network_id, scene.server1.pk, None), AddMember(network_id, key)])
+    drafts.stage(operator, [RemoveMember(key), Unassign(network_id, scene.server1.pk)])
+    assert load_edits(drafts.draft_of(operator).edits) == (CreateNetwork(network_id, "A"),)
+    drafts.stage(operator, [DeleteNetwork(network_id)])
+    assert load_edits(drafts.draft_of(operator).edits) == ()
+
+
+def test_it_refuses_edits_on_servers_that_the_user_may_only_see(
+    scene: Scene, viewer: Any, network_id: str
+) -> None:
+    with pytest.raises(NotAllowed, match="operator role on server1"):
+        drafts.stage(viewer, [Assign(network_id, scene.server1.pk, "eth0")])
+    assert not load_edits(drafts.draft_of(viewer).edits)
+
+
+def test_it_does_not_name_a_server_that_the_user_may_not_see(
+    scene: Scene, operator: Any, network_id: str
+) -> None:
+    segment = scene.eth0(scene.server1).segment
+    assert segment
+    hidden = make_server(ServerGroup.objects.create(name="Secret"), segment, "hidden1", "10.77.9.1")
+    with pytest.raises(NotAllowed) as refusal:
+        drafts.stage(operator, [Assign(network_id, hidden.pk, "eth0")])
+    assert "hidden1" not in str(refusal.value)
+
+
+def test_a_viewer_cannot_make_a_network(scene: Scene, viewer: Any, network_id: str) -> None:
+    with pytest.raises(NotAllowed, match="operator role on a server group"):
+        drafts.stage(viewer, [CreateNetwork(network_id, "A")])
+
+
+def test_a_role_holds_in_the_groups_below(
+    scene: Scene, django_user_model: Any, network_id: str
+) -> None:
+    top = ServerGroup.objects.create(name="Top")
+    scene.group.parent = top
+    scene.group.save()
+    user = with_role(django_user_model, "tina", top, Role.OPERATOR)
+    drafts.stage(user, [CreateNetwork(network_id, "A"), Assign(network_id, scene.server1.pk, None)])
+    assert len(load_edits(drafts.draft_of(user).edits)) == 2
+
+
+def test_an_edit_can_be_dropped_and_the_draft_discarded(
+    scene: Scene, operator: Any, network_id: str
+) -> None:
+    drafts.stage(operator, [CreateNetwork(network_id, "A"), Assign(network_id, scene.server1.pk, None)])
+    drafts.drop(operator, 1)
+    assert load_edits(drafts.draft_of(operator).edits) == (CreateNetwork(network_id, "A"),)
+    drafts.drop(operator, 7)
+    drafts.discard(operator)
+    assert not load_edits(drafts.draft_of(operator).edits)
