@@ -18,10 +18,11 @@ _NFT_TABLE = re.compile(r"table\s+(\S+)\s")
 
 
 def firewall_traits(
-    sections: dict[str, str], sysctls: dict[str, str], names: frozenset[str]
+    sections: dict[str, str], sysctls: dict[str, str], qdiscs: dict[str, str]
 ) -> tuple[Finding, ...]:
-    """Findings about filters, from the probe's sections iptables, ip6tables, nft and tc.
+    """Findings about filters, from the probe's sections iptables, ip6tables and nft.
 
+    `qdiscs` are the server's links with their root queueing disciplines (an ingress one shows nowhere here).
     Codes: forward_drop (bridged frames are filtered and forwarding is refused by default), rule_names_link
     (`subject` is the link that rules name), traffic_control (`subject` is the link).
     """
@@ -33,7 +34,7 @@ def firewall_traits(
         families.add("ip6")
     findings = [*_drops(families, sysctls)]
     named = _named(sections.get("iptables", ""), sections.get("ip6tables", ""), nft)
-    for name in sorted(named & names):
+    for name in sorted(named & set(qdiscs)):
         findings.append(
             Finding(
                 "rule_names_link",
@@ -41,8 +42,8 @@ def firewall_traits(
                 name,
             )
         )
-    for name, qdisc in sorted(_shaped(sections.get("tc", "")).items()):
-        if name in names:
+    for name, qdisc in sorted(qdiscs.items()):
+        if qdisc and qdisc not in _PLAIN_QDISCS:
             findings.append(
                 Finding(
                     "traffic_control",
@@ -90,16 +91,3 @@ def _named(*texts: str) -> set[str]:
             for listed, single in _NFT_RULE.findall(line[:2000]):
                 found.update(word.strip(' "') for word in (listed or single).split(","))
     return {name for name in found if shown_link_name(name)}
-
-
-def _shaped(text: str) -> dict[str, str]:
-    """Links with a queueing discipline that somebody set: "qdisc htb 1: dev eth0 root ..."."""
-    found: dict[str, str] = {}
-    for line in text.split("\n"):
-        words = line.split()
-        if len(words) < 5 or words[0] != "qdisc" or "dev" not in words[2:-1]:
-            continue
-        name = words[words.index("dev", 2) + 1]
-        if words[1] not in _PLAIN_QDISCS and shown_link_name(name):
-            found.setdefault(name, shown_link_name(words[1]))
-    return found

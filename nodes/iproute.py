@@ -17,6 +17,7 @@ from nodes.names import clean, host_address, shown_link_name
 
 MAX_LINKS = 4096
 MAX_ROUTES = 2000
+MAX_RULES = 500
 MAX_ADDRESSES = 256
 """Addresses of one link."""
 
@@ -33,6 +34,9 @@ BOND_MODES = (
 )
 """Names of bonding modes; the place of each is the kernel's number."""
 
+_KERNELS_RULE = re.compile(
+    r"0: from all lookup (local|255)|32766: from all lookup (main|254)|32767: from all lookup (default|253)"
+)
 _TABLES = {"253": "default", "254": "main", "255": "local"}
 NOT_UNICAST = frozenset(
     {"local", "broadcast", "anycast", "multicast", "unreachable", "blackhole", "prohibit", "throw", "nat"}
@@ -65,6 +69,7 @@ class NetView:
     links: tuple[SeenLink, ...] = ()
     routes: tuple[Route, ...] = ()
     proxies: tuple[ProxyEntry, ...] = ()
+    rules: tuple[str, ...] = ()
     forwarding4: bool | None = None
     forwarding6: bool | None = None
     problems: tuple[str, ...] = ()
@@ -83,22 +88,15 @@ def link_kind(name: str, word: str) -> LinkKind:
             return "other"
 
 
-def parse_rules(text: str) -> tuple[str, ...]:
-    """Policy rules beyond the kernel's own three, as "inet 100: from 10.0.0.0/24 lookup 100"."""
+def policy_rules(text: str, family: str) -> tuple[str, ...]:
+    """Lines of `ip rule show` beyond the kernel's own three: "inet 100: from 10.0.0.0/24 lookup 100"."""
     rules: list[str] = []
-    family = "inet"
-    for line in text.split("\n"):
-        if line == "%6":
-            family = "inet6"
-        elif match := re.match(r"(\d{1,10}):\s*(.*)", line):
-            rule = f"{match[1]}: {' '.join(clean(match[2], 200).split())}"
-            if not re.fullmatch(
-                r"0: from all lookup (local|255)|32766: from all lookup (main|254)"
-                r"|32767: from all lookup (default|253)",
-                rule,
-            ):
-                rules.append(f"{family} {rule}")
-    return tuple(rules[:500])
+    for line in text.split("\n")[:MAX_RULES]:
+        match = re.match(r"([0-9]{1,10}):\s*(.*)", line)
+        rule = f"{match[1]}: {' '.join(clean(match[2], 200).split())}" if match else ""
+        if rule and not _KERNELS_RULE.fullmatch(rule):
+            rules.append(f"{family} {rule}")
+    return tuple(rules)
 
 
 def bounded_routes(routes: list[Route], problems: list[str]) -> tuple[Route, ...]:

@@ -13,6 +13,7 @@ from nodes.iproute import (
     MAX_ADDRESSES,
     MAX_LINKS,
     MAX_ROUTES,
+    MAX_RULES,
     NOT_UNICAST,
     NetView,
     SeenLink,
@@ -20,6 +21,7 @@ from nodes.iproute import (
     checked_proxy,
     checked_route,
     link_kind,
+    policy_rules,
 )
 from nodes.names import clean, host_address, shown_link_name, shown_mac
 
@@ -34,6 +36,7 @@ def parse_json(text: str) -> NetView:
     links: dict[str, SeenLink] = {}
     routes: list[Route] = []
     proxies: dict[ProxyEntry, None] = {}
+    rules: list[str] = []
     forwarding: dict[str, bool] = {}
     for entry in _entries(text, problems):
         if "addr_info" in entry:
@@ -45,6 +48,8 @@ def parse_json(text: str) -> NetView:
         elif "forwarding" in entry:
             if entry.get("interface") == "all":
                 forwarding[_text(entry, "family")] = entry["forwarding"] is True
+        elif "priority" in entry:
+            rules.append(_rule(entry))
         elif "dst" in entry and len(routes) <= MAX_ROUTES and (route := _route(entry)):
             routes.append(route)
     if not links:
@@ -53,6 +58,7 @@ def parse_json(text: str) -> NetView:
         tuple(links.values()),
         bounded_routes(routes, problems),
         tuple(proxies),
+        policy_rules("\n".join(rules[:MAX_RULES]), "inet"),
         forwarding.get("inet"),
         forwarding.get("inet6"),
         tuple(problems),
@@ -187,3 +193,27 @@ def _route(entry: dict[str, Any]) -> Route | None:
         metric=_number(entry, "metric"),
         multipath=len(hops) > 1,
     )
+
+
+def _rule(entry: dict[str, Any]) -> str:
+    """A policy rule as `ip rule` would print it (ip/iprule.c, print_rule)."""
+    words = [f"{_number(entry, 'priority')}:"]
+    if "not" in entry:
+        words.append("not")
+    for key, word in (("src", "from"), ("dst", "to")):
+        if address := _text(entry, key):
+            length = f"/{_number(entry, key + 'len', 128)}" if key + "len" in entry else ""
+            words += [word, address + length]
+    for key, word in (
+        ("tos", "tos"),
+        ("fwmark", "fwmark"),
+        ("iif", "iif"),
+        ("oif", "oif"),
+        ("table", "lookup"),
+    ):
+        if value := _text(entry, key):
+            mask = f"/{_text(entry, 'fwmask')}" if key == "fwmark" and "fwmask" in entry else ""
+            words += [word, value + mask]
+    if action := _text(entry, "action"):
+        words.append(action)
+    return " ".join(words)

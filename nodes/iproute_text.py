@@ -20,6 +20,7 @@ from nodes.iproute import (
     checked_proxy,
     checked_route,
     link_kind,
+    policy_rules,
 )
 from nodes.names import clean, host_address, shown_link_name, shown_mac
 
@@ -49,6 +50,10 @@ def parse_text(text: str) -> NetView:
         tuple(links.values()),
         bounded_routes(routes, problems),
         _proxies(parts),
+        (
+            *policy_rules("\n".join(parts.get("rule4", ())), "inet"),
+            *policy_rules("\n".join(parts.get("rule6", ())), "inet6"),
+        ),
         _switch(forwarding.get("4")),
         _switch(forwarding.get("6")),
         tuple(problems),

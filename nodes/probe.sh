@@ -5,14 +5,14 @@
 # printed, so that nothing a container's owner can write passes for such a line. Answer:
 #   @NONCE look 1
 #   @NONCE begin SECTION
-#   ...                          bounded; cut where it is too long, and then the rc line is missing
-#   @NONCE rc N
-#   @NONCE end SECTION
+#   ...
+#   @NONCE rc N                  the tool's exit code; missing: the section was cut off
 #   @NONCE done                  missing: the look was cut off
-# POSIX sh for dash, busybox and bash. A fork costs more than a read: files are read by one grep for all of
-# them, directories by the shell itself.
+# POSIX sh for dash, busybox and bash. A process costs more than a read: files are read by one grep for all of
+# them, directories by the shell itself, and what cannot be long shares one limit.
 # shellcheck disable=SC2329 # functions are handed to `section` by name
 set -u
+read -r uptime _ </proc/uptime # the first thing, see ancestors
 LC_ALL=C
 # Tests look at trees and userlands of their own; nobody else sets the PROBE_ variables.
 PATH=${PROBE_PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}
@@ -23,28 +23,34 @@ nonce=${1-}
 vz=${PROBE_VZ:-/etc/vz}
 etc=${PROBE_ETC:-/etc/vnetpanel}
 run=${PROBE_RUN:-/run/vnetpanel}
+netns=${PROBE_NETNS:-/var/run/netns}
 
 # Only for tools that are known to hang (locks, a dead daemon, a guest); SIGKILL because -k is not in EL6.
 patient=''
 if command -v timeout >/dev/null; then patient='timeout -s KILL 5'; fi
 
 begin() { printf '\n@%s begin %s\n' "$nonce" "$1"; }
-end() { printf '\n@%s end %s\n' "$nonce" "$1"; }
 rc() { printf '\n@%s rc %s\n' "$nonce" "$1"; }
 
-# section NAME LIMIT COMMAND...: what COMMAND prints, at most LIMIT bytes of it
+# section NAME COMMAND...: what COMMAND prints, and its exit code
 section() {
-    name=$1 limit=$2
-    shift 2
-    begin "$name"
-    { "$@"; rc $?; } 2>/dev/null | head -c "$limit"
-    end "$name"
+    begin "$1"
+    shift
+    "$@"
+    rc $?
+}
+
+# at_most BYTES COMMAND...: the beginning of what COMMAND prints
+at_most() {
+    bytes=$1
+    shift
+    "$@" 2>/dev/null | head -c "$bytes"
 }
 
 # --- who we are -------------------------------------------------------------------------------------------
 
 # Our ancestors with their start times (clock ticks since boot, field 22 of stat): the age of the one below
-# sshd is what starting a shell costs here, start-up files included, measured without starting another one.
+# sshd, until our first line, is what starting a shell costs here, start-up files included, and costs nothing.
 ancestors() {
     pid=$$ steps=0 last=$$
     while [ "$pid" -gt 1 ] && [ "$steps" -lt 8 ]; do
@@ -59,7 +65,7 @@ ancestors() {
 }
 
 who() {
-    read -r uptime _ </proc/uptime && echo "uptime $uptime"
+    echo "uptime $uptime"
     last=$$
     ancestors
     # sudo drops SSH_CONNECTION; the first process of the session still has it in its environment.
@@ -72,8 +78,8 @@ who() {
     [ -e /proc/self/ns/net ] && echo netns
     [ -d /sys/module/bridge ] && echo 'module bridge'
     { [ -d /sys/module/8021q ] || [ -d /proc/net/vlan ]; } && echo 'module 8021q'
-    for tool in ip brctl vconfig vzctl vzlist prlctl prlsrvctl nft iptables tc nmcli flock timeout setsid \
-        systemd-run awk sed arping ethtool nsenter sudo; do
+    for tool in ip brctl vzctl vzlist prlctl nft iptables nmcli ping arping nsenter flock timeout setsid \
+        systemd-run; do
         printf 'tool %s ' "$tool"
         command -v "$tool" || echo
     done
@@ -98,7 +104,7 @@ modules() {
 kernel() {
     cd /sys/class/net || return
     conf4=/proc/sys/net/ipv4/conf conf6=/proc/sys/net/ipv6/conf
-    grep -sH '' -- */ifindex */iflink */flags */type */mtu */address */addr_assign_type */carrier */speed \
+    grep -sH '' -- */ifindex */flags */type */mtu */address */addr_assign_type */carrier */speed \
         */tun_flags */bridge/stp_state */bridge/forward_delay */bridge/vlan_filtering */bonding/mode \
         */bonding/slaves /proc/net/vlan/config \
         "$conf4"/*/proxy_arp "$conf4"/*/arp_ignore "$conf6"/*/disable_ipv6 \
@@ -123,19 +129,13 @@ masters() {
 
 # --- iproute2 ---------------------------------------------------------------------------------------------
 
+# ip_json [-n NAMESPACE]
 ip_json() {
-    ip -j -d -force -batch - <<'BATCH'
+    ip "$@" -j -d -force -batch - <<'BATCH'
 addr show
 route show table all
 neigh show proxy
-BATCH
-}
-
-container_json() {
-    ip -n "$1" -j -d -force -batch - <<'BATCH'
-addr show
-route show table all
-neigh show proxy
+rule show
 netconf show
 BATCH
 }
@@ -149,6 +149,8 @@ view='echo %link; ip -o -d link show 2>/dev/null || ip -o link show
 echo %addr; ip -o addr show
 echo %route4; ip -4 -o route show table all 2>/dev/null || ip route show
 echo %route6; ip -6 -o route show table all
+echo %rule4; ip rule show
+echo %rule6; ip -6 rule show
 echo %proxy; ip -o neigh show proxy
 echo %arp; while read -r a t f r; do case $f in 0xc) echo "$a $r";; esac; done </proc/net/arp
 echo %bridges; echo /sys/class/net/*/bridge /sys/class/net/*/brif/*
@@ -157,23 +159,19 @@ f=; read -r f </proc/sys/net/ipv6/conf/all/forwarding; echo "6 $f"'
 
 ip_text() { eval "$view"; }
 
-rules() {
-    ip rule show
-    echo %6
-    [ ! -e /proc/net/if_inet6 ] || ip -6 rule show
+network_json() {
+    section net-json ip_json
+    [ ! -e /proc/net/if_inet6 ] || section rules6 ip -6 rule show # a batch has one family
 }
 
 network() {
     # "iproute2-ss170501" is an old one dated by snapshot (up to the early 5.x), "iproute2-6.1.0" has -j.
     version=$(ip -V 2>&1)
-    begin ip-version
-    printf '%.120s\n' "$version"
-    end ip-version
+    section ip-version printf '%.120s\n' "$version"
     case $version in
-    *iproute2-[0-9]*) section net-json 524288 ip_json ;;
-    *) section net-text 524288 ip_text ;;
+    *iproute2-[0-9]*) at_most 458752 network_json ;;
+    *) at_most 458752 section net-text ip_text ;;
     esac
-    section rules 32768 rules
 }
 
 # --- who configures the links -----------------------------------------------------------------------------
@@ -193,7 +191,13 @@ owner_files() {
 
 # DHCP clients in our own network namespace: a guest's processes are in our /proc as well, and a guest may
 # call one of them "dhclient eth0". Kernels before 3.0 have no ns/net; OpenVZ's say envID in status.
+# Without a trace of a client there is no need to search all processes.
 dhcp_clients() {
+    for trace in /run/dhclient* /run/dhcpcd* /run/udhcpc* /var/run/dhclient* /var/lib/dhcp/*.lease* \
+        /var/lib/dhclient/*.lease*; do
+        [ -e "$trace" ] && break
+    done
+    [ -e "$trace" ] || return 0
     # shellcheck disable=SC2013 # paths under /proc have no blanks
     for file in $(grep -slE '(^|/)(dhclient|dhcpcd|udhcpc|dhcp6c)' /proc/[0-9]*/cmdline); do
         pid=${file#/proc/} pid=${pid%/cmdline}
@@ -207,16 +211,13 @@ dhcp_clients() {
     done
 }
 
-owners() {
-    section owners 65536 owner_files
-    section dhcp 16384 dhcp_clients
-    if command -v nmcli >/dev/null && { [ -d /run/NetworkManager ] || [ -d /var/run/NetworkManager ]; }; then
-        # shellcheck disable=SC2086 # two words or none
-        section nmcli 16384 $patient nmcli -t -f DEVICE,STATE dev
-    fi
+# shellcheck disable=SC2086 # $patient: words or none
+network_manager() {
+    command -v nmcli >/dev/null && { [ -d /run/NetworkManager ] || [ -d /var/run/NetworkManager ]; } || return 0
+    $patient nmcli -t -f DEVICE,STATE dev
 }
 
-# --- firewall and traffic control: looked at only where already loaded, looking must load nothing ---------
+# --- firewall: looked at only where already loaded, looking must load nothing -----------------------------
 
 # shellcheck disable=SC2086 # $patient: words or none
 iptables_rules() {
@@ -235,13 +236,12 @@ nft_rules() {
 
 firewall() {
     if read -r _ </proc/net/ip_tables_names; then
-        section iptables 65536 iptables_rules iptables-save iptables-legacy-save
+        at_most 49152 section iptables iptables_rules iptables-save iptables-legacy-save
     fi
     if read -r _ </proc/net/ip6_tables_names; then
-        section ip6tables 65536 iptables_rules ip6tables-save ip6tables-legacy-save
+        at_most 49152 section ip6tables iptables_rules ip6tables-save ip6tables-legacy-save
     fi
-    if [ -d /sys/module/nf_tables ] && command -v nft >/dev/null; then section nft 65536 nft_rules; fi
-    if command -v tc >/dev/null; then section tc 65536 tc qdisc show; fi
+    if [ -d /sys/module/nf_tables ] && command -v nft >/dev/null; then at_most 49152 section nft nft_rules; fi
 } 2>/dev/null
 
 # --- containers -------------------------------------------------------------------------------------------
@@ -264,19 +264,20 @@ conf_lines() {
     return 0
 }
 
-# 7+ keeps the namespace under the container's own name (libvzctl lib/util.c get_netns_path), so the server's
-# own ip can look without asking anything inside. OpenVZ's 2.6.32 has no such thing: one vzctl exec.
+# Network namespaces of containers have names: the container's own on 7+ (libvzctl lib/util.c get_netns_path),
+# so that the server's ip can look in without asking anything inside; "ct" before it where a name may not begin
+# with a digit. OpenVZ's 2.6.32 has none: one vzctl exec.
 # shellcheck disable=SC2086
 inside() {
-    ctid=$1 share=$2
-    if [ -e "/var/run/netns/$ctid" ]; then
+    for name in "$1" "ct$1"; do
+        [ -e "$netns/$name" ] || continue
         case $version in
-        *iproute2-[0-9]*) section "inside-json $ctid" "$share" container_json "$ctid" ;;
-        *) section "inside-text $ctid" "$share" $patient ip netns exec "$ctid" sh -c "$view" ;;
+        *iproute2-[0-9]*) section "inside-json $1" ip_json -n "$name" ;;
+        *) section "inside-text $1" $patient ip netns exec "$name" sh -c "$view" ;;
         esac
-    else
-        section "inside-text $ctid" "$share" $patient vzctl exec "$ctid" "$view"
-    fi
+        return
+    done
+    section "inside-text $1" $patient vzctl exec "$1" "$view"
 }
 
 # All containers share 640 KiB and 15 seconds; who does not get a turn is named.
@@ -297,36 +298,43 @@ LIST
     for ctid in $running; do
         read -r now _ </proc/uptime
         if [ "${now%%.*}" -ge "$stop" ]; then
-            begin "inside-skipped $ctid"
-            end "inside-skipped $ctid"
+            section "inside-skipped $ctid" true
         else
-            inside "$ctid" "$share"
+            at_most "$share" inside "$ctid"
         fi
     done
 }
 
+# vzlist in text, not -j: vzctl 4 does not escape strings in its JSON, 7+ shows one interface of several.
 # shellcheck disable=SC2086
+vz_answers() {
+    section vzctl-version $patient vzctl --version
+    section vzlist $patient vzlist -a -H -o ctid,status
+}
+
 containers() {
-    section conf-names 65536 conf_names
-    section conf 262144 conf_lines
+    at_most 196608 section conf conf_lines
     command -v vzctl >/dev/null || return 0
-    section vzctl-version 1024 $patient vzctl --version
-    # Text, not -j: vzctl 4 does not escape strings in its JSON, 7+ shows one interface of several.
-    list=$({ $patient vzlist -a -H -o ctid,status; rc $?; } 2>/dev/null | head -c 65536)
-    begin vzlist
+    list=$(at_most 49152 vz_answers)
     printf '%s\n' "$list"
-    end vzlist
     all_inside
+}
+
+quick() {
+    section who who
+    section kernel kernel
+    section masters masters
+    section modules modules
+    section owners owner_files
+    section dhcp dhcp_clients
+    section nmcli network_manager
+    section conf-names conf_names
 }
 
 look() {
     printf '\n@%s look 1\n' "$nonce"
-    section who 16384 who
-    section kernel 393216 kernel
-    section masters 65536 masters
-    section modules 4096 modules
+    at_most 524288 quick
     network
-    owners
     firewall
     containers
     printf '\n@%s done\n' "$nonce"

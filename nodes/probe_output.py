@@ -18,7 +18,7 @@ from nodes import iproute_json, iproute_text
 from nodes.facts import Container, Finding, Link, ServerFacts, Transaction
 from nodes.firewall import firewall_traits
 from nodes.inside import container_inside, unsaved_interfaces
-from nodes.iproute import NetView, parse_rules
+from nodes.iproute import NetView, policy_rules
 from nodes.kernel_files import KernelFiles, parse_kernel_files, server_links
 from nodes.names import clean, host_address, is_ctid
 from nodes.owners import link_owners, vz_settings
@@ -28,7 +28,7 @@ from nodes.vzctl import dialect, dialect_of
 
 MAX_FINDINGS = 300
 MAX_COMMITTED_LINES = 500
-_LOGIN_NOISE_BYTES = 65536
+_NAME = rb"[a-z][a-z0-9-]{0,20}(?: [0-9A-Fa-f-]{1,36})?"
 
 
 class UnreadableLook(Exception):
@@ -59,7 +59,7 @@ class Look:
         section = self.sections.get(name)
         if section is None:
             return ""
-        if section.rc is None and name not in {"ip-version"}:
+        if section.rc is None:
             self.note(
                 "section_truncated", f"The answer of {_tool(name)} was cut off: it is too long", subject
             )
@@ -114,9 +114,9 @@ def parse_look(raw: bytes, nonce: str) -> ServerFacts:
     sysctls = files.sysctls()
     address, link = _management(who, links)
     firewall = firewall_traits(
-        {name: look.text(name) for name in ("iptables", "ip6tables", "nft", "tc")},
+        {name: look.text(name) for name in ("iptables", "ip6tables", "nft")},
         sysctls,
-        frozenset(found.name for found in links),
+        {found.name: "" for found in links} | {found.link.name: found.qdisc for found in view.links},
     )
     return ServerFacts(
         hostname=clean(files.first("/proc/sys/kernel/hostname"), 64),
@@ -132,7 +132,7 @@ def parse_look(raw: bytes, nonce: str) -> ServerFacts:
         management_link=link,
         links=links,
         routes=view.routes,
-        policy_rules=parse_rules(look.text("rules")),
+        policy_rules=(*view.rules, *policy_rules(look.text("rules6"), "inet6")),
         proxies=view.proxies,
         sysctls=sysctls,
         firewall=firewall,
@@ -154,12 +154,15 @@ def read_sections(raw: bytes, nonce: str) -> dict[str, Section]:
     if not re.search(rb"(?m)^" + mark + rb"done$", raw):
         raise UnreadableLook("The look was cut off before its end.")
     sections: dict[str, Section] = {}
-    pattern = mark + rb"begin ([a-z0-9][a-z0-9A-F -]{0,60})\n(.*?)\n?\n" + mark + rb"end \1$"
-    for match in re.finditer(rb"(?ms)^" + pattern, raw[start.end() :]):
-        body, rc = match[2], None
-        if ended := re.search(rb"(?s)\A(.*?)\n?" + mark + rb"rc ([0-9]{1,3})\s*\Z", body):
-            body, rc = ended[1], int(ended[2])
-        sections.setdefault(match[1].decode(), Section(body, rc))
+    open_section, begun = "", 0
+    for match in re.finditer(rb"(?m)^" + mark + rb"(?:begin (" + _NAME + rb")|rc ([0-9]{1,3})|done)$", raw):
+        if match.start() < start.end():
+            continue
+        if open_section:
+            body = raw[begun : match.start()].removeprefix(b"\n").removesuffix(b"\n")
+            rc = int(match[2]) if match[2] else None
+            sections.setdefault(open_section, Section(body, rc))
+        open_section, begun = match[1].decode() if match[1] else "", match.end()
     return sections
 
 
