@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import partial
 
 import structlog
@@ -12,10 +12,24 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from networks.choices import ChangeState, OperationState
-from networks.desired import head
+from networks.desired import at_revision, head
+from networks.domain.diff import edits_between
+from networks.domain.state import (
+    AddMember,
+    Assign,
+    CreateNetwork,
+    CreateVlan,
+    DeleteNetwork,
+    DeleteVlan,
+    DescribeNetwork,
+    Edit,
+    RemoveMember,
+    Unassign,
+)
 from networks.models import Change, Draft, Operation
 from networks.services.drafts import check_allowed, draft_of
 from networks.services.errors import Conflict, NotAllowed
+from networks.services.validate import refusals
 from networks.state_json import load_edits
 from nodes.querysets import AnyUser
 
@@ -87,8 +101,7 @@ def apply_change(user: User, change: Change, ticked: Collection[str]) -> Change:
 def _check_reviewed(change: Change, ticked: Collection[str]) -> None:
     if change.state != ChangeState.PLANNED:
         raise Conflict(f"This change is “{change.get_state_display()}” and cannot be applied.")
-    if head().number != change.base:
-        raise Conflict("Another change was decided since this review. Review the draft again.")
+    _check_still_true(change)
     refused = [row["text"] for row in change.problems if row["severity"] == "refuse"]
     refused += [text for operation in change.operations.all() for text in operation.refusals]
     if refused:
@@ -96,6 +109,22 @@ def _check_reviewed(change: Change, ticked: Collection[str]) -> None:
     missing = [r["text"] for r in change.problems if r["severity"] == "warn" and r["key"] not in ticked]
     if missing:
         raise Conflict("Tick every warning to accept it, or mend the draft. Not ticked: " + " ".join(missing))
+
+
+def _check_still_true(change: Change) -> None:
+    """What was decided since the review must neither touch the same things nor break a rule with it."""
+    newest = head()
+    edits = load_edits(change.edits)
+    if newest.number != change.base:
+        since = edits_between(at_revision(change.base), newest.state)
+        if touched(since) & touched(edits):
+            raise Conflict(
+                "Another change of the same networks or servers was decided since this review. "
+                "Review the draft again."
+            )
+    broken = refusals(newest.state, edits)
+    if broken:
+        raise Conflict("It cannot be applied any more: " + " ".join(problem.text for problem in broken))
 
 
 def _queue(change: Change) -> None:
@@ -121,10 +150,25 @@ def _check_networks_free(change: Change) -> None:
 
 def touched_networks(change: Change) -> set[str]:
     """Ids of the networks that the Change's edits name."""
-    ids = set()
-    for edit in load_edits(change.edits):
-        ids.add(getattr(edit, "network", "") or getattr(edit, "id", ""))
-    return ids - {""}
+    return {thing for thing in touched(load_edits(change.edits)) if isinstance(thing, str)}
+
+
+def touched(edits: Iterable[Edit]) -> set[str | int]:
+    """Ids of the networks (text) and of the servers (numbers) that the edits name."""
+    found: set[str | int] = set()
+    for edit in edits:
+        match edit:
+            case CreateNetwork(id=network) | DescribeNetwork(id=network) | DeleteNetwork(id=network):
+                found.add(network)
+            case Assign(network=network, server=server) | Unassign(network=network, server=server):
+                found |= {network, server}
+            case AddMember(network=network, interface=interface):
+                found |= {network, interface.server}
+            case RemoveMember(interface=interface):
+                found.add(interface.server)
+            case CreateVlan(server=server) | DeleteVlan(server=server):
+                found.add(server)
+    return found
 
 
 def _in_the_way(change: Change) -> str:

@@ -59,9 +59,7 @@ def test_a_viewer_cannot_make_a_network(scene: Scene, viewer: Any, network_id: s
         drafts.stage(viewer, [CreateNetwork(network_id, "A")])
 
 
-def test_a_role_holds_in_the_groups_below(
-    scene: Scene, django_user_model: Any, network_id: str
-) -> None:
+def test_a_role_holds_in_the_groups_below(scene: Scene, django_user_model: Any, network_id: str) -> None:
     top = ServerGroup.objects.create(name="Top")
     scene.group.parent = top
     scene.group.save()
@@ -70,9 +68,7 @@ def test_a_role_holds_in_the_groups_below(
     assert len(load_edits(drafts.draft_of(user).edits)) == 2
 
 
-def test_an_edit_can_be_dropped_and_the_draft_discarded(
-    scene: Scene, operator: Any, network_id: str
-) -> None:
+def test_an_edit_can_be_dropped_and_the_draft_discarded(scene: Scene, operator: Any, network_id: str) -> None:
     drafts.stage(operator, [CreateNetwork(network_id, "A"), Assign(network_id, scene.server1.pk, None)])
     drafts.drop(operator, 1)
     assert load_edits(drafts.draft_of(operator).edits) == (CreateNetwork(network_id, "A"),)

@@ -13,24 +13,16 @@ from networks.domain.state import (
     Assign,
     CreateNetwork,
     CreateVlan,
-    Desired,
     DescribeNetwork,
+    Desired,
     RemoveMember,
     Unassign,
-    apply_edits,
 )
 from networks.models import Assignment, ManagedVlan, Member, Revision, VirtualNetwork
+from tests.networks.changes import decide
 from tests.networks.conftest import Scene
 
 A, B = str(uuid.uuid4()), str(uuid.uuid4())
-
-
-def decide(*edits: object) -> Desired:
-    newest = head()
-    after = apply_edits(newest.state, edits)  # type: ignore[arg-type]
-    with transaction.atomic():
-        write_head(newest.number + 1, newest.state, after, author_id=None, reason="")
-    return after
 
 
 def test_it_stores_networks_assignments_members_and_vlans(scene: Scene) -> None:

@@ -1,0 +1,45 @@
+"""Making Changes for tests, without a server to plan on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from networks.choices import ChangeState, OperationState
+from networks.desired import head, write_head
+from networks.domain.state import CreateNetwork, Desired, Edit, apply_edits
+from networks.models import Change, Operation
+from networks.state_json import dump_edits
+from nodes.models import PhysicalServer
+
+
+def decide(*edits: Edit) -> Desired:
+    """Make the edits the next revision, as a decision does."""
+    newest = head()
+    after = apply_edits(newest.state, edits)
+    with transaction.atomic():
+        write_head(newest.number + 1, newest.state, after, author_id=None, reason="")
+    return after
+
+
+def planned(user: Any, *edits: Edit, servers: tuple[PhysicalServer, ...] = (), **columns: Any) -> Change:
+    """A Change of the user as its review left it, with an operation for each server."""
+    change = Change.objects.create(
+        author=user,
+        edits=dump_edits(edits or (CreateNetwork("6f1c3a1e-0000-4000-8000-000000000001", "A"),)),
+        base=head().number,
+        state=ChangeState.PLANNED,
+        summary="Create Virtual Network A.",
+        **columns,
+    )
+    for server in servers:
+        Operation.objects.create(
+            change=change,
+            server=server,
+            host_plan="vnetpanel-plan 1\nend\n",
+            digest="0" * 64,
+            commands=[{"phase": "critical", "text": "ip link set dev eth0 master vn-a"}],
+            state=OperationState.PLANNED,
+        )
+    return change
