@@ -51,9 +51,9 @@ class Lab:
             clean_abandoned_labs(self.report)
             register(self.place)
             credentials.make_credentials(self.place)
-            wiring.wire(self.place)
+            rewired = wiring.wire(self.place)
             with ThreadPoolExecutor(len(SERVERS)) as pool:
-                list(pool.map(self._bring_up, SERVERS))
+                list(pool.map(lambda one: self._bring_up(one, one.name in rewired), SERVERS))
 
     def down(self, *, keep_disks: bool = False, force: bool = False) -> None:
         """Stop and remove everything of the lab; with ``keep_disks`` servers shut down and their disks stay.
@@ -186,11 +186,12 @@ class Lab:
     def _power(self, name: str, button: str) -> None:
         console.ask(self._folder(name), 60, op=button)
 
-    def _bring_up(self, one: ServerDefinition) -> None:
+    def _bring_up(self, one: ServerDefinition, rewired: bool) -> None:
         """Bring up one server: keeper, kernel, containers."""
         folder = self.place.server(one.name)
-        if not self._keeper_answers(folder):
-            # Its keeper was killed, or it never ran: what is left of it would hold the disk and the cable.
+        if rewired or not self._keeper_answers(folder):
+            # Its keeper was killed or holds a cable that leads nowhere, or it never ran: what is left of it
+            # would hold the disk.
             processes.kill([*processes.keepers(folder), *processes.kernels(folder)])
             if not (folder / "disk.ext4").exists():
                 self.report(f"{one.name}: making its disk")

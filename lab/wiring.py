@@ -25,8 +25,11 @@ true
 """
 
 
-def wire(place: Place) -> None:
-    """Make every wire that is missing; leave alone what is there, cables that are out included."""
+def wire(place: Place) -> set[str]:
+    """Make every wire that is missing; leave alone what is there, cables that are out included.
+
+    Returns the names of the servers whose cable had to be made: a kernel that runs already does not hold it.
+    """
     for role in ("switch", *ROLES):
         netns.create(place.namespace(role))
     switch = place.namespace("switch")
@@ -37,12 +40,14 @@ def wire(place: Place) -> None:
     run(["ip", "netns", "exec", switch, "sh", "-c", _SWITCH_SYSCTLS])
     for role, number in ROLES.items():
         _wire_host(switch, place.namespace(role), f"port-{role}", number)
-    ports = _links(switch)
+    ports, new = _links(switch), set()
     for server in SERVERS:
         if server.tap not in ports:
             run(["ip", "-n", switch, "tuntap", "add", "dev", server.tap, "mode", "tap"])
             plug(place, server, plugged=True)
             run(["ip", "-n", switch, "link", "set", server.tap, "up"])
+            new.add(server.name)
+    return new
 
 
 def unwire(place: Place) -> None:
@@ -103,8 +108,10 @@ def dropped_vlans(place: Place) -> set[tuple[str, int]]:
 
 def _wire_host(switch: str, namespace: str, port: str, number: int) -> None:
     """Connect a namespace to the switch by a veth pair, its end called eth0 with the LAN's addresses."""
-    if "eth0" not in _links(namespace):
+    if "eth0" not in _links(namespace) or port not in _links(switch):
+        # A namespace whose name was deleted may live on, and with it the far end of either.
         attempt(["ip", "-n", switch, "link", "del", port])
+        attempt(["ip", "-n", namespace, "link", "del", "eth0"])
         run(
             [
                 "ip",
