@@ -9,6 +9,7 @@ import base64
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from django.db import connections, transaction
 from django.utils import timezone
@@ -17,6 +18,9 @@ from nodes import observe
 from nodes.choices import HostKeyState, ServerState
 from nodes.models import Credential, HostKey, PhysicalServer, ServerGroup
 from nodes.services.credentials import Secrets, save_credential
+
+if TYPE_CHECKING:
+    from lab.place import Place
 
 GROUP = "Lab"
 CREDENTIAL = "Lab"
@@ -44,12 +48,12 @@ class LabServers:
         raise LookupError(f"the lab names no {HOST_KEY_TYPE} host key of {address}")
 
 
-def this_lab() -> LabServers:
-    """The lab of this checkout, which must have been up once. OSError if it was not."""
+def servers_of(place: Place | None = None) -> LabServers:
+    """The lab at that place (None: this checkout's own), which must have been up once; else OSError."""
     from lab.definition import SERVERS
     from lab.place import default_place
 
-    place = default_place()
+    place = place or default_place()
     return LabServers(
         addresses={one.name: one.address for one in SERVERS},
         private_key=place.client_key.read_text(),
@@ -62,7 +66,7 @@ def register(lab: LabServers | None = None) -> list[PhysicalServer]:
 
     Again: what the lab has made anew (keys) is brought up to date, what people changed (group) is kept.
     """
-    lab = lab or this_lab()
+    lab = lab or servers_of()
     with transaction.atomic():
         group, _ = ServerGroup.objects.get_or_create(
             name=GROUP, parent=None, defaults={"description": "Servers on this machine, to try things on."}
