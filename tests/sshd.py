@@ -1,15 +1,16 @@
 """A real sshd on a loopback address, with a configuration, host keys and users of its own.
 
-It runs in mount and process namespaces: its /etc/passwd, its root's home and its sudoers are files of the test,
-nothing of the machine is changed, and all that it started ends with it. What it did is read from its own log.
+It runs in mount and process namespaces: its /etc/passwd, its root's home and its sudoers are files of the
+test, nothing of the machine is changed, and all that it started ends with it. What it did is read from its
+own log.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -92,7 +93,7 @@ class Sshd:
     # -- before or between starts
 
     def make_host_keys(self, *kinds: str) -> None:
-        """Give the server new host keys of exactly these kinds (ed25519, ecdsa, rsa); read at the next start."""
+        """Give it new host keys of exactly these kinds (ed25519, ecdsa, rsa); read at the next start."""
         for old in self.folder.glob("host_*"):
             old.unlink()
         for kind in kinds:
@@ -185,7 +186,7 @@ class Sshd:
         return tuple(HostKey(line[0], line[1]) for line in lines)
 
     def target(self, **changes: Any) -> Target:
-        """A Target that logs in as root with the key, every host key approved; `changes` replace its fields."""
+        """A Target: root with the key, every host key approved; `changes` replace its fields."""
         values: dict[str, Any] = {
             "address": self.address,
             "port": self.port,
@@ -325,7 +326,5 @@ def _command_line(pid: int) -> str:
 
 
 def _signal(pid: int, number: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass

@@ -88,12 +88,30 @@ def of_type(algorithms: Algorithms, key_type: str) -> tuple[str, ...]:
 def legacy_would_help(greeting: bytes) -> bool:
     """Whether a server that shares no modern algorithm with us would agree with legacy SSH ticked.
 
-    `greeting` is what the server sent first: its version line and its KEXINIT, which names all it can do in
-    clear text (RFC 4253, section 7.1).
+    `greeting` is what the server sent first: its version line and its KEXINIT in clear text.
     """
-    names = {word.decode("ascii", "replace") for word in re.split(rb"[^\w@.-]+", greeting)}
-    lists = ("kex", "keys", "ciphers")
-    return all(names.intersection(getattr(LEGACY, one)) for one in lists)
+    kex, keys, ciphers = _lists_of(greeting)
+    return bool(
+        kex.intersection(LEGACY.kex)
+        and keys.intersection(LEGACY.keys)
+        and ciphers.intersection(LEGACY.ciphers)
+    )
+
+
+def _lists_of(greeting: bytes) -> tuple[set[str], set[str], set[str]]:
+    """Key exchanges, host key algorithms and ciphers in a KEXINIT; empty where it is cut off.
+
+    RFC 4253: after the line that begins with SSH- comes a packet (section 6: length, padding length, payload)
+    whose payload is a byte, a cookie of 16 bytes, and name-lists in the order of section 7.1.
+    """
+    version = re.search(rb"^SSH-[^\n]*\n", greeting, re.MULTILINE)
+    rest = greeting[version.end() + 4 + 1 + 1 + 16 :] if version else b""
+    lists = []
+    for _ in range(3):
+        end = 4 + int.from_bytes(rest[:4], "big")
+        lists.append(set(rest[4:end].decode("ascii", "replace").split(",")))
+        rest = rest[end:]
+    return lists[0], lists[1], lists[2]
 
 
 _OPENSSH = re.compile(r"-OpenSSH_(\d+)\.(\d+)")

@@ -112,23 +112,19 @@ def _log_in(transport: paramiko.Transport, target: Target, deadline: Deadline) -
 def _try(transport: paramiko.Transport, target: Target, way: str, deadline: Deadline) -> SshError | None:
     """One attempt; the reason why it failed, or None. An exception of paramiko's never leaves this function:
     its frames hold the password."""
-    credential = target.credential
     try:
         if way == "password":
-            more = transport.auth_password(target.username, credential.password)
+            more = transport.auth_password(target.username, target.credential.password)
         else:
-            key = login_key(credential.private_key, credential.passphrase)
-            if key.get_name() == "ssh-rsa" and signs_rsa_with_sha1_only(transport.remote_version):
-                if not target.legacy:
-                    return _needs_sha1(target)
-                transport.disabled_algorithms = {"pubkeys": ["rsa-sha2-512", "rsa-sha2-256"]}
-            more = transport.auth_publickey(target.username, key)
+            more = _show_key(transport, target)
+    except SshError as error:
+        return error
     except KeyNotReadable as error:
         return LoginRefused(f"The stored private key cannot be used. {error.sentence}", reason="bad_key")
     except paramiko.BadAuthenticationType as error:
         return _method_refused(target, way, error.allowed_types)
-    except (paramiko.SSHException, EOFError, OSError) as error:
-        return _explain(transport, target, way, deadline, str(error))
+    except (paramiko.SSHException, EOFError, OSError):
+        return _explain(transport, target, way, deadline)
     if more:
         return LoginRefused(
             f"The server wants a second proof of {target.username} after the"
@@ -138,15 +134,34 @@ def _try(transport: paramiko.Transport, target: Target, way: str, deadline: Dead
     return None
 
 
+def _show_key(transport: paramiko.Transport, target: Target) -> list[str]:
+    """Log in with the key; paramiko's answer (methods still wanted) and exceptions.
+
+    An RSA key signs with SHA-2, and with legacy SSH also with SHA-1: at once where the server knows nothing
+    else, and as a second attempt where it does not say what it takes.
+    """
+    key = login_key(target.credential.private_key, target.credential.passphrase)
+    if key.get_name() != "ssh-rsa":
+        return transport.auth_publickey(target.username, key)
+    if not signs_rsa_with_sha1_only(transport.remote_version):
+        try:
+            return transport.auth_publickey(target.username, key)
+        except paramiko.BadAuthenticationType:
+            raise
+        except paramiko.AuthenticationException:
+            if not target.legacy or not transport.is_active():
+                raise
+    elif not target.legacy:
+        raise OldAlgorithms(
+            f"{target.address} takes RSA keys only with the old SHA-1 signature. Use an ed25519 or ECDSA key,"
+            " or tick “Legacy SSH” if it is an OpenVZ 6 server."
+        )
+    transport.disabled_algorithms = {"pubkeys": ["rsa-sha2-512", "rsa-sha2-256"]}
+    return transport.auth_publickey(target.username, key)
+
+
 def _words(way: str) -> str:
     return "key" if way == "private_key" else "password"
-
-
-def _needs_sha1(target: Target) -> SshError:
-    return OldAlgorithms(
-        f"{target.address} takes RSA keys only with the old SHA-1 signature. Use an ed25519 key, or tick"
-        " “Legacy SSH” if it is an OpenVZ 6 server."
-    )
 
 
 def _method_refused(target: Target, way: str, allowed: list[str]) -> SshError:
@@ -158,9 +173,7 @@ def _method_refused(target: Target, way: str, allowed: list[str]) -> SshError:
     )
 
 
-def _explain(
-    transport: paramiko.Transport, target: Target, way: str, deadline: Deadline, words: str
-) -> SshError:
+def _explain(transport: paramiko.Transport, target: Target, way: str, deadline: Deadline) -> SshError:
     """Why a login failed, when it was not the method itself."""
     if not transport.is_active():
         return ConnectionLost(
@@ -173,8 +186,6 @@ def _explain(
             " or waits for a name server (UseDNS) or for PAM.",
             reason="login_timeout",
         )
-    if "pubkey algorithm" in words:
-        return _needs_sha1(target)
     remedy = (
         f"Is the public key in the authorized_keys of {target.username}, and may {target.username} log in"
         " (PermitRootLogin, AllowUsers)?"

@@ -1,0 +1,102 @@
+"""Things that answer on a TCP port and are no proper SSH server, and a slow line to one that is."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Answer = Callable[[socket.socket], None]
+
+
+@contextmanager
+def listener(answer: Answer) -> Iterator[tuple[str, int]]:
+    """Address and port of a listener that gives every connection to `answer`, each in a thread."""
+    stopped = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.05)
+        taken: list[socket.socket] = []
+
+        def accept() -> None:
+            while not stopped.is_set():
+                try:
+                    client, _ = server.accept()
+                except TimeoutError:
+                    continue
+                client.settimeout(None)
+                taken.append(client)
+                threading.Thread(target=_quietly, args=(answer, client), daemon=True).start()
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        try:
+            yield server.getsockname()
+        finally:
+            stopped.set()
+            thread.join()
+            for client in taken:
+                with contextlib.suppress(OSError):
+                    client.shutdown(socket.SHUT_RDWR)
+                client.close()
+
+
+def _quietly(answer: Answer, client: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        answer(client)
+
+
+def silent(client: socket.socket) -> None:
+    """Says nothing, for ever."""
+    client.recv(65536)
+    threading.Event().wait(60)
+
+
+def hangs_up(client: socket.socket) -> None:
+    """Closes at once."""
+    client.close()
+
+
+def says(data: bytes) -> Answer:
+    """Says one thing, then waits."""
+
+    def answer(client: socket.socket) -> None:
+        client.sendall(data)
+        while client.recv(65536):
+            pass
+
+    return answer
+
+
+def never_stops(data: bytes) -> Answer:
+    """Says the same thing again and again."""
+
+    def answer(client: socket.socket) -> None:
+        while True:
+            client.sendall(data)
+
+    return answer
+
+
+def delayed(address: str, port: int, one_way_s: float) -> Answer:
+    """Passes bytes to and from a server, each way later by so many seconds: a line with a long round trip."""
+
+    def answer(client: socket.socket) -> None:
+        server = socket.create_connection((address, port))
+        for sock in (client, server):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        threading.Thread(target=_quietly, args=(lambda _: _pass(server, client, one_way_s), server)).start()
+        _pass(client, server, one_way_s)
+
+    return answer
+
+
+def _pass(source: socket.socket, sink: socket.socket, one_way_s: float) -> None:
+    while data := source.recv(65536):
+        # Whatever arrives during the sleep was sent later and waits a little longer; good enough for one
+        # request at a time.
+        time.sleep(one_way_s)
+        sink.sendall(data)
+    sink.shutdown(socket.SHUT_WR)
