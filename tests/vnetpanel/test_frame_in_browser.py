@@ -89,7 +89,9 @@ def test_nothing_is_cut_off_on_a_narrow_screen(page: Any) -> None:
 @pytest.mark.parametrize("page", [{"java_script_enabled": False}], indirect=True)
 def test_it_works_without_javascript(page: Any) -> None:
     page.click("text=Check database, broker, worker and scheduler")
+    page.wait_for_selector("h1:has-text('The panel itself')")
     assert page.locator("#health .state").count() == 4
     page.click("details.menu summary")
     page.click("text=Log out")
+    page.wait_for_selector("h1:has-text('Log in')")
     assert re.search(r"/login/", page.url)
