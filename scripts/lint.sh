@@ -22,7 +22,10 @@ templates() {
 }
 
 shell_scripts() {
-    git grep -lzE '^#!.*[/ ](ba|da)?sh( |$)' | xargs -0 shellcheck
+    {
+        git ls-files -z '*.sh'
+        git grep -lzE '^#!.*[/ ](ba|da)?sh( |$)'
+    } | sort -zu | xargs -0 shellcheck -x
 }
 
 # As an administrator would run it behind HTTPS; what Django would warn of then is an error here.
