@@ -56,7 +56,7 @@ begin() {
 		say "digest=$D_digest"
 		fail $CHANGED "the server has changed since the review"
 	fi
-	true >"$ETC/committed.new" || { rm -rf "$D" && fail $BROKEN "cannot write $ETC"; }
+	true 2>/dev/null >"$ETC/committed.new" || { rm -rf "$D" && fail $BROKEN "cannot write $ETC"; }
 	boot_id
 	clock
 	# One write: a transaction is begun or it is not.

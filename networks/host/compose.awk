@@ -84,7 +84,6 @@ function move_l3(from, to, change, f, i, pass, words) {
 		refuse("two-owners", "both " from " and " to " carry addresses of the server: leave them on one of the two")
 	check_l3(from)
 	moved[from] = moved[to] = 1
-	print to >(dir "/owners")
 	for (i = 1; i <= nA[4, from]; i++) {
 		A[4, to, i] = renamed_label(A[4, from, i], from, to)
 		critical("ip addr add " A[4, to, i] " dev " to)
@@ -125,7 +124,7 @@ function move_l3(from, to, change, f, i, pass, words) {
 function gateway(f, words, from, to, w, i) {
 	split(words, w, " ")
 	for (i = 1; i <= nN[from]; i++)
-		if (index(N[from, i], w[3] " lladdr ") == 1) { print f, w[3], to >(dir "/gateways"); return }
+		if (index(N[from, i], w[3] " lladdr ") == 1) gateways[f " " w[3]] = to
 }
 
 # --- preflight ---
@@ -258,8 +257,8 @@ function step_adopt(br, dev) {
 }
 function step_port(dev, br) {
 	if (!exists(dev)) return warn("port-absent", dev " is not there: it joins when its container starts")
-	if (br != "-" && !bridge[br] && !is_bridge(br)) return refuse("missing-bridge", br " is not a bridge")
 	check_port(dev)
+	if (br != "-" && !bridge[br] && !is_bridge(br)) return refuse("missing-bridge", br " is not a bridge")
 	if ((br == "-" && master[dev] == "") || master[dev] == br) return
 	print "port " dev " master " (master[dev] == "" ? "-" : master[dev]) >(dir "/snap")
 	want_port[dev] = br
@@ -329,7 +328,7 @@ function finish_bridges(i, br) {
 		br = order[i]
 		if (!(br in managed)) continue
 		if (!has_l3(br)) isolate(br)
-		else if (moved[br] && managed[br] != "-") copy_settings(managed[br], br)
+		else if ((br in moved) && managed[br] != "-") copy_settings(managed[br], br)
 	}
 }
 
@@ -388,6 +387,8 @@ function write_expected(i, dev, f, j, any) {
 		}
 	}
 	for (dev in want_port) print "port " dev " master " want_port[dev] >(dir "/expected")
+	for (i in gateways) print i, gateways[i] >(dir "/gateways")
+	for (dev in moved) if (has_l3(dev)) print dev >(dir "/owners")
 }
 { take() }
 END {

@@ -71,7 +71,7 @@ def test_the_bridge_keeps_address_and_mtu_when_a_container_comes_and_goes(
 
 
 def test_an_open_connection_survives_the_moves_and_the_gap_is_short(server: Server, move: HostPlan) -> None:
-    """A TCP echo every 2 ms through 2×MOVES moves; prints the longest gaps (set VNP_TEST_MOVES for more)."""
+    """A TCP echo every 2 ms through 2 * MOVES moves; prints the longest gaps."""
     echo = Echo(server)
     gaps = []
     for n in range(MOVES):
@@ -94,7 +94,8 @@ def test_an_open_connection_survives_the_moves_and_the_gap_is_short(server: Serv
 class Echo:
     """One TCP connection from the panel to the server, held open, with its longest silence in ms."""
 
-    SERVER = "import socket\ns=socket.create_server(('10.77.0.11',7777))\nprint('ready',flush=True)\nc,_=s.accept()\n"
+    SERVER = "import socket\ns=socket.create_server(('10.77.0.11',7777))\n"
+    SERVER += "print('ready',flush=True)\nc,_=s.accept()\n"
     SERVER += "c.setsockopt(6,1,1)\nwhile True:\n d=c.recv(64)\n if not d: break\n c.sendall(d)\n"
     CLIENT = "import socket,sys,time\nc=socket.create_connection(('10.77.0.11',7777))\nc.setsockopt(6,1,1)\n"
     CLIENT += "while True:\n t=time.monotonic()\n c.sendall(b'x')\n assert c.recv(64)\n"

@@ -80,8 +80,8 @@ def accepted_here(raw: bytes) -> bool:
 
 
 words = st.sampled_from(
-    "step keep save vlan bridge adopt adopted port rmbridge rmvlan end - 4 7 0 1 010 4094 4095 101 eth0 eth1 eth0.100 "
-    "vn-a vn-b vn-none veth101.0 veth102.0 lo all default . .. -x a;reboot $(id) sixteen-letters- "
+    "step keep save vlan bridge adopt adopted port rmbridge rmvlan end - 4 7 0 1 010 4094 4095 101 eth0 eth1 "
+    "eth0.100 vn-a vn-b vn-none veth101.0 veth102.0 lo all default . .. -x a;reboot $(id) sixteen-letters- "
     "0f1e2d3c-0000-4000-8000-00112233aabb 0f1e2d3c0000-4000-8000-00112233aabb-".split()
 )
 lines = st.lists(words, min_size=1, max_size=6).map(" ".join)

@@ -1,0 +1,105 @@
+"""Only two new SSH connections, apart in time and before the deadline, make a change last."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from networks.host.grammar import Bridge, HostPlan, KeepBridge
+from tests.host import rig
+
+pytestmark = pytest.mark.netns
+TRIES = int(os.environ.get("VNP_TEST_CONFIRMS", "24"))
+AT_ONCE = 6
+ONE, TWO, THREE = (f"10.78.0.254 {port} 10.77.0.11 22" for port in (1001, 1002, 1003))
+
+
+def test_it_wants_two_new_connections_three_seconds_apart(server: rig.Server, move: HostPlan) -> None:
+    server.apply("t", move, seconds=15, SSH_CONNECTION=ONE)
+    wrong = [
+        (("2", TWO), 64, "stage 1 comes first"),
+        (("1", ONE), 64, "new SSH connection"),
+        (("1",), 64, "comes over SSH"),
+        (("3", TWO), 64, "stage 1 or 2"),
+        (("1", "$(reboot)"), 64, "comes over SSH"),
+    ]
+    for words, code, reason in wrong:
+        refused = server.call("confirm", "t", *words)
+        assert refused.code == code and reason in refused.answer.get("error"), (words, refused.raw)
+    assert server.call("confirm", "t", "1", TWO).answer.get("confirmed") == "1"
+    assert server.call("confirm", "t", "1", TWO).code == 0
+    assert "another SSH connection" in server.call("confirm", "t", "2", TWO).answer.get("error")
+    early = server.call("confirm", "t", "2", THREE)
+    assert early.code == 75 and server.committed == ""
+    time.sleep(3.01)
+    assert server.call("confirm", "t", "2", THREE).state == "committed"
+    assert server.call("confirm", "t", "2", THREE).state == "committed"
+    server.quiet()
+    assert server.call("recover").state == "clean"
+
+
+def test_the_connection_may_come_from_the_environment(server: rig.Server, move: HostPlan) -> None:
+    server.apply("t", move, SSH_CONNECTION=ONE)
+    assert server.call("confirm", "t", "1", SSH_CONNECTION=ONE).code == 64
+    assert server.call("confirm", "t", "1", SSH_CONNECTION=TWO).code == 0
+    server.call("abort", "t", check=True)
+
+
+def test_a_change_undone_by_others_is_not_confirmed(server: rig.Server, move: HostPlan) -> None:
+    server.apply("t", move)
+    server.call("confirm", "t", "1", TWO, check=True)
+    server.batch("route del default")
+    time.sleep(3.01)
+    refused = server.call("confirm", "t", "2", THREE)
+    assert refused.code == 76 and "no longer as planned" in refused.answer.get("error")
+    assert server.committed == ""
+    server.call("abort", "t", check=True)
+
+
+def test_confirming_against_the_deadline_is_never_half_true() -> None:
+    """Exit code 0, "committed" and the committed file go together, always.
+
+    `VNP_TEST_CONFIRMS` tries in all, each aimed within a quarter of a second around the deadline.
+    """
+    seed = random.SystemRandom().randrange(1 << 30)
+    print(f"seed {seed}")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        shares = [TRIES // AT_ONCE + (n < TRIES % AT_ONCE) for n in range(AT_ONCE)]
+        ends = list(pool.map(_race, shares, range(seed, seed + AT_ONCE)))
+    committed = sum(end[0] for end in ends)
+    print(f"{committed} committed, {TRIES - committed} rolled back")
+    assert sum(end[1] for end in ends) == TRIES
+    assert TRIES < 24 or 0 < committed < TRIES, "aimed badly: one of the two ends never came"
+
+
+def _race(tries: int, seed: int) -> tuple[int, int]:
+    """(committed, tries) of one server that moves its NIC between two bridges."""
+    aim = random.Random(seed)  # noqa: S311 (where to aim, no secret)
+    plans = [HostPlan((Bridge(br, "eth0"),), (KeepBridge(br, "eth0"),)) for br in ("vn-a", "vn-b")]
+    committed = 0
+    with rig.server() as server:
+        server.env["VNP_GAP"] = "10"
+        server.env["VNP_LEAST"] = "1"
+        for n in range(tries):
+            txid = f"t{n}"
+            base = server.state()
+            before = server.committed
+            applied = server.apply(txid, plans[committed % 2], seconds=1)
+            assert applied.state == "applied", server.log(txid)
+            server.call("confirm", txid, "1", ONE)
+            uptime = float(Path("/proc/uptime").read_text().split()[0])
+            time.sleep(max(0.0, int(applied.answer.get("deadline")) - uptime + aim.uniform(-0.3, 0.1)))
+            second = server.call("confirm", txid, "2", TWO)
+            state = server.wait_for(txid, "committed", "rolledback")
+            server.quiet()
+            assert (second.code == 0) == (state == "committed") == (f"txid {txid}\n" in server.committed), n
+            if state == "committed":
+                committed += 1
+            else:
+                assert server.state() == base and server.committed == before
+    return committed, tries

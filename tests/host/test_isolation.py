@@ -1,0 +1,99 @@
+"""Over a bridge that carries none of its addresses the server cannot be reached, however it is tried."""
+
+from __future__ import annotations
+
+import pytest
+
+from networks.host.grammar import Bridge, HostPlan, KeepBridge, Port
+from tests.host.rig import Server, run
+
+pytestmark = pytest.mark.netns
+
+LOCAL = (KeepBridge("vn-c"),)
+INSIDE = "10.77.0.203/24"
+"""In the server's own subnet, so that only layer 2 can keep them apart."""
+
+
+def ways_to_the_server(server: Server, bridge: str) -> set[str]:
+    """How guest 203 reaches the server over `bridge`."""
+    mac = server.run("cat", f"/sys/class/net/{bridge}/address").strip()
+    guest = ("ip", "netns", "exec", server.ns("g203"))
+    ways = set()
+    for address in ("10.77.0.11", "192.0.2.5", "10.77.0.101"):
+        if not run(*guest, "arping", "-c", "1", "-w", "1", "-I", "eth0", address, check=False).returncode:
+            ways.add(f"ARP for {address}")
+    run(*guest, "ip", "neigh", "replace", "10.77.0.11", "lladdr", mac, "dev", "eth0")
+    if not run(*guest, "ping", "-c", "1", "-W", "1", "10.77.0.11", check=False).returncode:
+        ways.add("its hardware address")
+    run(*guest, "ip", "neigh", "del", "10.77.0.11", "dev", "eth0")
+    low = server.run("ip", "-6", "-o", "addr", "show", "dev", bridge, "scope", "link")
+    if low:
+        address = low.split()[3].split("/")[0]
+        if not run(*guest, "ping", "-c", "1", "-W", "1", f"{address}%eth0", check=False).returncode:
+            ways.add("fe80::")
+    everyone = run(*guest, "ping", "-c", "2", "-w", "2", "ff02::1%eth0", check=False).stdout
+    answering = {line.split()[3].rstrip(":") for line in everyone.splitlines() if "bytes from" in line}
+    own = {line.split()[3].split("/")[0] for line in _link_local(server)}
+    if {address.split("%")[0] for address in answering} - own:
+        ways.add("all nodes")
+    return ways
+
+
+def _link_local(server: Server) -> list[str]:
+    return [
+        line
+        for guest in server.guests
+        for line in run("ip", "-n", guest, "-6", "-o", "addr", "show", "scope", "link").stdout.splitlines()
+    ]
+
+
+@pytest.fixture
+def guests(server: Server) -> tuple[str, str]:
+    server.run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
+    return server.add_guest(203, INSIDE), server.add_guest(204, "10.77.0.204/24")
+
+
+def test_a_plain_bridge_gives_the_server_away(server: Server, guests: tuple[str, str]) -> None:
+    """So that the next test is known to measure something."""
+    server.batch("link add plain type bridge forward_delay 0\nlink set plain up")
+    server.batch("".join(f"link set {veth} master plain\n" for veth in guests))
+    server.run("sleep", "2")  # duplicate address detection of fe80::
+    assert ways_to_the_server(server, "plain") >= {"ARP for 10.77.0.11", "ARP for 192.0.2.5", "fe80::"}
+
+
+def test_a_local_network_does_not_reach_the_server(server: Server, guests: tuple[str, str]) -> None:
+    ports = tuple(Port(veth, "vn-c") for veth in guests)
+    assert server.apply("t", HostPlan((Bridge("vn-c"), *ports), LOCAL)).state == "committed"
+    server.run("sleep", "2")
+    assert ways_to_the_server(server, "vn-c") == set()
+    assert server.reaches("10.77.0.204", "g203", tries=3)
+    assert server.reaches("10.77.0.11")
+    assert not server.reaches("10.77.0.203", "r")
+
+
+def test_a_network_on_a_spare_adapter_does_not_reach_the_server(
+    server: Server, guests: tuple[str, str]
+) -> None:
+    server.batch(f"link add eth1 type veth peer name far1 netns {server.ns('w')}")
+    server.batch("link set far1 up", "w")
+    ports = tuple(Port(veth, "vn-c") for veth in guests)
+    done = server.apply("t", HostPlan((Bridge("vn-c", "eth1"), *ports), (KeepBridge("vn-c", "eth1"),)))
+    assert done.state == "committed"
+    server.run("sleep", "2")
+    assert ways_to_the_server(server, "vn-c") == set()
+
+
+def test_a_bridge_that_gives_its_layer_3_back_is_closed_again(
+    server: Server, guests: tuple[str, str], move: HostPlan
+) -> None:
+    assert server.apply("there", move).state == "applied"
+    assert "ipv6/conf/vn-a/disable_ipv6:0" in server.state()
+    server.confirm("there")
+    server.quiet()
+    local = HostPlan((Bridge("vn-a"), *(Port(veth, "vn-a") for veth in guests)), (KeepBridge("vn-a"),))
+    assert server.apply("local", local).state == "applied", server.log("local")
+    assert server.reaches("10.77.0.11")
+    server.run("sleep", "2")
+    assert ways_to_the_server(server, "vn-a") == set()
+    server.call("abort", "local", check=True)
+    assert "ipv6/conf/vn-a/disable_ipv6:0" in server.state()

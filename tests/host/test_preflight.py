@@ -1,0 +1,178 @@
+"""What cannot be done safely is refused before anything is touched, with reason and remedy."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from networks.host.grammar import (
+    Adopt,
+    Bridge,
+    HostPlan,
+    KeepBridge,
+    Port,
+    RemoveBridge,
+    RemoveVlan,
+    Step,
+)
+from tests.host.rig import Server, run
+
+pytestmark = pytest.mark.netns
+
+
+def lines(text: str) -> Callable[[Server], None]:
+    return lambda server: server.batch(text)
+
+
+def uplinks(server: Server) -> None:
+    server.batch("link add eth1 type veth peer name far1\nlink set eth1 up\nlink set far1 up")
+
+
+def foreign_bridge(server: Server) -> None:
+    server.batch("link add br0 type bridge\nlink set eth0 master br0")
+
+
+def dynamic(address: str) -> Callable[[Server], None]:
+    return lines(f"addr add {address} dev eth0 valid_lft 3600 preferred_lft 3600")
+
+
+MOVE = Bridge("vn-a", "eth0")
+REFUSED: dict[str, tuple[Callable[[Server], None], Step]] = {
+    "dhcp": (dynamic("10.77.0.99/24"), MOVE),
+    "slaac": (dynamic("fd77::99/64"), MOVE),
+    "ra-route": (lines("route add fd66::/64 via fd77::1 dev eth0 proto ra"), MOVE),
+    "route-nexthop": (
+        lines("route add 10.9.0.0/16 nexthop via 10.77.0.1 dev eth0 nexthop via 10.77.0.2 dev eth0"),
+        MOVE,
+    ),
+    "missing-adapter": (lines(""), Bridge("vn-a", "eth7")),
+    "in-other-bridge": (foreign_bridge, MOVE),
+    "name-taken": (lines("link add vn-a type veth peer name other"), MOVE),
+    "two-owners": (lines("link add vn-a type bridge\naddr add 10.66.0.1/24 dev vn-a"), MOVE),
+    "not-ethernet": (lines("tuntap add mode tun name tun0"), Bridge("vn-a", "tun0")),
+    "label": (
+        lines("addr add 10.77.0.14/24 dev eth0 label eth0:eleven-ch"),
+        Bridge("vn-longername-1", "eth0"),
+    ),
+    "adopt-differs": (lines(""), Adopt("br0", "eth0")),
+    "not-a-container": (uplinks, Port("eth0", "vn-c")),
+    "missing-bridge": (uplinks, Port("eth1", "vn-gone")),
+    "not-a-bridge": (lines(""), RemoveBridge("eth0")),
+    "bridge-has-addresses": (
+        lines("link add vn-z type bridge\naddr add 10.66.0.1/24 dev vn-z"),
+        RemoveBridge("vn-z"),
+    ),
+    "not-a-vlan": (lines(""), RemoveVlan("eth0")),
+}
+
+
+@pytest.mark.parametrize("code", REFUSED)
+def test_it_is_refused_with_reason_and_remedy(server: Server, code: str) -> None:
+    arrange, step = REFUSED[code]
+    arrange(server)
+    match step:
+        case Bridge(bridge, adapter):
+            keeps: tuple[KeepBridge, ...] = (KeepBridge(bridge, adapter),)
+        case Adopt(bridge, adapter):
+            keeps = (KeepBridge(bridge, adapter, adopted=True),)
+        case Port(_, bridge):
+            keeps = (KeepBridge(bridge),)
+        case _:
+            keeps = ()
+    plan = HostPlan((step,), keeps)
+    before = server.state()
+    shown = server.plan(plan)
+    assert shown.code == 69 and code in {note.code for note in shown.answer.refusals}, shown.raw
+    assert all(len(note.text) > 15 for note in shown.answer.refusals)
+    done = server.apply("t", plan, digest=shown.answer.digest)
+    assert done.code == 69 and done.answer.refusals == shown.answer.refusals
+    assert server.state() == before and server.call("status", "t").state == "none"
+
+
+def test_a_dhcp_client_for_the_adapter_is_found_and_a_containers_is_not(
+    server: Server, move: HostPlan
+) -> None:
+    client = server.root / "dhclient"
+    run("cp", "/bin/sleep", str(client))
+    server.add_guest(101, "10.77.5.1/24")
+    for where, refused in ((server.ns("g101"), False), (server.ns("s"), True)):
+        # sleep takes several times and adds them up; the name of the NIC rides along as argv[0].
+        process = subprocess.Popen(
+            ("ip", "netns", "exec", where, "bash", "-c", f"exec -a 'dhclient -v eth0' {client} 60"),
+        )
+        try:
+            for _ in range(50):
+                if "dhclient" in run("cat", f"/proc/{process.pid}/comm").stdout:
+                    break
+                server.run("sleep", "0.1")
+            notes = {note.code for note in server.plan(move).answer.refusals}
+            assert ("dhcp-client" in notes) == refused
+        finally:
+            process.kill()
+            process.wait()
+
+
+def test_firewall_rules_and_policy_rules_by_name_are_pointed_out(server: Server, move: HostPlan) -> None:
+    server.run("ip", "rule", "add", "iif", "eth0", "lookup", "100")
+    table = 'table inet t { chain c { type filter hook input priority 0; iifname "eth0" accept\n } }'
+    run("ip", "netns", "exec", server.ns("s"), "nft", "-f", "-", stdin=table)
+    shown = server.plan(move)
+    assert shown.code == 0
+    assert {note.code for note in shown.answer.warnings} == {"rule-by-name", "rule-by-nic"}
+
+
+def test_a_stopped_containers_interface_is_only_pointed_out(server: Server) -> None:
+    plan = HostPlan((Bridge("vn-c"), Port("veth9.0", "vn-c")), (KeepBridge("vn-c"),))
+    shown = server.plan(plan)
+    assert shown.code == 0 and [note.code for note in shown.answer.warnings] == ["port-absent"]
+    assert server.apply("t", plan).state == "committed"
+
+
+def test_a_smaller_mtu_and_a_bridge_of_others_are_pointed_out(server: Server) -> None:
+    veth = server.add_guest(101, "10.77.5.1/24")
+    server.batch(f"link set {veth} mtu 1400\nlink add br7 type bridge\nlink set {veth} master br7")
+    plan = HostPlan((Bridge("vn-c"), Port(veth, "vn-c")), (KeepBridge("vn-c"),))
+    assert {note.code for note in server.plan(plan).answer.warnings} == {"mtu", "leaves-unmanaged"}
+
+
+def test_what_is_not_managed_is_not_touched(server: Server) -> None:
+    foreign_bridge(server)
+    veth = server.add_guest(101, "10.77.0.102/24")
+    before = server.state()
+    adopt = HostPlan((Adopt("br0", "eth0"),), (KeepBridge("br0", "eth0", adopted=True),))
+    shown = server.plan(adopt)
+    assert shown.answer.get("empty") == "yes" and not shown.answer.is_guarded
+    assert server.apply("t", adopt).state == "committed" and server.state() == before
+    joined = HostPlan((Port(veth, "br0"),), (KeepBridge("br0", "eth0", adopted=True),))
+    assert not server.plan(joined).answer.is_guarded
+    assert server.apply("u", joined).state == "committed"
+    # The adapter of an adopted bridge is not ours to take out of it.
+    other = HostPlan((MOVE,), (KeepBridge("vn-a", "eth0"),))
+    assert server.plan(other).code == 69
+
+
+@pytest.mark.parametrize("txid", ["", "-x", "a b", "../x", "x" * 65, "a;b"])
+def test_bad_transaction_ids_are_refused(server: Server, txid: str, move: HostPlan) -> None:
+    for words in (
+        ["apply", txid, "15", "0" * 64],
+        ["confirm", txid, "1"],
+        ["abort", txid],
+        ["extend", txid, "30"],
+    ):
+        assert server.call(*words, stdin=move.render()).code == 64
+
+
+@pytest.mark.parametrize("seconds", ["0", "1", "901", "x", "", "015", "99999999999"])
+def test_bad_times_are_refused(server: Server, seconds: str, move: HostPlan) -> None:
+    assert server.call("apply", "t", seconds, "0" * 64, stdin=move.render()).code == 64
+
+
+def test_bad_plans_change_nothing_and_say_where(server: Server) -> None:
+    before = server.state()
+    refused = server.call("apply", "t", "15", "0" * 64, stdin="vnetpanel-plan 1\nstep rmvlan a;b\nend\n")
+    assert refused.code == 64 and refused.answer.get("error") == "line 2, DEV: not a valid value"
+    cut = server.call("plan", stdin="vnetpanel-plan 1\nstep bridge vn-a eth0\n")
+    assert cut.code == 64 and "cut short" in cut.answer.get("error")
+    assert server.state() == before and not (server.run_dir / "txn" / "t").exists()
