@@ -34,7 +34,7 @@ from nodes.facts import Bridge, Link, ServerFacts
 from tests.domain import scheme
 
 NETWORKS = ("n1", "n2", "n3", "n4", "n5")
-NAMES = ("Web", "web servers", "DB", "Büro", "网络", "a very long name of a network", "None", "web-2")
+NAMES = ("Web", "web servers", "DB", "Büro", "网络", "a very long name of a network", "none", "web-2")
 SERVERS = (1, 2, 3)
 BASES = ("eth0", "eth1", "eth2")
 VIDS = (7, 100)

@@ -295,8 +295,8 @@ def test_a_problem_names_what_is_in_the_way() -> None:
     (problem,) = [p for p in said((DeleteNetwork(C),)) if p.code == "network-in-use"]
     assert problem.text == (
         "Virtual Network C cannot be deleted: it has eth0 of Container 203 (c203) on physical server "
-        "server2, eth0 of Container 204 (c204) on physical server server2 and a local assignment on physical server "
-        "server2."
+        "server2, eth0 of Container 204 (c204) on physical server server2 and a local assignment on "
+        "physical server server2."
     )
     assert problem.subjects == (NetworkRef(C), interface(2, "203"), interface(2, "204"), ServerRef(2))
     assert problem.hint
