@@ -98,8 +98,8 @@ def _matches(user: AnyUser, text: str) -> Iterable[tuple[Kind, QuerySet[Any]]]:
 def _arm(kind: Kind, found: QuerySet[Any]) -> QuerySet[Any]:
     """One kind's rows in the columns of `Hit`. SQLite allows no LIMIT in a part of a union: hence pk__in."""
     rows = found.model._default_manager.filter(pk__in=found.values("pk")).order_by()
-    none = Value(None, output_field=IntegerField())
-    title, place, detail, server, container = {
+    none: Any = Value(None, output_field=IntegerField())
+    columns: dict[Kind, tuple[Any, ...]] = {
         "group": (F("name"), F("parent__name"), F("description"), none, none),
         "server": (F("name"), F("group__name"), F("address"), F("pk"), none),
         "container": (F("ctid"), F("server__name"), F("name"), F("server_id"), F("pk")),
@@ -111,7 +111,8 @@ def _arm(kind: Kind, found: QuerySet[Any]) -> QuerySet[Any]:
             F("container__server_id"),
             F("container_id"),
         ),
-    }[kind]
+    }
+    title, place, detail, server, container = columns[kind]
     return rows.annotate(
         hit_kind=Value(kind, output_field=CharField()),
         hit_title=Cast(title, CharField()),

@@ -107,6 +107,15 @@ def store_failure(server_id: int, state: ServerState, reason: str, at: datetime)
     )
 
 
+def stored_facts(server_id: int) -> ServerFacts | None:
+    """What the last look at the server brought; None if there was none that this version can read."""
+    text = Look.objects.filter(server_id=server_id).values_list("facts", flat=True).first()
+    try:
+        return facts_json.load(text) if text else None
+    except facts_json.FactsUnreadable:
+        return None
+
+
 def next_look(server_id: int, at: datetime) -> datetime:
     """When the look after one begun at `at` is due: at the server's own second of the minute, so that looks
     spread evenly and stay where they are; 30 to 90 seconds from `at`, in the long run one a minute.

@@ -94,7 +94,7 @@ class PhysicalServerAdmin(admin.ModelAdmin):
         parts = {
             related.related_model._meta.verbose_name
             for related in PhysicalServer._meta.related_objects
-            if related.related_model._meta.app_label == "nodes"  # type: ignore[union-attr]
+            if related.related_model._meta.app_label == "nodes"
         } | {"container interface"}
         return deleted, counts, needed - parts, protected
 

@@ -10,17 +10,51 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from nodes import facts_json
 from nodes.choices import HostKeyState, ServerState
 from nodes.facts import ServerFacts
-from nodes.models import Look, PhysicalServer
+from nodes.models import PhysicalServer
+from nodes.sync import stored_facts
 from nodes.sync_values import management_links
 
 SLOW_SHELL_MS = 150.0
 """A bare `true` takes about 5 ms; a start-up file that costs more than this makes every job slow."""
 
-NEEDED_TOOLS = ("ip", "vzctl", "vzlist")
-USEFUL_TOOLS = ("ping", "arping", "nsenter")
+NEEDED_TOOLS = ("ip", "vzctl", "vzlist", "awk", "setsid")
+USEFUL_TOOLS = ("arping", "timeout")
+
+# Findings of a look that concern Changes: what is checked, why it matters, what to do about it.
+_IN_THE_WAY = {
+    "forward_drop": (
+        "Bridged frames are not filtered",
+        "A packet filter that refuses forwarding drops the frames between a bridge's ports without a trace.",
+        "Set net.bridge.bridge-nf-call-iptables and -ip6tables to 0, or accept frames between bridge ports.",
+    ),
+    "rule_names_link": (
+        "Firewall rules",
+        "Once the adapter is in a bridge, packets arrive from the bridge, and these rules no longer match.",
+        "Let the rules name the bridge as well, or match by address.",
+    ),
+    "traffic_control": (
+        "Traffic control",
+        "It will count and limit the containers' traffic too, once the adapter is in a bridge.",
+        "Check that its limits are meant for all traffic of the adapter.",
+    ),
+    "noisy_shell": (
+        "Silent shell",
+        "Programs that log in read what the shell prints as an answer.",
+        "Remove output from the start-up files of that user's shell.",
+    ),
+    "foreign_hook": (
+        "No other start hook",
+        "Two programs that join starting containers to bridges undo each other's work.",
+        "Remove EXTERNAL_SCRIPT from /etc/vz/vznet.conf if that program is not needed any more.",
+    ),
+    "neighbour_devs": (
+        "Announcements of host-routed containers",
+        "vzctl announces their addresses on the adapters named there only.",
+        "Add the bridge's name to NEIGHBOUR_DEVS in vz.conf when the adapter goes into a bridge.",
+    ),
+}
 
 
 class Status(StrEnum):
@@ -46,9 +80,7 @@ def preflight(server: PhysicalServer) -> list[Check]:
     """The checks of a Linux server, in order; empty for a Windows server. At most two queries."""
     if not server.is_managed:
         return []
-    look = Look.objects.filter(server=server).only("facts").first()
-    facts = facts_json.load(look.facts) if look else None
-    return [*_way_in(server), *_what_is_there(facts)]
+    return [*_way_in(server), *_what_is_there(stored_facts(server.pk))]
 
 
 def _way_in(server: PhysicalServer) -> Iterator[Check]:
@@ -124,12 +156,7 @@ def _what_is_there(facts: ServerFacts | None) -> Iterator[Check]:
     yield from _tools(facts)
     yield from _kernel(facts)
     yield from _management_path(facts)
-    for finding in facts.firewall:
-        yield Check(
-            f"firewall_{finding.code}", "Firewall", Status.WARN, finding.text,
-            "Frames that pass a bridge can be dropped by it without a trace.",
-            "Allow forwarded frames between bridge ports, or set net.bridge.bridge-nf-call-iptables to 0.",
-        )  # fmt: skip
+    yield from _in_the_way(facts)
     if facts.true_ms is None:
         yield Check("shell", "Quick shell", Status.UNKNOWN, "", "Every look and Change starts one shell.")
     else:
@@ -142,6 +169,13 @@ def _what_is_there(facts: ServerFacts | None) -> Iterator[Check]:
         )  # fmt: skip
 
 
+def _in_the_way(facts: ServerFacts) -> Iterator[Check]:
+    for finding in (*facts.firewall, *facts.findings):
+        if finding.code in _IN_THE_WAY:
+            what, why, remedy = _IN_THE_WAY[finding.code]
+            yield Check(finding.code, what, Status.WARN, finding.text, why, remedy)
+
+
 def _tools(facts: ServerFacts) -> Iterator[Check]:
     missing = [name for name in NEEDED_TOOLS if name not in facts.tools]
     absent = [name for name in USEFUL_TOOLS if name not in facts.tools]
@@ -152,8 +186,9 @@ def _tools(facts: ServerFacts) -> Iterator[Check]:
     else:
         status, found = Status.OK, "All there."
     yield Check(
-        "tools", "Tools", status, found, "ip changes links, vzctl and vzlist know the containers.",
-        "Install iproute2 and the vzctl package of this system." if missing else "",
+        "tools", "Tools", status, found,
+        "ip changes links, vzctl and vzlist know the containers, the panel's script needs the rest.",
+        "Install iproute2, awk, util-linux and the vzctl package of this system." if missing else "",
     )  # fmt: skip
     lock = "flock" in facts.capabilities or "flock" in facts.tools
     yield Check(

@@ -25,7 +25,7 @@ from nodes.models import (
 from nodes.models import (
     ContainerInterface as InterfaceRow,
 )
-from nodes.sync import Ours, Synced, Timing, next_look, store, store_failure
+from nodes.sync import Ours, Synced, Timing, next_look, store, store_failure, stored_facts
 from tests.nodes import scene
 
 pytestmark = pytest.mark.django_db
@@ -122,6 +122,15 @@ def test_a_removed_server_is_not_written(server: PhysicalServer) -> None:
     pk = server.pk
     server.delete()
     assert not store(pk, scene.server(), Timing(NOW)).is_stored
+
+
+def test_what_a_look_brought_is_read_back(server: PhysicalServer) -> None:
+    assert stored_facts(server.pk) is None
+    facts = scene.server((scene.container("102", "10.77.0.102/24"),))
+    look(server, facts)
+    assert stored_facts(server.pk) == facts
+    Look.objects.update(facts='{"version": 0}')
+    assert stored_facts(server.pk) is None
 
 
 def test_a_windows_server_is_never_touched(windows: PhysicalServer) -> None:
