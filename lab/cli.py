@@ -104,4 +104,7 @@ def _in_words(status: LabStatus) -> str:
                 f"    {i.ifname:8} {i.mode:12} {i.mac:17} {i.host_ifname:13} {' '.join(i.addresses)}".rstrip()
                 for i in container.interfaces
             ]
+            if container.inner_bridge:
+                addresses = " ".join(container.inner_bridge_addresses)
+                lines.append(f"    {container.inner_bridge} (made inside, joins them) {addresses}")
     return "\n".join(lines)

@@ -13,6 +13,7 @@ from pathlib import Path
 from lab.definition import GATEWAY, BridgedInterface, ContainerDefinition, ServerDefinition
 from lab.errors import LabError
 from lab.place import CHECKOUT
+from lab.shell import run
 
 STAND_INS = CHECKOUT / "lab" / "vz"
 INNER_BRIDGE = "br0"
@@ -20,11 +21,12 @@ INNER_BRIDGE = "br0"
 
 def create_containers(seed: Path, server: ServerDefinition) -> None:
     """Create and configure every container of ``server`` in the tree ``seed`` that becomes its disk."""
-    if not (STAND_INS / "README.md").exists():
+    if not (STAND_INS / f"vzctl{server.dialect}").exists():
         return
+    run([str(STAND_INS / "install"), server.dialect, str(seed / ".usr-upper"), str(seed / "etc")])
     for container in server.containers:
         ctid = container.ctid
-        _vzctl(seed, server, "create", ctid)
+        _vzctl(seed, server, "create", ctid, "--ostemplate", "lab")
         _vzctl(seed, server, "set", ctid, "--name", container.name, "--onboot", "yes", "--save")
         for address in container.host_routed:
             _vzctl(seed, server, "set", ctid, "--ipadd", address, "--save")

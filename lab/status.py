@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from lab import wiring
+from lab.containers import INNER_BRIDGE
 from lab.definition import SERVERS, ContainerDefinition, ServerDefinition
 from lab.errors import LabError
 
@@ -47,6 +48,9 @@ class ContainerStatus:
     name: str
     state: str
     interfaces: list[InterfaceStatus]
+    inner_bridge: str
+    """Bridge made inside the container that carries addresses (201), or empty."""
+    inner_bridge_addresses: list[str]
 
 
 @dataclass(frozen=True)
@@ -142,10 +146,9 @@ def _container(one: ContainerDefinition, seen: dict[str, str]) -> ContainerStatu
                 addresses.get(ifname, []),
             )
         )  # fmt: skip
-    for bridge, held in addresses.items():
-        if one.inner_bridge and bridge not in {"lo", "venet0", *(i.ifname for i in interfaces)} and held:
-            interfaces.append(InterfaceStatus(bridge, "inner-bridge", "", "", held))
-    return ContainerStatus(one.ctid, one.name, states.get(one.ctid, "unknown"), interfaces)
+    bridge = INNER_BRIDGE if INNER_BRIDGE in addresses else ""
+    state = states.get(one.ctid, "unknown")
+    return ContainerStatus(one.ctid, one.name, state, interfaces, bridge, addresses.get(bridge, []))
 
 
 def _devices(ctid: str, conf: str) -> list[dict[str, str]]:
