@@ -2,7 +2,9 @@
 # What vzlist4 and vzlist7 share: options, sorting, columns, JSON. Sourced after common.sh and net.sh.
 # A list program gives: known (all field names), get FIELD (F_value, F_header, F_width, F_kind), read_ct.
 
-all='' stopped='' header=yes json='' trim=yes order='' wanted='' reverse='' sort_by=''
+# Too long and not in the last column: lists are cut to their first item, other values to the column's width.
+cut_lists=yes cut_strings=yes
+all='' stopped='' header=yes json='' order='' wanted='' reverse='' sort_by=''
 host_pattern='' name_pattern='' text_pattern='' link_pattern=''
 
 # is_field WORD
@@ -57,14 +59,14 @@ matches() {
     [ -z "$2" ] || case $1 in $2) ;; *) return 1 ;; esac
 }
 
-# padded TEXT WIDTH [last]: T. WIDTH as printf has it: 15 pads left, -15 right. Too long and not last: cut.
+# padded TEXT WIDTH [last]: T. WIDTH as printf has it: 15 pads left, -15 right.
 padded() {
     T=$1
     width=${2#-}
     while [ "${#T}" -lt "$width" ]; do
         case $2 in -*) T="$T " ;; *) T=" $T" ;; esac
     done
-    [ -n "${3-}" ] || [ -z "$trim" ] || while [ "${#T}" -gt "$width" ]; do T=${T%?}; done
+    [ -n "${3-}" ] || [ -z "$cut_strings" ] || while [ "${#T}" -gt "$width" ]; do T=${T%?}; done
 }
 
 # print_row header|values
@@ -80,7 +82,7 @@ print_row() {
             padded "$F_header" "$F_width" last
         else
             case $F_kind in
-            list) [ -n "$last" ] || [ -z "$trim" ] || F_value=${F_value%% *} ;;
+            list) [ -n "$last" ] || [ -z "$cut_lists" ] || F_value=${F_value%% *} ;;
             bool | null | number | held) F_value=${F_value:--} ;;
             esac
             padded "${F_value:--}" "$F_width" "$last"
@@ -192,7 +194,7 @@ list_option() {
     a) all=yes ;;
     S) stopped=yes ;;
     H) header='' ;;
-    t) trim='' ;;
+    t) cut_lists='' cut_strings='' ;;
     j) json=yes ;;
     n) order=$name_order ;;
     1) order=veid header='' ;;
@@ -200,7 +202,10 @@ list_option() {
     h | hostname) host_pattern=$2 ;;
     N | name_filter) name_pattern=$2 ;;
     d | description) text_pattern=$2 ;;
-    i | netif) link_pattern=$2 ;;
+    i | netif)
+        [ "$usage_rc" = 0 ] || bad_letter "$1"
+        link_pattern=$2
+        ;;
     s | sort)
         sort_by=${2#-}
         [ "$sort_by" = "$2" ] || reverse=yes
@@ -214,14 +219,16 @@ list_option() {
         done
         exit 0
         ;;
-    c | w) ;;
+    c | w) [ "$usage_rc" = 0 ] || bad_letter "$1" ;;
     e) list_usage && exit "$usage_rc" ;;
-    *)
-        complain "vzlist: invalid option -- '$1'"
-        list_usage
-        exit "$usage_rc"
-        ;;
+    *) bad_letter "$1" ;;
     esac
+}
+
+bad_letter() {
+    complain "vzlist: invalid option -- '$1'"
+    list_usage
+    exit "$usage_rc"
 }
 
 list_usage() {
