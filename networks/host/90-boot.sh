@@ -41,7 +41,7 @@ boot_part() {
 	grep '^refuse ' "$D/notes" 2>/dev/null || say "warn boot-failed $1: $(tail -n 1 "$D/log" 2>/dev/null)"
 }
 wait_for_adapters() (
-	tries=30
+	tries=${VNP_WAIT:-30}
 	while read -r kind what name rest; do
 		case "$kind $what" in
 		'keep vlan') dev=${rest% *} ;;

@@ -12,15 +12,16 @@ install_file() {
 	[ -d "${1%/*}" ] || mkdir -p "${1%/*}"
 	if [ ! -f "$1" ] || [ "$(cat "$1")" != "$i_text" ]; then
 		say "$i_text" | put "$1" || fail $BROKEN "cannot write $1"
-		say "wrote_$((I_count += 1))=$1"
+		I_wrote="$I_wrote $1"
 	fi
 	chmod "$2" "$1"
 }
 prepare() {
-	I_count=0
+	I_wrote=''
 	install_file "$PROGRAM" 0755 <"$SELF"
 	if [ -d "${VNP_SYSTEMD:-/run/systemd/system}" ]; then prepare_systemd; else prepare_sysv; fi
 	[ ! -d "$SYS/etc/vz" ] || prepare_hook
+	say "wrote=${I_wrote# }"
 	leave $OK
 }
 # Before, never Requires: a failure here must not keep the containers from starting.
@@ -117,9 +118,13 @@ prepare_hook() {
 		return 0
 		;;
 	esac
-	hook_text | install_file "$HOOK" 0755
-	[ -n "$p_script" ] || { [ ! -f "$VZNET" ] || cat "$VZNET"; say "EXTERNAL_SCRIPT=\"$HOOK\""; } |
-		install_file "$VZNET" 0644
+	install_file "$HOOK" 0755 <<-EOT
+		$(hook_text)
+	EOT
+	[ -n "$p_script" ] || install_file "$VZNET" 0644 <<-EOT
+		$([ ! -f "$VZNET" ] || cat "$VZNET")
+		EXTERNAL_SCRIPT="$HOOK"
+	EOT
 	say hook=ours
 }
 # The files go, the network stays.

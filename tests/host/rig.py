@@ -32,9 +32,8 @@ addr add fd77::10/64 dev eth0 nodad
 addr add fd77::11/64 dev eth0 nodad
 route add default via 10.77.0.1 dev eth0
 route add 198.51.100.0/24 via 10.77.0.1 dev eth0 table 100 src 10.77.0.12
-route add default via fd77::1 dev eth0 metric 512
+route add ::/0 via fd77::1 dev eth0 metric 512
 route add fd99::/64 via fd77::1 dev eth0 table 100
-rule add from 10.77.0.12 lookup 100
 neigh add proxy 10.77.0.101 dev eth0
 neigh add proxy fd77::101 dev eth0
 """
@@ -161,6 +160,15 @@ class Server:
                 assert time.monotonic() < end, f"{lock} is still held"
                 time.sleep(0.05)
 
+    def reboot(self) -> None:
+        """What a power cut leaves: the disk, and what the operating system configures at boot."""
+        kill_watchers(self)
+        for line in self.run("ip", "-o", "link", "show", "type", "bridge").splitlines():
+            self.batch(f"link del {line.split()[1].rstrip(':')}")
+        self.batch("addr flush dev eth0\nlink set eth0 down")
+        shutil.rmtree(self.run_dir)
+        configure(self)
+
     def state(self) -> str:
         """The server's network in canonical words: the oracle of every test. Volatile things left out."""
         out = []
@@ -220,7 +228,7 @@ def _after(words: list[str], key: str) -> list[str]:
 
 
 @contextmanager
-def server(shell: tuple[str, ...] = ("/bin/sh",), layer_3: str = SERVER_LAYER_3) -> Iterator[Server]:
+def server(shell: tuple[str, ...] = ("/bin/sh",)) -> Iterator[Server]:
     """A server with its surroundings, all of it removed afterwards."""
     prefix = f"vh{os.getpid():x}n{next(_numbers):x}"
     root = Path(tempfile.mkdtemp(prefix="vnp-host-"))
@@ -231,13 +239,13 @@ def server(shell: tuple[str, ...] = ("/bin/sh",), layer_3: str = SERVER_LAYER_3)
     (root / "shell").write_text(f'#!/bin/sh\nexec {" ".join(shell)} "$@"\n')
     (root / "shell").chmod(0o755)
     try:
-        _wire(rig, layer_3)
+        _wire(rig)
         yield rig
     finally:
         _tear_down(rig)
 
 
-def _wire(rig: Server, layer_3: str) -> None:
+def _wire(rig: Server) -> None:
     for name in "prws":
         run("ip", "netns", "add", rig.ns(name))
         rig.batch("link set lo up", name)
@@ -286,15 +294,18 @@ def _wire(rig: Server, layer_3: str) -> None:
         "for f in /proc/sys/net/bridge/bridge-nf-call-*; do echo 0 >$f; done 2>/dev/null; :",
         where="w",
     )
+    configure(rig)
+    rig.batch("rule add from 10.77.0.12 lookup 100")
+
+
+def configure(rig: Server) -> None:
+    """As the server's operating system does at boot."""
     rig.batch("link set eth0 address 02:00:00:77:00:11\nlink set eth0 up")
-    family6 = tuple(line for line in layer_3.splitlines() if "default via fd" in line)
-    rig.batch("\n".join(line for line in layer_3.splitlines() if line not in family6))
-    for line in family6:
-        run("ip", "-6", "-n", rig.ns("s"), *line.split())
+    rig.batch(SERVER_LAYER_3)
     rig.reaches("10.77.0.1", "s")
 
 
-def _tear_down(rig: Server) -> None:
+def kill_watchers(rig: Server) -> None:
     watchers = set()
     for journal in rig.run_dir.glob("txn/*/journal"):
         for line in journal.read_text().splitlines():
@@ -304,6 +315,10 @@ def _tear_down(rig: Server) -> None:
         cmdline = Path(f"/proc/{pid}/cmdline")
         if cmdline.exists() and str(rig.script).encode() in cmdline.read_bytes():
             os.kill(int(pid), 9)
+
+
+def _tear_down(rig: Server) -> None:
+    kill_watchers(rig)
     for name in [rig.ns(n) for n in "spwr"] + rig.guests:
         run("ip", "netns", "del", name, check=False)
     shutil.rmtree(rig.root, ignore_errors=True)

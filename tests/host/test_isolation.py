@@ -75,7 +75,7 @@ def test_a_network_on_a_spare_adapter_does_not_reach_the_server(
     server: Server, guests: tuple[str, str]
 ) -> None:
     server.batch(f"link add eth1 type veth peer name far1 netns {server.ns('w')}")
-    server.batch("link set far1 up", "w")
+    server.batch("link set far1 addrgenmode none up", "w")
     ports = tuple(Port(veth, "vn-c") for veth in guests)
     done = server.apply("t", HostPlan((Bridge("vn-c", "eth1"), *ports), (KeepBridge("vn-c", "eth1"),)))
     assert done.state == "committed"

@@ -116,7 +116,7 @@ def test_a_dhcp_client_for_the_adapter_is_found_and_a_containers_is_not(
 
 def test_firewall_rules_and_policy_rules_by_name_are_pointed_out(server: Server, move: HostPlan) -> None:
     server.run("ip", "rule", "add", "iif", "eth0", "lookup", "100")
-    table = 'table inet t { chain c { type filter hook input priority 0; iifname "eth0" accept\n } }'
+    table = 'table inet t { chain c { type filter hook input priority 0; iifname "eth0" accept\n }\n}\n'
     run("ip", "netns", "exec", server.ns("s"), "nft", "-f", "-", stdin=table)
     shown = server.plan(move)
     assert shown.code == 0

@@ -1,0 +1,115 @@
+"""After a reboot the committed state is there again, and nothing that was not committed."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from networks.host.grammar import Adopt, Bridge, HostPlan, KeepBridge, RemoveBridge, Save
+from tests.host.rig import Server, run
+
+pytestmark = pytest.mark.netns
+
+
+def test_the_committed_state_is_replayed(server: Server, move: HostPlan) -> None:
+    both = HostPlan((*move.steps, Bridge("vn-c")), (*move.keeps, KeepBridge("vn-c")))
+    assert server.apply("t", both).state == "applied"
+    server.confirm("t")
+    server.quiet()
+    moved = without_local_mac(server)
+    server.reboot()
+    assert server.call("status").answer.get("committed") == "t"
+    for _ in range(2):
+        assert server.call("boot", check=True).state == "applied"
+        assert without_local_mac(server) == moved and server.reaches("10.77.0.11")
+
+
+def without_local_mac(server: Server) -> str:
+    """A bridge without adapter and layer 3 has whatever address the kernel drew for it."""
+    return re.sub(r"(link vn-c .* link/ether) \S+", r"\1", server.state())
+
+
+def test_a_power_cut_before_the_commit_leaves_the_old_state(server: Server, move: HostPlan) -> None:
+    before = server.state()
+    server.apply("t", move)
+    server.call("confirm", "t", "1", "10.78.0.254 1 10.77.0.11 22", check=True)
+    server.reboot()
+    assert server.call("boot").state == "empty"
+    assert server.state() == before
+    assert server.call("status", "t").state == "none"
+
+
+def test_state_of_another_boot_is_known_as_such(server: Server, move: HostPlan) -> None:
+    """Where /var/run is on the disk (EL6), what was pending at the power cut is still written there."""
+    server.apply("t", move)
+    journal = server.run_dir / "txn/t/journal"
+    old = journal.read_text()
+    server.reboot()
+    before = server.state()
+    journal.parent.mkdir(parents=True)
+    boot = next(line for line in old.splitlines() if line.startswith("boot "))
+    journal.write_text(old.replace(boot, "boot 00000000-0000-0000-0000-000000000000"))
+    (server.run_dir / "pending").write_text("t\n")
+    assert server.call("confirm", "t", "1", "10.78.0.254 1 10.77.0.11 22").code == 77
+    assert server.call("recover").state == "rolledback"
+    assert server.call("status").answer.get("pending") == "" and server.state() == before
+
+
+def test_a_missing_nic_does_not_stop_the_other_networks(server: Server, move: HostPlan) -> None:
+    keeps = ("keep bridge vn-x eth9", "keep bridge vn-a eth0", "keep bridge vn-c -", "keep adopted br0 eth8")
+    text = "\n".join(["vnetpanel-committed 1", "txid t", *keeps, "end"]) + "\n"
+    (server.root / "etc/committed").write_text(text)
+    booted = server.call("boot", VNP_WAIT="0")
+    assert (booted.code, booted.state) == (76, "degraded")
+    assert booted.answer.get("failed") == "vn-x br0"
+    assert {note.code for note in booted.answer.refusals} == {"missing-adapter", "adopt-differs"}
+    state = server.state()
+    assert "addr vn-a inet 10.77.0.11/24" in state and "link vn-c UP" in state and "vn-x" not in state
+
+
+def test_a_silent_gateway_is_no_reason_at_boot(server: Server, move: HostPlan) -> None:
+    server.apply("t", move)
+    server.confirm("t")
+    server.quiet()
+    server.reboot()
+    server.batch("link set p1 nomaster", "w")
+    assert server.call("boot", check=True).state == "applied"
+    assert "addr vn-a inet 10.77.0.11/24" in server.state()
+
+
+def test_a_damaged_committed_file_is_refused(server: Server) -> None:
+    before = server.state()
+    (server.root / "etc/committed").write_text("vnetpanel-committed 1\ntxid t\nkeep bridge vn-a eth0\n")
+    assert server.call("boot").code == 64
+    (server.root / "etc/committed").write_text("txid t\nkeep bridge $(reboot) eth0\nend\n")
+    assert server.call("boot", VNP_WAIT="0").code == 76
+    assert server.state() == before
+
+
+def test_an_adopted_bridge_is_checked_and_left_as_it_is(server: Server) -> None:
+    server.batch("link add br0 type bridge stp_state 1\nlink set eth0 master br0")
+    plan = HostPlan((Adopt("br0", "eth0"),), (KeepBridge("br0", "eth0", adopted=True),))
+    assert server.apply("t", plan).state == "committed"
+    before = server.state()
+    assert server.call("boot", check=True).state == "applied"
+    assert server.state() == before
+
+
+def test_a_bridge_that_saved_containers_refer_to_is_there_after_a_reboot(server: Server) -> None:
+    """A 7+ container whose bridge is missing does not start."""
+    assert server.apply("one", HostPlan((Bridge("vn-c"),), (KeepBridge("vn-c"),))).state == "committed"
+    conf = server.root / "sys/etc/vz/conf"
+    conf.mkdir(parents=True)
+    (conf / "301.conf").write_text('NETIF="ifname=eth0,mac=C4:37:72:00:00:01,network=vn-c,type=bridge"\n')
+    save = Save("7", "301", "eth0", "veth00000001")
+    assert server.apply("two", HostPlan((RemoveBridge("vn-c"),), (), (save,))).state == "committed"
+    followed = server.call("follow", "two")
+    assert followed.code == 75 and {note.code for note in followed.answer.warnings} == {"bridge-kept"}
+    server.reboot()
+    assert server.call("boot", check=True).state == "applied"
+    assert "link vn-c UP" in server.state()
+    (conf / "301.conf").write_text('NETIF="ifname=eth0,mac=C4:37:72:00:00:01"\n')
+    assert server.call("follow", "-").state == "agrees"
+    assert "vn-c" not in server.state()
+    assert run("cat", str(server.root / "lib/followed")).stdout == "two\n"
