@@ -1,0 +1,37 @@
+"""Server groups, and the confirmation of removing something."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from nodes.models import ServerGroup
+from nodes.querysets import AnyUser
+
+
+class GroupForm(forms.Form):
+    """Name, description and place of a server group."""
+
+    name = forms.CharField(max_length=100, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    description = forms.CharField(max_length=500, required=False)
+    parent = forms.ModelChoiceField(
+        ServerGroup.objects.none(),
+        required=False,
+        label="Inside",
+        empty_label="No other group (at the top)",
+    )
+
+    def __init__(self, *args: Any, user: AnyUser, group: ServerGroup | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        parents = ServerGroup.objects.administered_by(user).order_by("path")
+        if group is not None:
+            # Not into itself; where it is now stays a choice even without a role there.
+            parents = parents.exclude(path__startswith=group.path)
+            if group.parent_id:
+                parents = parents | ServerGroup.objects.filter(pk=group.parent_id)
+        self.fields["parent"].queryset = parents  # type: ignore[attr-defined]
+
+
+class RemoveForm(forms.Form):
+    """A confirmation; it has no fields, only errors."""

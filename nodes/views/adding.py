@@ -1,0 +1,103 @@
+"""Adding a server: where and how, its host key compared and approved, then what still stands in the way.
+
+Nothing is sent to the server before its host key is approved.
+"""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from nodes import services
+from nodes.choices import HostKeyState, Role
+from nodes.forms.servers import AddServerForm
+from nodes.models import ServerGroup
+from nodes.services.errors import NotAllowed, ServiceError
+from nodes.views.gate import has_role, said_on, server_or_404
+from vnetpanel.htmx import wants_fragment
+
+READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])
+
+
+@READ_WRITE
+def add(request: HttpRequest) -> HttpResponse:
+    """Register a server; a Linux one goes on to its host key."""
+    may = ServerGroup.objects.administered_by(request.user).exists()
+    form = AddServerForm(request.POST or None, user=request.user, initial={"group": request.GET.get("group")})
+    if request.method == "POST" and form.is_valid():
+        with said_on(form):
+            server = form.store(request.user)
+            if server.is_managed:
+                return redirect("nodes:host_key", server.pk)
+            messages.success(request, f"{server} is registered. Enter its adapters in the administration.")
+            return redirect("nodes:server", server.pk)
+    return render(request, "nodes/add_server.html", {"form": form, "may_add": may})
+
+
+@READ_WRITE
+def host_key(request: HttpRequest, server_id: int) -> HttpResponse:
+    """The key that the server presented: to be compared, and approved or not."""
+    server = server_or_404(request.user, server_id)
+    keys = list(server.host_keys.select_related("decided_by").order_by("-seen_at"))
+    offered = next((key for key in keys if key.state == HostKeyState.OFFERED), None)
+    if request.method == "POST" and offered is not None:
+        # What is approved is what was shown, not what came in between.
+        if request.POST.get("sha256") != offered.sha256:
+            messages.error(request, "Another key was offered meanwhile. Compare it anew.")
+            return redirect("nodes:host_key", server.pk)
+        try:
+            if request.POST.get("decision") == "approve":
+                services.approve_host_key(request.user, offered)
+                return redirect("nodes:preflight", server.pk)
+            services.refuse_host_key(request.user, offered)
+            messages.info(request, "The key is refused. Nothing was sent to the server.")
+        except NotAllowed as error:
+            raise PermissionDenied(error.message) from error
+        except ServiceError as error:
+            messages.error(request, error.message)
+        return redirect("nodes:host_key", server.pk)
+    context = {
+        "server": server,
+        "group": server.group,
+        "offered": offered,
+        "pinned": next((key for key in keys if key.state == HostKeyState.PINNED), None),
+        "is_waiting": offered is None and not server.state_reason,
+        "may_administer": has_role(request, Role.ADMIN, server.group),
+    }
+    return render(
+        request, "nodes/host_key.html#live" if wants_fragment(request) else "nodes/host_key.html", context
+    )
+
+
+@require_POST
+def read_host_key(request: HttpRequest, server_id: int) -> HttpResponse:
+    """Read the host key again, without logging in."""
+    server = server_or_404(request.user, server_id)
+    try:
+        services.ask_host_key(request.user, server)
+    except NotAllowed as error:
+        raise PermissionDenied(error.message) from error
+    except ServiceError as error:
+        messages.error(request, error.message)
+    return redirect("nodes:host_key", server.pk)
+
+
+@require_safe
+def preflight(request: HttpRequest, server_id: int) -> HttpResponse:
+    """What stands between the server and its first Change, line by line."""
+    server = server_or_404(request.user, server_id)
+    checks = services.preflight(server)
+    asked = server.look_requested_at
+    context = {
+        "server": server,
+        "group": server.group,
+        "checks": checks,
+        "failed": sum(check.status == services.Status.FAIL for check in checks),
+        "is_live": asked is not None and (server.looked_at is None or server.looked_at < asked),
+    }
+    return render(
+        request, "nodes/preflight.html#live" if wants_fragment(request) else "nodes/preflight.html", context
+    )

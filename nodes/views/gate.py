@@ -1,0 +1,49 @@
+"""Who may see what on these pages: one place. What a user may not see does not exist (404)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.core.exceptions import PermissionDenied
+from django.forms import BaseForm
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+
+from nodes.choices import Role
+from nodes.models import Container, PhysicalServer, ServerGroup
+from nodes.querysets import AnyUser
+from nodes.services.errors import NotAllowed, ServiceError
+
+
+def group_or_404(user: AnyUser, group_id: int) -> ServerGroup:
+    groups = ServerGroup.objects.visible_to(user).select_related("parent")
+    return get_object_or_404(groups, pk=group_id)
+
+
+def server_or_404(user: AnyUser, server_id: int) -> PhysicalServer:
+    servers = PhysicalServer.objects.visible_to(user).select_related("group", "credential")
+    return get_object_or_404(servers, pk=server_id)
+
+
+def container_or_404(user: AnyUser, container_id: int) -> Container:
+    containers = Container.objects.visible_to(user).select_related("server__group")
+    return get_object_or_404(containers, pk=container_id)
+
+
+def has_role(request: HttpRequest, role: Role, group: ServerGroup | None) -> bool:
+    """Whether to show a button; services ask again."""
+    if group is None:
+        return bool(getattr(request.user, "is_superuser", False))
+    return ServerGroup.objects.with_role(request.user, role).filter(pk=group.pk).exists()
+
+
+@contextmanager
+def said_on(form: BaseForm) -> Iterator[None]:
+    """A service's refusal becomes an error of the form, beside its field; a lacking role is 403."""
+    try:
+        yield
+    except NotAllowed as error:
+        raise PermissionDenied(error.message) from error
+    except ServiceError as error:
+        form.add_error(error.field if error.field in form.fields else None, error.message)

@@ -1,0 +1,77 @@
+"""What all lists share: a filtered page of a table, as HTML or CSV, and the interfaces of a page."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from typing import Any
+
+import django_tables2 as tables
+from django.db.models import Prefetch, Q, QuerySet
+from django.http import HttpRequest, StreamingHttpResponse
+from django_tables2 import RequestConfig
+
+from nodes.models import Container, ContainerInterface
+
+PER_PAGE = 50
+
+
+def text_filter(request: HttpRequest) -> str:
+    """The text of the list's filter box, bounded."""
+    return request.GET.get("q", "").replace("\0", "").strip()[:100]
+
+
+def matching(rows: QuerySet[Any], text: str, *columns: str) -> QuerySet[Any]:
+    """Rows with the text in one of the columns; all for no text."""
+    if not text:
+        return rows
+    condition = Q()
+    for column in columns:
+        condition |= Q(**{f"{column}__icontains": text})
+    return rows.filter(condition)
+
+
+def paged(request: HttpRequest, table: tables.Table) -> tables.Table:
+    """The table, sorted and cut to the page that was asked for; a page too far is the last."""
+    RequestConfig(request, paginate={"per_page": PER_PAGE, "silent": True}).configure(table)
+    return table
+
+
+class _Echo:
+    """A file that gives back what is written, for csv.writer."""
+
+    def write(self, value: str) -> str:
+        return value
+
+
+def as_csv(request: HttpRequest, table: tables.Table, name: str) -> StreamingHttpResponse | None:
+    """The whole table as a CSV file, if that was asked for (?format=csv)."""
+    if request.GET.get("format") != "csv":
+        return None
+    writer = csv.writer(_Echo())
+
+    def lines() -> Iterator[str]:
+        for row in table.as_values():
+            yield writer.writerow([_cell(value) for value in row])
+
+    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return response
+
+
+def _cell(value: Any) -> str:
+    """One cell as text. A spreadsheet runs what begins like a formula, and names come from servers."""
+    text = " ".join(str("" if value is None else value).split())
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+
+
+def with_interfaces(containers: QuerySet[Container]) -> QuerySet[Container]:
+    """The containers with their present interfaces and networks: one more query for a page."""
+    interfaces = (
+        ContainerInterface.objects.filter(gone_at=None)
+        .select_related("membership__network", "bridge")
+        .order_by("ifname")
+    )
+    return containers.select_related("server").prefetch_related(
+        Prefetch("interfaces", queryset=interfaces, to_attr="interfaces_shown")
+    )

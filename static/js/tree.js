@@ -1,0 +1,72 @@
+// The tree remembers which nodes are open, marks the page that is shown, and answers the arrow keys.
+
+const KEY = "vnetpanel-tree";
+
+function opened() {
+  try {
+    return new Set(JSON.parse(localStorage.getItem(KEY)) || []);
+  } catch {
+    return new Set();
+  }
+}
+
+function remember(node) {
+  const open = opened();
+  if (node.open) open.add(node.dataset.tree);
+  else open.delete(node.dataset.tree);
+  localStorage.setItem(KEY, JSON.stringify([...open].slice(-500)));
+}
+
+function settle(root) {
+  const open = opened();
+  for (const node of root.querySelectorAll("details[data-tree]")) {
+    if (open.has(node.dataset.tree)) node.open = true;
+  }
+  for (const link of root.querySelectorAll("a")) {
+    if (location.pathname === link.pathname) link.setAttribute("aria-current", "page");
+  }
+}
+
+function move(event, list, selector) {
+  const items = [...list.querySelectorAll(selector)].filter((item) => item.offsetParent);
+  const at = items.indexOf(document.activeElement);
+  const next = items[event.key === "ArrowDown" ? at + 1 : at - 1];
+  if (next) {
+    event.preventDefault();
+    next.focus();
+  }
+}
+
+const tree = document.getElementById("tree");
+if (tree) {
+  tree.addEventListener("toggle", (event) => remember(event.target), true);
+  tree.addEventListener("htmx:afterSwap", (event) => settle(event.target));
+  tree.addEventListener("keydown", (event) => {
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") move(event, tree, "a");
+    const node = document.activeElement.closest("details[data-tree]");
+    const isHead = node && document.activeElement.closest("summary");
+    if (isHead && event.key === "ArrowRight") node.open = true;
+    if (isHead && event.key === "ArrowLeft") node.open = false;
+  });
+}
+
+const search = document.getElementById("search");
+const results = document.getElementById("search-results");
+if (search && results) {
+  search.closest("form").addEventListener("keydown", (event) => {
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      const first = results.querySelector("a");
+      if (document.activeElement === search && event.key === "ArrowDown" && first) {
+        event.preventDefault();
+        first.focus();
+      } else move(event, results, "a");
+    }
+    if (event.key === "Escape") {
+      results.replaceChildren();
+      search.focus();
+    }
+  });
+  document.addEventListener("click", (event) => {
+    if (!search.closest("form").contains(event.target)) results.replaceChildren();
+  });
+}
