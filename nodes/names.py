@@ -71,11 +71,11 @@ def host_address(text: str) -> HostAddress | None:
 
     vzctl writes dotted masks for IPv4 (libvzctl lib/veth.c, writer of NETIF).
     """
+    if "%" in text:
+        return None  # a scope is no part of what we store or write
     try:
         interface = ipaddress.ip_interface(text)
     except ValueError:
-        return None
-    if isinstance(interface, ipaddress.IPv6Interface) and interface.ip.scope_id:
         return None
     return HostAddress(interface.version, str(interface.ip), interface.network.prefixlen)
 

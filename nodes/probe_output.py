@@ -193,7 +193,11 @@ def _words(who: list[str], first: str) -> Iterator[list[str]]:
 
 def _tools(who: list[str], look: Look) -> dict[str, str]:
     """Programs with their paths; ip and vzctl with their versions."""
-    tools = {words[1]: clean(words[2], 128) for words in _words(who, "tool") if len(words) == 3}
+    tools = {
+        words[1]: clean(words[2], 128)
+        for words in _words(who, "tool")
+        if len(words) == 3 and re.fullmatch(r"[a-z][a-z0-9-]{0,20}", words[1])
+    }
     if match := re.search(r"iproute2-([^\s,]{1,32})|(BusyBox v\S{1,16})", look.text("ip-version")):
         tools["ip"] = clean(match[1] or match[2], 32)
     if match := re.search(r"version\s+([0-9][\w.\-]{0,31})", look.text("vzctl-version")):

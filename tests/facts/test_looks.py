@@ -1,0 +1,138 @@
+"""Sections, findings and what a look says about the session itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from nodes.facts import ServerFacts
+from nodes.probe_output import UnreadableLook, parse_look, read_sections
+
+NONCE = "0123456789abcdef"
+
+
+def look(*sections: tuple[str, str], noise: str = "", nonce: str = NONCE, rc: str = "0") -> bytes:
+    body = "".join(f"\n@{nonce} begin {name}\n{text}\n@{nonce} rc {rc}\n" for name, text in sections)
+    return f"{noise}\n@{nonce} look 1\n{body}\n@{nonce} done\n".encode()
+
+
+def codes(facts: ServerFacts) -> set[str]:
+    return {finding.code for finding in facts.findings}
+
+
+def test_sections_are_cut_at_lines_with_the_nonce_only() -> None:
+    text = "@fedcba9876543210 rc 0\n@fedcba9876543210 begin kernel\n @0123456789abcdef rc 7"
+    (section,) = read_sections(look(("conf", text)), NONCE).values()
+    assert section.data.decode() == text and section.rc == 0
+
+
+def test_another_looks_answer_is_refused() -> None:
+    with pytest.raises(UnreadableLook, match="not one of the probe's"):
+        parse_look(look(nonce="fedcba9876543210"), NONCE)
+
+
+def test_a_look_without_its_end_is_refused() -> None:
+    with pytest.raises(UnreadableLook, match="cut off"):
+        parse_look(look().replace(b"done", b""), NONCE)
+
+
+def test_a_section_that_was_cut_off_is_named_and_the_next_one_kept() -> None:
+    raw = look(("conf", "/etc/vz/conf/101.conf:NAM"), ("conf-names", "file 101.conf"))
+    facts = parse_look(raw.replace(b"rc 0", b"", 1).replace(f"@{NONCE} \n".encode(), b"", 1), NONCE)
+    assert "section_truncated" in codes(facts)
+    assert [container.ctid for container in facts.containers] == ["101"]
+
+
+def test_it_takes_no_part_of_a_json_answer_that_was_cut_off_for_whole() -> None:
+    entry = '{"ifname":"eth0","ifindex":2,"flags":["UP"],"addr_info":[{"local":"10.0.0.1","prefixlen":24}]}'
+    facts = parse_look(
+        look(
+            ("kernel", "eth0/ifindex:2\neth1/ifindex:3"), ("net-json", f'[{entry},{{"ifname":"eth1","addr_i')
+        ),
+        NONCE,
+    )
+    assert [link.name for link in facts.links] == ["eth0", "eth1"]
+    assert [address.cidr for address in facts.links[0].addresses] == ["10.0.0.1/24"]
+    assert "unreadable" in codes(facts)
+
+
+def test_a_shell_that_prints_at_login_is_named() -> None:
+    facts = parse_look(look(noise="Welcome to \x1b[1mserver1\x1b[0m!\n"), NONCE)
+    (noisy,) = (finding for finding in facts.findings if finding.code == "noisy_shell")
+    assert noisy.text.endswith("Welcome to server1!")
+
+
+def test_invalid_utf8_is_named_and_shown_as_replaced() -> None:
+    raw = look(("conf-names", "file 101.conf"), ("conf", "/c/101.conf:NAME=@@")).replace(b"@@", b"\xff\xfe")
+    facts = parse_look(raw, NONCE)
+    assert "odd_text" in codes(facts) and facts.containers[0].name == "\ufffd\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("version", "spoken"),
+    [("4.11.1-3", "4"), ("3.3", "4"), ("7.0.225", "7"), ("9.0.1", "7"), ("6.0.12", None), ("5.1", None)],
+)
+def test_it_knows_the_dialect_by_the_version(version: str, spoken: str | None) -> None:
+    facts = parse_look(
+        look(("who", "tool vzctl /usr/sbin/vzctl"), ("vzctl-version", f"vzctl version {version}")), NONCE
+    )
+    assert facts.vzctl_dialect == spoken and facts.vzctl_version == version
+    assert ("dialect_unknown" in codes(facts)) is (spoken is None)
+
+
+def test_a_server_without_vzctl_is_named_and_blames_no_container() -> None:
+    facts = parse_look(look(("conf-names", "file 101.conf"), ("conf", "/c/101.conf:NAME=a")), NONCE)
+    assert codes(facts) & {"vzctl_missing", "container_hidden", "vzlist_broken"} == {"vzctl_missing"}
+
+
+def test_a_vzlist_that_failed_makes_states_unknown_not_containers_hidden() -> None:
+    who = ("who", "tool vzctl /usr/sbin/vzctl")
+    facts = parse_look(
+        look(who, ("conf-names", "file 101.conf"), ("conf", "/c/101.conf:NAME=a"), rc="137"), NONCE
+    )
+    assert "vzlist_broken" in codes(facts) and "container_hidden" not in codes(facts)
+    assert facts.containers[0].status == "unknown"
+
+
+def test_the_age_of_the_session_is_what_its_shell_took() -> None:
+    who = (
+        "uptime 100.35\nprocess 900 10022 sh\nprocess 899 10004 bash\nprocess 850 9900 sshd\nprocess 1 3 sshd"
+    )
+    assert parse_look(look(("who", who)), NONCE).true_ms == 310.0
+    assert parse_look(look(("who", "uptime 100.35\nprocess 9 10 sh")), NONCE).true_ms is None
+
+
+@pytest.mark.parametrize(
+    ("connection", "address"),
+    [
+        ("192.0.2.9 50000 192.0.2.1 22", "192.0.2.1"),
+        ("fd00::9 50000 fd00::1 22", "fd00::1"),
+        ("fe80::9%eth0 50000 fe80::1%eth0 22", "fe80::1"),
+        ("nonsense", ""),
+    ],
+)
+def test_it_knows_the_address_that_we_came_to(connection: str, address: str) -> None:
+    facts = parse_look(look(("who", f"uptime 1.00\nSSH_CONNECTION={connection}")), NONCE)
+    assert (facts.management_address, facts.management_link) == (address, "")
+
+
+def test_a_skipped_container_is_named() -> None:
+    facts = parse_look(look(("conf-names", "file 101.conf"), ("inside-skipped 101", "")), NONCE)
+    assert ("inside_unknown", "101") in {(finding.code, finding.subject) for finding in facts.findings}
+
+
+def test_a_section_for_a_container_that_nobody_named_is_ignored() -> None:
+    facts = parse_look(look(("inside-json 777", "[]")), NONCE)
+    assert facts.containers == () and "inside_unknown" not in codes(facts)
+
+
+def test_host_routed_addresses_in_use_but_not_saved_are_added() -> None:
+    inside = (
+        "%link\n2: venet0: <UP> mtu 1500 \\    link/void \n"
+        "%addr\n2: venet0    inet 127.0.0.2/32 scope host venet0\n"
+        "2: venet0    inet 10.9.0.7/32 scope global venet0:0\n"
+    )
+    names = ("conf-names", "file 101.conf")
+    facts = parse_look(
+        look(names, ("conf", '/c/101.conf:IP_ADDRESS="10.9.0.1"'), ("inside-text 101", inside)), NONCE
+    )
+    assert facts.containers[0].host_routed == ("10.9.0.1", "10.9.0.7")
