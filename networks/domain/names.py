@@ -57,6 +57,8 @@ def name_bridges(state: Desired, taken: Collection[str] = ()) -> Desired:
 
     `taken` are names of bridges that exist on any server. Names given before are kept for good.
     """
+    if all(network.bridge for network in state.networks):
+        return state
     used = {network.bridge for network in state.networks} | set(taken)
     named = []
     for network in state.networks:

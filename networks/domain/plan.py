@@ -65,8 +65,9 @@ class ServerPlan:
 def plan(server: ServerView, desired: Desired, before: Desired, inventory: Inventory) -> ServerPlan:
     """The plan that brings the server to `desired`.
 
-    `before` is what this server last committed: what it has and `desired` has not is taken away. Raises
-    NotLookedAt without facts. A Windows server gets an empty plan.
+    `before` is what this server last committed: what it has and `desired` has not is taken away. Networks
+    without a bridge name get one; for many servers name them once before (`names.name_bridges`), which is
+    also what is to be stored. Raises NotLookedAt without facts. A Windows server gets an empty plan.
     """
     if server.os == "windows":
         return ServerPlan(notes=(f"{server.name} runs Windows and is only shown.",))

@@ -31,7 +31,7 @@ NO_BRIDGE = "in no bridge"
 class Mismatch:
     """One property of one thing that is not as desired.
 
-    `property` is stable and names it together with `subject`; `desired` and `observed` are for people.
+    (`subject`, `property`, `link`) is stable and names it; `desired` and `observed` are for people.
     `network` is the virtual network it belongs to, "" for a VLAN adapter. `link` is the server's name of it.
     """
 
@@ -52,9 +52,10 @@ def mismatches(server: ServerView, desired: Desired, facts: ServerFacts) -> tupl
     if server.os == "windows":
         return ()
     wanted = wanted_on(server.id, desired, facts, ours_on(server.id, facts, desired))
+    placed = frozenset(here.adapter for here in wanted.bridges.values())
     return (
         *_vlans(server, wanted, facts),
-        *(found for here in wanted.bridges.values() for found in _bridge(server, here, facts)),
+        *(found for here in wanted.bridges.values() for found in _bridge(server, here, placed, facts)),
         *_ports(server, wanted, facts),
     )
 
@@ -75,7 +76,9 @@ def _vlans(server: ServerView, wanted: Wanted, facts: ServerFacts) -> Iterator[M
             yield Mismatch(key, "state", "up", "down", link=vlan.name)
 
 
-def _bridge(server: ServerView, here: WantedBridge, facts: ServerFacts) -> Iterator[Mismatch]:
+def _bridge(
+    server: ServerView, here: WantedBridge, placed: frozenset[str], facts: ServerFacts
+) -> Iterator[Mismatch]:
     subject = ServerRef(server.id)
     link = facts.link(here.bridge)
     if link is None or link.kind != "bridge":
@@ -84,17 +87,19 @@ def _bridge(server: ServerView, here: WantedBridge, facts: ServerFacts) -> Itera
     else:
         for fault in (*_pins(here, facts), *bridge_faults(here, facts)):
             yield Mismatch(subject, fault.property, fault.desired, fault.observed, here.network, here.bridge)
-    yield from _adapter(server, here, facts)
+    yield from _adapter(server, here, placed, facts)
 
 
 def _pins(here: WantedBridge, facts: ServerFacts) -> Iterator[Fault]:
     """An unpinned MAC changes with the first container that starts, and peers lose the server."""
     link = facts.link(here.bridge)
     if link is not None and here.adapter and not here.adopted and not link.mac_pinned:
-        yield Fault("MAC address", "pinned", "not pinned")
+        yield Fault("MAC pinning", "pinned", "not pinned")
 
 
-def _adapter(server: ServerView, here: WantedBridge, facts: ServerFacts) -> Iterator[Mismatch]:
+def _adapter(
+    server: ServerView, here: WantedBridge, placed: frozenset[str], facts: ServerFacts
+) -> Iterator[Mismatch]:
     if here.adapter:
         key = AdapterKey(server.id, here.adapter)
         link = facts.link(here.adapter)
@@ -107,7 +112,8 @@ def _adapter(server: ServerView, here: WantedBridge, facts: ServerFacts) -> Iter
     if here.adopted:
         return
     for other in adapters_in(here.bridge, facts):
-        if other.name != here.adapter:
+        # One that belongs into another bridge is told there.
+        if other.name not in placed:
             key = AdapterKey(server.id, other.name)
             yield Mismatch(
                 key, "bridge", f"not in {here.bridge}", f"in {here.bridge}", here.network, other.name

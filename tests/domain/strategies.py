@@ -141,6 +141,38 @@ def interfaces(found: Inventory) -> list[InterfaceKey]:
     return sorted(view.key for view in found.interfaces)
 
 
+def tamper(rng: Random, facts: ServerFacts) -> ServerFacts:
+    """Somebody's hands on what the panel made: ports, adapters, settings, saved configuration."""
+    links = {link.name: link for link in facts.links}
+    bridges = [name for name in links if name.startswith("vn-")]
+    for name, link in list(links.items()):
+        if rng.random() > 0.3:
+            continue
+        if link.kind == "veth" and bridges:
+            links[name] = replace(link, master=rng.choice(["", *bridges]))
+        elif link.kind == "vlan":
+            links[name] = replace(link, up=False)
+        elif link.kind == "nic" and link.master in bridges:
+            links[name] = replace(link, master="")
+        elif name in bridges:
+            fields = rng.choice((
+                {"mtu": 1280}, {"mac": "02:ff:00:00:00:01"}, {"up": False}, {"arp_ignore": 0},
+                {"bridge": Bridge(True, 15, False)}, {"ipv6_disabled": False},
+            ))  # fmt: skip
+            links[name] = replace(link, **fields)
+    containers = tuple(
+        replace(
+            c,
+            interfaces=tuple(
+                replace(i, configured_bridge=rng.choice(["", "br9", *bridges])) if rng.random() < 0.3 else i
+                for i in c.interfaces
+            ),
+        )
+        for c in facts.containers
+    )
+    return replace(facts, links=tuple(links.values()), containers=containers)
+
+
 def any_edits(rng: Random) -> list[Edit]:
     """Edits of the scheme's installation, sensible or not."""
     found, state = scheme.inventory(), scheme.DESIRED

@@ -18,7 +18,7 @@ from nodes.facts import ServerFacts
 from tests.domain import scheme, strategies
 from tests.domain.simulator import simulate
 
-SLOW = settings(max_examples=40, deadline=None)
+SLOW = settings(max_examples=30, deadline=None)
 STEPS = 4
 """Changes in a row, each on what the one before left."""
 
@@ -77,6 +77,21 @@ def test_a_finished_change_is_as_desired(rng: Random) -> None:
         world.change(rng)
         for number, facts in world.looks.items():
             assert mismatches(_view(world.inventory(), number), world.desired, facts) == ()
+
+
+@SLOW
+@given(strategies.seeds)
+def test_planning_desired_again_repairs_what_hands_did(rng: Random) -> None:
+    world = Installation(strategies.world(rng))
+    world.change(rng)
+    for number, facts in world.looks.items():
+        world.looks[number] = strategies.tamper(rng, facts)
+        found = mismatches(_view(world.inventory(), number), world.desired, world.looks[number])
+        assert len({(m.subject, m.property, m.link) for m in found}) == len(found)
+        event(f"{min(len(found), 5)} mismatches")
+    for number, made in world.plans(world.desired, world.desired).items():
+        mended = simulate(world.looks[number], made.host)
+        assert mismatches(_view(world.inventory(), number), world.desired, mended) == ()
 
 
 @SLOW

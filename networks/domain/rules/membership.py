@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from ipaddress import IPv4Interface, IPv6Interface, ip_interface
+from functools import lru_cache
+from ipaddress import ip_interface
 
 from networks.domain import words
 from networks.domain.inventory import ContainerKey, InterfaceView, Inventory, NetworkRef
@@ -75,7 +75,7 @@ def members_share_a_subnet(before: Desired, after: Desired, inventory: Inventory
     for network in after.networks:
         views = _views(network, after, inventory)
         for version in (4, 6):
-            found = {view.key: _subnets(view, version) for view in views if _subnets(view, version)}
+            found = {view.key: subnets for view in views if (subnets := _subnets(view, version))}
             groups = _overlapping(found)
             if len(groups) > 1:
                 named = "; ".join(
@@ -166,22 +166,24 @@ def _views(network: Network, after: Desired, inventory: Inventory) -> list[Inter
     return [view for view in views if view is not None and not view.gone]
 
 
-def _parsed(addresses: Iterable[str], version: int) -> list[IPv4Interface | IPv6Interface]:
-    parsed = []
-    for text in addresses:
-        try:
-            address = ip_interface(text)
-        except ValueError:
-            continue
-        if address.version == version and not address.ip.is_link_local:
-            parsed.append(address)
-    return parsed
+@lru_cache(maxsize=1 << 17)
+def _subnet(address: str) -> tuple[int, str] | None:
+    """IP version and subnet of an address (CIDR); None for link-local ones and for what is none.
+
+    Remembered, because rules read the same addresses for the state before and after, and reading is slow.
+    """
+    try:
+        parsed = ip_interface(address)
+    except ValueError:
+        return None
+    return None if parsed.ip.is_link_local else (parsed.version, str(parsed.network))
 
 
 def _subnets(view: InterfaceView, version: int) -> frozenset[str]:
     if not view.addresses_known:
         return frozenset()
-    return frozenset(str(address.network) for address in _parsed(view.addresses, version))
+    found = (_subnet(address) for address in view.addresses)
+    return frozenset(subnet[1] for subnet in found if subnet and subnet[0] == version)
 
 
 def _overlapping(

@@ -1,0 +1,26 @@
+"""The core imports nothing that has effects, so that it can be tried a million times."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import networks.domain
+
+ALLOWED = {
+    "__future__", "collections", "dataclasses", "functools", "hashlib", "ipaddress", "re", "typing",
+    "unicodedata",
+    "networks.domain", "networks.host.grammar", "nodes.facts",
+}  # fmt: skip
+FILES = sorted(Path(networks.domain.__path__[0]).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_it_imports_only_values(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        for name in names:
+            assert any(name == allowed or name.startswith(f"{allowed}.") for allowed in ALLOWED), name
