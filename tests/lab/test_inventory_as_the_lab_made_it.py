@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from lab import status
 from lab.lab import Lab
-from lab.status import ContainerStatus, LabStatus
+from lab.status import ContainerStatus
 from nodes.choices import HostKeyState, Origin, ServerState
 from nodes.lab_registration import register, servers_of
 from nodes.models import Adapter, Bridge, Container, Credential, HostKey, PhysicalSegment, PhysicalServer
@@ -25,38 +26,39 @@ def registered(lab: Lab) -> dict[str, PhysicalServer]:
     return {server.name: server for server in servers}
 
 
-def interfaces_made(container: ContainerStatus) -> dict[str, tuple[str, str, str, tuple[str, ...]]]:
-    """Interface name to mode, MAC, host-side name, addresses; a bridge inside lends its addresses."""
-    lent = tuple(a for one in container.interfaces if one.mode == "inner-bridge" for a in one.addresses)
+def interfaces_made(container: ContainerStatus) -> dict[str, tuple[str, str, str, set[str]]]:
+    """Interface name to mode, MAC, host-side name, addresses (host-routed ones without a prefix).
+
+    A bridge inside lends its addresses to its ports.
+    """
     return {
         one.ifname: (
             one.mode,
             one.mac,
             one.host_ifname,
-            tuple(sorted(a.partition("/")[0] for a in (one.addresses or lent))),
+            {
+                address.removesuffix("/32").removesuffix("/128")
+                for address in (one.addresses or container.inner_bridge_addresses)
+            },
         )
         for one in container.interfaces
-        if one.mode != "inner-bridge"
     }
 
 
-def interfaces_found(container: Container) -> dict[str, tuple[str, str, str, tuple[str, ...]]]:
-    """The same from the rows."""
+def interfaces_found(container: Container) -> dict[str, tuple[str, str, str, set[str]]]:
+    """The same from the rows. Only vzctl 7 gives host-routed interfaces a MAC; the lab leaves it out."""
     return {
         row.ifname: (
-            row.mode,
-            row.mac,
-            row.host_ifname,
-            tuple(sorted(a.partition("/")[0] for a in row.addresses)),
+            row.mode, row.mac if row.mode == "bridged" else "", row.host_ifname, set(row.addresses),
         )
         for row in container.interfaces.filter(gone_at=None)
-    }
+    }  # fmt: skip
 
 
 def test_servers_containers_and_interfaces_are_as_the_lab_made_them(
     lab: Lab, registered: dict[str, PhysicalServer]
 ) -> None:
-    made: LabStatus = lab.status()
+    made = status.look(lab)
     assert {one.name for one in made.servers} == set(registered)
     for one in made.servers:
         server = registered[one.name]
@@ -93,10 +95,10 @@ def test_the_bridge_inside_201_is_seen(registered: dict[str, PhysicalServer]) ->
 
 
 def test_registering_twice_changes_nothing(lab: Lab, registered: dict[str, PhysicalServer]) -> None:
+    models = (Credential, HostKey, Container)
+
     def rows() -> list[object]:
-        return [
-            list(model.objects.values_list("pk", flat=True)) for model in (Credential, HostKey, Container)
-        ]
+        return [set(model.objects.values_list("pk", flat=True)) for model in models]
 
     before = rows()
     again = register(servers_of(lab.place))
