@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 LAB_PACKAGES="user-mode-linux kmod e2fsprogs openssh-server openssh-client iproute2 iputils-ping iputils-arping
-    nftables busybox sudo"
+    nftables busybox sudo systemd"
 BROWSER_PACKAGES="chromium fonts-dejavu-core"
 
 fail() {
