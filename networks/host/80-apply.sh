@@ -59,6 +59,8 @@ begin() {
 	true 2>/dev/null >"$ETC/committed.new" || { rm -rf "$D" && fail $BROKEN "cannot write $ETC"; }
 	boot_id
 	clock
+	# One server of several must not commit before all have answered, whatever it touches.
+	[ "$A_held" = apply ] || p_path=guarded
 	# One write: a transaction is begun or it is not.
 	say "boot $BOOT
 path $p_path

@@ -10,10 +10,11 @@ main() {
 	esac
 	case $verb in
 	plan) plan ;;
-	apply)
+	apply | hold)
 		wants_txid "${1:-}"
 		wants_seconds "${2:-}"
-		[ -n "${3:-}" ] || fail $BAD "apply TXID SECONDS DIGEST"
+		[ -n "${3:-}" ] || fail $BAD "$verb TXID SECONDS DIGEST"
+		A_held=$verb
 		apply "$@"
 		;;
 	confirm) wants_txid "${1:-}" && confirm "$1" "${2:-}" ${3+"$3"} ;;
@@ -33,7 +34,7 @@ main() {
 	forget) forget ;;
 	_deadman) deadman "$1" ;;
 	_worker) worker "$1" ;;
-	*) fail $BAD "verbs: plan apply extend confirm abort status recover boot follow prepare forget" ;;
+	*) fail $BAD "verbs: plan apply hold extend confirm abort status recover boot follow prepare forget" ;;
 	esac
 }
 wants_txid() { is_txid "$1" || fail $BAD "not a transaction id"; }
