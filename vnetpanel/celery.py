@@ -62,6 +62,12 @@ app.conf.update(
             "schedule": 10.0,
             "options": {"expires": 10},
         },
+        # Sends Changes again whose message or worker was lost; settles what servers left open.
+        "sweep up after lost messages and dead workers": {
+            "task": "networks.sweep",
+            "schedule": 10.0,
+            "options": {"expires": 10},
+        },
     },
     timezone="UTC",
 )

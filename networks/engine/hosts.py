@@ -105,6 +105,10 @@ class Host:
         """Bring vzctl's saved configuration after the committed transaction; repeat until it agrees."""
         return self._run("follow", str(txid), deadline_s=120)
 
+    def prepare(self) -> Reply:
+        """Install the replay at boot, the watcher once a minute and, for vzctl 4.x, its start hook."""
+        return self._run("prepare", deadline_s=60)
+
     def _connection(self) -> tuple[str, ...]:
         # sudo drops SSH_CONNECTION, by which the script tells connections apart; so we name ours.
         return (uuid.uuid4().hex,) if self.server.use_sudo else ()

@@ -19,7 +19,9 @@ from networks.domain.inventory import ServerView
 from networks.domain.verify import mismatches
 from networks.engine.hosts import Host, NoAnswer, Reply
 from networks.engine.lease import Lease
-from networks.models import Change, Operation
+from networks.host import script_digest
+from networks.models import Change, Operation, Preparation
+from networks.ours import ours_of
 from nodes.observe import LookFailed
 from nodes.observe import look as look_at
 
@@ -165,12 +167,12 @@ def _compare(lease: Lease, operation: Operation) -> None:
     from networks.engine.decide import settled
 
     try:
-        facts = look_at(operation.server.pk)
+        desired = settled(operation.change, head().state)
+        facts = look_at(operation.server.pk, ours_of(desired, operation.server.pk))
     except LookFailed as failure:
         raise StepFailed(f"It could not be looked at after the change: {failure}") from failure
     server = operation.server
     view = ServerView(server.pk, server.name, dialect=facts.vzctl_dialect, facts=facts)
-    desired = settled(operation.change, head().state)
     different = [m for m in mismatches(view, desired, facts) if m.property != FOLLOWS_LATER]
     if not different:
         return
@@ -238,6 +240,7 @@ def follow(lease: Lease, operation: Operation) -> None:
     """Let vzctl's saved configuration follow; what does not agree yet is replayed by the sweeper."""
     if operation.state != OperationState.COMMITTED:
         return
+    _prepare(lease, operation)
     words = ""
     try:
         answer = Host(operation.server).follow(operation.pk)
@@ -258,10 +261,31 @@ def follow(lease: Lease, operation: Operation) -> None:
         )
 
 
+def _prepare(lease: Lease, operation: Operation) -> None:
+    """Once per server and version of the script: what was committed must also be there after a reboot."""
+    installed = script_digest()
+    if Preparation.objects.filter(server=operation.server, script=installed).exists():
+        return
+    try:
+        reply = Host(operation.server).prepare()
+    except NoAnswer as error:
+        record(lease, operation, f"Not prepared for a reboot yet: {error}")
+        return
+    if not reply.ok:
+        record(lease, operation, f"Not prepared for a reboot yet: {reply.words}")
+        return
+    warnings = [note.text for note in reply.answer.warnings]
+    Preparation.objects.update_or_create(
+        server=operation.server,
+        defaults={"script": installed, "hook": reply.answer.get("hook"), "warnings": warnings},
+    )
+    record(lease, operation, " ".join(["Prepared for a reboot.", *warnings]))
+
+
 def look(lease: Lease, operation: Operation) -> None:
     """Store what is on the server now, so that the pages show it at once."""
     try:
-        look_at(operation.server.pk)
+        look_at(operation.server.pk, ours_of(head().state, operation.server.pk))
     except LookFailed as failure:
         record(lease, operation, f"Not looked at afterwards: {failure}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from networks.models.changes import Change, Operation
+from networks.models.changes import Change, Operation, Preparation
 from networks.models.desired import Assignment, ManagedVlan, Member, VirtualNetwork
 from networks.models.revisions import Draft, Revision
 
@@ -13,6 +13,7 @@ __all__ = [
     "ManagedVlan",
     "Member",
     "Operation",
+    "Preparation",
     "Revision",
     "VirtualNetwork",
 ]

@@ -121,3 +121,16 @@ class Operation(models.Model):
     @property
     def is_terminal(self) -> bool:
         return self.state in TERMINAL_OPERATION_STATES
+
+
+class Preparation(models.Model):
+    """What the panel has installed on a server for the times it is not connected: boot replay, start hook."""
+
+    server = models.OneToOneField(PhysicalServer, on_delete=models.CASCADE, related_name="preparation")
+    script = models.CharField(max_length=64, help_text="SHA-256 of the transaction script that is installed.")
+    hook = models.CharField(max_length=10, blank=True, default="", help_text="ours, unneeded or foreign.")
+    warnings = models.JSONField(default=list)
+    at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"preparation of {self.server}"
