@@ -70,12 +70,19 @@ class Server:
     shell: tuple[str, ...] = ("/bin/sh",)
     env: dict[str, str] = field(default_factory=dict)
     guests: list[str] = field(default_factory=list)
+    keeper: subprocess.Popen[bytes] | None = None
+    """Holds a mount namespace with the server's /sys open, where what is run there can make namespaces too."""
 
     def ns(self, name: str) -> str:
         return f"{self.prefix}{name}"
 
+    def inside(self, where: str = "s") -> tuple[str, ...]:
+        if where == "s" and self.keeper:
+            return ("nsenter", "-t", str(self.keeper.pid), "-m", "-n")
+        return ("ip", "netns", "exec", self.ns(where))
+
     def run(self, *argv: str, stdin: str = "", where: str = "s", check: bool = True) -> str:
-        return run("ip", "netns", "exec", self.ns(where), *argv, stdin=stdin, check=check).stdout
+        return run(*self.inside(where), *argv, stdin=stdin, check=check).stdout
 
     def batch(self, lines: str, where: str = "s") -> None:
         run("ip", "-n", self.ns(where), "-batch", "-", stdin=lines)
@@ -106,7 +113,7 @@ class Server:
 
     def call(self, *words: str, stdin: str = "", check: bool = False, **env: str) -> Result:
         """The script run at the server's console (no SSH)."""
-        argv = ("ip", "netns", "exec", self.ns("s"), *self.shell, str(self.script), *words)
+        argv = (*self.inside(), *self.shell, str(self.script), *words)
         whole = {k: v for k, v in os.environ.items() if not k.startswith("SSH_")} | self.environment(**env)
         done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=120, env=whole)
         return self._result(words, done, check)
@@ -249,6 +256,9 @@ def _wire(rig: Server) -> None:
     for name in "prws":
         run("ip", "netns", "add", rig.ns(name))
         rig.batch("link set lo up", name)
+    rig.keeper = subprocess.Popen(("ip", "netns", "exec", rig.ns("s"), "sleep", "infinity"))
+    while "sleep" not in Path(f"/proc/{rig.keeper.pid}/comm").read_text():
+        time.sleep(0.01)
     rig.batch(
         f"""
         link add sw type bridge forward_delay 0
@@ -319,6 +329,9 @@ def kill_watchers(rig: Server) -> None:
 
 def _tear_down(rig: Server) -> None:
     kill_watchers(rig)
+    if rig.keeper:
+        rig.keeper.kill()
+        rig.keeper.wait()
     for name in [rig.ns(n) for n in "spwr"] + rig.guests:
         run("ip", "netns", "del", name, check=False)
     shutil.rmtree(rig.root, ignore_errors=True)
