@@ -77,6 +77,7 @@ class Sshd:
         self.env = env or {}
         self._process: subprocess.Popen[bytes] | None = None
         self._log = self.folder / "sshd.log"
+        # Bound over /root inside, where other users can read it as well: keys and files of the test.
         self.home = self.folder / "home"
         self.home.mkdir(parents=True, exist_ok=True)
         self.home.chmod(0o755)
@@ -117,7 +118,7 @@ class Sshd:
 
     def authorize(self, public_line: str) -> None:
         """Let another key log in; an authorized_keys line, options in front allowed."""
-        with (self.folder / "authorized_keys").open("a") as file:
+        with (self.home / "authorized_keys").open("a") as file:
             file.write(public_line + "\n")
 
     # -- running
@@ -242,11 +243,13 @@ class Sshd:
             "sshd:x:100:65534::/run/sshd:/usr/sbin/nologin\n"
             "nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n"
         )
-        (self.folder / "shadow").write_text(f"root:{shadow}\n{USER}:{shadow}\nsshd:!:19000::::::\n")
+        (self.folder / "shadow").write_text(
+            f"root:{shadow}\n{USER}:{shadow}\nsshd:!:19000::::::\nnobody:*:19000::::::\n"
+        )
         (self.folder / "group").write_text(f"root:x:0:\n{USER}:x:12345:\nnogroup:x:65534:\n")
         (self.folder / "sudoers").write_text(self.sudoers)
         (self.folder / "sudoers").chmod(0o440)
-        (self.folder / "authorized_keys").write_text(self.key.public + "\n")
+        (self.home / "authorized_keys").write_text(self.key.public + "\n")
 
     def _write_config(self) -> None:
         # The first value of a keyword counts, so the test's own lines come first.
@@ -255,7 +258,7 @@ class Sshd:
         (self.folder / "sshd_config").write_text(
             f"{self.config}\n{keys}\n"
             f"ListenAddress {self.address}:{self.port}\n"
-            f"AuthorizedKeysFile {self.folder}/authorized_keys\n"
+            "AuthorizedKeysFile /root/authorized_keys\n"
             f"PidFile none\n"
             f"{f'SetEnv {env}' if env else ''}\n" + _DEFAULTS
         )

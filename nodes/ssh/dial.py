@@ -19,7 +19,7 @@ from nodes.ssh.errors import (
     SshError,
     Unreachable,
 )
-from nodes.ssh.handshake import greet
+from nodes.ssh.handshake import greet, hang_up
 from nodes.ssh.keys import login_key
 from nodes.ssh.target import Target
 from nodes.ssh.tcp import SshSocket, connect
@@ -60,8 +60,7 @@ class Connection:
 
     def close(self) -> None:
         """Hang up. Whatever still runs on it is cut."""
-        self.transport.close()
-        self.sock.close()
+        hang_up(self.transport)
 
 
 def dial(target: Target, deadline: Deadline, timeouts: Timeouts = Timeouts()) -> Connection:
@@ -80,8 +79,7 @@ def dial(target: Target, deadline: Deadline, timeouts: Timeouts = Timeouts()) ->
         hostkey.check(hostkey.shown_by(transport), target.host_keys, place)
         _log_in(transport, target, deadline.step(timeouts.auth_s))
     except BaseException:
-        transport.close()
-        sock.close()
+        hang_up(transport)
         raise
     transport.set_keepalive(int(timeouts.keepalive_s))
     sock.settimeout(IDLE_WAKE_S)

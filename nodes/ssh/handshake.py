@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import socket
 import threading
 
 import paramiko
@@ -13,9 +15,12 @@ from nodes.ssh.deadline import Deadline
 from nodes.ssh.errors import NotAnSshServer, OldAlgorithms, SshError, Unreachable
 from nodes.ssh.tcp import SshSocket
 
-# At DEBUG paramiko logs every packet. A level that somebody has set already stays.
-if logging.getLogger("paramiko").level == logging.NOTSET:
-    logging.getLogger("paramiko").setLevel(logging.WARNING)
+# At DEBUG paramiko logs every packet. Its transports also log each failure with a traceback of a dozen lines,
+# for every unreachable server and every minute, which our typed errors make superfluous. Levels that somebody
+# has set already stay.
+for name, level in (("paramiko", logging.WARNING), ("paramiko.transport", logging.CRITICAL)):
+    if logging.getLogger(name).level == logging.NOTSET:
+        logging.getLogger(name).setLevel(level)
 
 # OpenSSH's words when it sheds load (MaxStartups, PerSourceMaxStartups) in place of a greeting.
 _SHEDDING = (b"Exceeded MaxStartups", b"Not allowed at this time")
@@ -38,9 +43,21 @@ def greet(
         sock.greeted = True
         return transport
     failure = _explain(sock, transport.get_exception() if in_time else None, in_time, legacy, place)
-    transport.close()
-    sock.close()
+    hang_up(transport)
     raise failure
+
+
+def hang_up(transport: paramiko.Transport) -> None:
+    """Close the connection and let its thread end first.
+
+    The thread sleeps in poll(2), which looks the descriptor up anew when it wakes: were it closed and its
+    number taken by the next connection by then, the thread would sleep on, on that one.
+    """
+    with contextlib.suppress(OSError):
+        transport.sock.shutdown(socket.SHUT_RDWR)
+    transport.join(1.0)
+    transport.close()
+    transport.sock.close()
 
 
 def _prepare(

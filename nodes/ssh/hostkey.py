@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from nodes.ssh.algorithms import of_type, offered
 from nodes.ssh.deadline import Deadline
 from nodes.ssh.errors import HostKeyChanged, HostKeyUnknown, OldAlgorithms
-from nodes.ssh.handshake import greet
+from nodes.ssh.handshake import greet, hang_up
 from nodes.ssh.tcp import connect
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _read(address: str, port: int, legacy: bool, key_names: tuple[str, ...], dea
     try:
         return shown_by(transport)
     finally:
-        transport.close()
+        hang_up(transport)
 
 
 def shown_by(transport: paramiko.Transport) -> HostKey:

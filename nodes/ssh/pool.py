@@ -13,6 +13,8 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 
+import paramiko
+
 from nodes.ssh.deadline import Deadline
 from nodes.ssh.dial import Connection, Timeouts, dial
 from nodes.ssh.errors import (
@@ -25,6 +27,9 @@ from nodes.ssh.errors import (
 )
 from nodes.ssh.run import Completed, ConnectionDead, Limits, Runnable, SessionRefused, open_session, run_on
 from nodes.ssh.target import Target
+
+# A server with few sessions frees one a moment after its command has ended.
+REFUSED_PAUSES_S = (0.01, 0.03, 0.1, 0.3)
 
 _Place = tuple[str, str, int, str]
 
@@ -53,6 +58,7 @@ class _Lease:
     slot: _Slot
     connection: Connection
     new: bool
+    narrowed: bool = False
 
 
 class Pool:
@@ -97,6 +103,9 @@ class Pool:
         made for this run alone, which proves that the server can be reached now. Raises an SshError; its
         `started` tells whether the command may have run. A connection that proves dead before anything of
         the command was sent is replaced once; nothing is ever sent twice.
+
+        A run over an open connection takes two round trips, with input three: OpenSSH has no room for input
+        before it has started the command.
         """
         deadline = Deadline(deadline_s)
         if fresh:
@@ -106,13 +115,12 @@ class Pool:
             lease = self._acquire(target, deadline)
             sound = False
             try:
-                patience = self.timeouts.open_s if lease.new else self.timeouts.reopen_s
-                channel = open_session(lease.connection, deadline.left(patience))
+                channel = self._open_session(lease, deadline)
                 completed = run_on(lease.connection, channel, command, target.sudo, deadline, limits)
                 sound = True
                 return _with_connect_time(completed, lease)
             except SessionRefused:
-                sound = self._narrow(lease)
+                sound = lease.narrowed
                 if not sound and (lease.new or replaced):
                     raise _session_refused() from None
                 replaced = replaced or not sound
@@ -246,12 +254,25 @@ class Pool:
             self._drop_if_unused(slot)
             self._changed.notify_all()
 
+    def _open_session(self, lease: _Lease, deadline: Deadline) -> paramiko.Channel:
+        """A session on the lease's connection; SessionRefused if it has no more, ConnectionDead if it is."""
+        patience = self.timeouts.open_s if lease.new else self.timeouts.reopen_s
+        for pause in (*REFUSED_PAUSES_S, None):
+            try:
+                return open_session(lease.connection, deadline.left(patience))
+            except SessionRefused:
+                if pause is None or self._narrow(lease):
+                    raise
+            time.sleep(deadline.left(pause))
+        raise AssertionError("the last pause is None")
+
     def _narrow(self, lease: _Lease) -> bool:
-        """After a refused session: learn how many the server allows; False if it refuses the only one."""
+        """After a refused session: learn how many the server allows. False if it refuses the only one."""
         with self._changed:
             others = lease.connection.users - 1
             if others:
                 lease.slot.limit = max(1, min(lease.slot.limit, others))
+                lease.narrowed = True
             return bool(others)
 
     def _make_room(self) -> bool:

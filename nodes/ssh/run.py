@@ -25,7 +25,8 @@ from nodes.ssh.errors import (
 from nodes.ssh.sudo import SUDO, require_sudo
 
 CHUNK = 64 * 1024
-# paramiko tells nobody when the server has room for more input; only inputs above its window (2 MiB) wait.
+# paramiko tells nobody when the server has room for more input. The first 2 MiB never wait for this: OpenSSH
+# has room for them from the moment that it answers the request, and that answer wakes us.
 WINDOW_POLL_S = 0.01
 # A dead connection closes its channels a moment before it says that it is dead.
 LAST_WORDS_S = 0.3
@@ -87,12 +88,12 @@ def command_line(command: Runnable, sudo: bool) -> str:
 
 def open_session(connection: Connection, timeout: float) -> paramiko.Channel:
     """A session on the connection, or SessionRefused or ConnectionDead; `timeout` in seconds."""
+    deadline = Deadline(timeout)
     try:
         return connection.transport.open_session(timeout=timeout)
-    except paramiko.ChannelException:
-        refused = True
     except (paramiko.SSHException, EOFError, OSError):
-        refused = False
+        # Not told by the type: of two refusals at once paramiko hands the ChannelException to one thread only.
+        refused = connection.alive and not deadline.passed
     raise SessionRefused if refused else ConnectionDead
 
 
@@ -106,8 +107,8 @@ def run_on(
 ) -> Completed:
     """Run the command over a session just opened, and close the session whatever happens.
 
-    Raises CommandTimeout or OutputTooLarge after cutting it (TERM to its processes, then the session is
-    closed), ConnectionLost, CommandRefused or NoSudo.
+    Raises CommandTimeout or OutputTooLarge after cutting it (see `_terminate`), ConnectionLost,
+    CommandRefused or NoSudo.
     """
     connection.sock.limit_writes(deadline)
     try:
@@ -250,16 +251,19 @@ def _read(
 
 
 def _request_exec(channel: paramiko.Channel, line: str) -> None:
-    """Ask for the command, and do not wait for the answer.
+    """Ask for the command, and do not wait for the answer, as Channel.exec_command does without any limit.
 
-    Channel.exec_command waits without any limit, and its wait would cost every command with input one more
-    round trip. The answer is looked at when the channel is closed.
+    The answer wakes the exchange like all else, and is looked at when the channel is closed.
     """
     _request(channel, "exec", line, answer=True)
 
 
 def _terminate(channel: paramiko.Channel) -> None:
-    """Send TERM to the command (RFC 4254, section 6.9; OpenSSH obeys from 7.9 on). Best effort."""
+    """Send TERM to the command (RFC 4254, section 6.9). Best effort.
+
+    OpenSSH obeys from 7.9 on, and not for root, for whom it runs no separate monitor; what root left running
+    ends when it prints next.
+    """
     with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
         _request(channel, "signal", "TERM", answer=False)
 

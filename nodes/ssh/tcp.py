@@ -72,7 +72,7 @@ class SshSocket(socket.socket):
         return super().send(data, flags)
 
     def close(self) -> None:
-        """Close, and wake the thread that waits in recv: close alone would leave it there."""
+        """Close, and wake whoever waits in recv: close alone would leave them there until their timeout."""
         # Fails if it was never connected, or is closed already.
         with contextlib.suppress(OSError):
             self.shutdown(socket.SHUT_RDWR)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import queue
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from nodes.ssh.deadline import Deadline
+from nodes.ssh.tcp import connect
 
 Answer = Callable[[socket.socket], None]
 
@@ -84,9 +88,10 @@ def delayed(address: str, port: int, one_way_s: float) -> Answer:
     """Passes bytes to and from a server, each way later by so many seconds: a line with a long round trip."""
 
     def answer(client: socket.socket) -> None:
-        server = socket.create_connection((address, port))
-        for sock in (client, server):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # Acknowledges at once, as the line's far end would: sshd's Nagle waits for it.
+        server = connect(address, port, Deadline(5))
+        server.settimeout(None)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         threading.Thread(target=_quietly, args=(lambda _: _pass(server, client, one_way_s), server)).start()
         _pass(client, server, one_way_s)
 
@@ -94,9 +99,40 @@ def delayed(address: str, port: int, one_way_s: float) -> Answer:
 
 
 def _pass(source: socket.socket, sink: socket.socket, one_way_s: float) -> None:
-    while data := source.recv(65536):
-        # Whatever arrives during the sleep was sent later and waits a little longer; good enough for one
-        # request at a time.
-        time.sleep(one_way_s)
-        sink.sendall(data)
-    sink.shutdown(socket.SHUT_WR)
+    """Pass on each piece so many seconds after it came, however many are under way."""
+    under_way: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
+
+    def deliver(_: socket.socket) -> None:
+        while True:
+            due, data = under_way.get()
+            time.sleep(max(0.0, due - time.monotonic()))
+            if not data:
+                sink.shutdown(socket.SHUT_WR)
+                return
+            sink.sendall(data)
+
+    threading.Thread(target=_quietly, args=(deliver, sink), daemon=True).start()
+    data = b"-"
+    while data:
+        data = source.recv(65536)
+        under_way.put((time.monotonic() + one_way_s, data))
+
+
+def mute_on(event: threading.Event, address: str, port: int) -> Answer:
+    """Passes bytes to and from a server until the event; then swallows everything, ends included."""
+
+    def swallow(source: socket.socket, sink: socket.socket) -> None:
+        while data := source.recv(65536):
+            if not event.is_set():
+                sink.sendall(data)
+        if not event.is_set():
+            sink.shutdown(socket.SHUT_WR)
+
+    def answer(client: socket.socket) -> None:
+        server = socket.create_connection((address, port))
+        threading.Thread(
+            target=_quietly, args=(lambda _: swallow(server, client), server), daemon=True
+        ).start()
+        swallow(client, server)
+
+    return answer
