@@ -74,8 +74,11 @@ take_lock() {
     return 1
 }
 
-# locker: the command line of the process locker_pid
-locker() { tr '\000' ' ' <"/proc/$locker_pid/cmdline" 2>/dev/null; }
+# locker: locker_line, the command line of the process locker_pid
+locker() {
+    locker_line=$(tr '\000' ' ' <"/proc/$locker_pid/cmdline" 2>/dev/null)
+    locker_line=${locker_line% }
+}
 
 # --- conf files ---------------------------------------------------------------------------------------------
 

@@ -127,8 +127,9 @@ print_all() {
         read_ct || continue
         [ -z "$stopped" ] || [ "$status" != running ] || continue
         [ -n "$all$stopped$wanted" ] || [ "$status" = running ] || continue
-        matches "$C_HOSTNAME" "$host_pattern" && matches "$C_NAME" "$name_pattern" &&
-            matches "$C_DESCRIPTION" "$text_pattern" || continue
+        matches "$C_HOSTNAME" "$host_pattern" || continue
+        matches "$C_NAME" "$name_pattern" || continue
+        matches "$C_DESCRIPTION" "$text_pattern" || continue
         if [ -n "$json" ]; then json_object; else print_row values; fi
     done
     [ -z "$json" ] || printf '\n]\n'
