@@ -92,7 +92,7 @@ def open_session(connection: Connection, timeout: float) -> paramiko.Channel:
     try:
         return connection.transport.open_session(timeout=timeout)
     except (paramiko.SSHException, EOFError, OSError):
-        # Not told by the type: of two refusals at once paramiko hands the ChannelException to one thread only.
+        # Not told by the type: of two refusals at once, paramiko gives only one thread its ChannelException.
         refused = connection.alive and not deadline.passed
     raise SessionRefused if refused else ConnectionDead
 

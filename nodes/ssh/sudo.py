@@ -21,12 +21,12 @@ _ANSWERS = (
         " for this user to the sudoers file.",
     ),
     (
-        ("sudo: a password is required", "sudo: a password", "sudo: interactive authentication is required"),
+        ("a password is required", "interactive authentication is required"),
         "sudo_password",
         "sudo on the server asks for a password. Add “NOPASSWD:” for this user to the sudoers file.",
     ),
     (
-        ("is not in the sudoers file", "is not allowed to", "may not run sudo", "sudo: "),
+        ("is not in the sudoers file", "is not allowed to execute", "may not run sudo", "sudo: "),
         "sudo_refused",
         "sudo on the server does not let this user run the panel's commands. Add the user to the sudoers"
         " file.",
@@ -38,7 +38,10 @@ def require_sudo(exit_status: int, stdout: bytes, stderr: bytes) -> None:
     """Raise NoSudo if it was sudo that answered, and not the command behind it."""
     if exit_status not in (1, 126, 127) or stdout:
         return
-    words = stderr.decode("utf-8", "replace").lower()
+    lines = stderr.decode("utf-8", "replace").lower().splitlines()
+    said = [line for line in lines if line.strip() and "sudo: unable to resolve host" not in line]
+    # What ran behind sudo would have had the last word.
+    words = said[-1] if said else ""
     for marks, reason, sentence in _ANSWERS:
         if any(mark in words for mark in marks):
             raise NoSudo(sentence, reason=reason)
