@@ -50,7 +50,7 @@ def test_two_labs_live_side_by_side(lab: Lab, other: Lab) -> None:
 
 
 def test_nothing_of_it_lies_in_the_machines_own_network(other: Lab) -> None:
-    links = run(["nsenter", "-t", "1", "-n", "ip", "-o", "link"])
+    links = run(["nsenter", "-t", str(os.getppid()), "-n", "ip", "-o", "link"])
     assert "tap-server" not in links
     assert other.place.prefix not in links
 
