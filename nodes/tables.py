@@ -52,8 +52,12 @@ class ContainerTable(tables.Table):
     server = tables.TemplateColumn(
         template_name="nodes/cells/container_server.html", order_by=("server__name",)
     )
-    interfaces = tables.TemplateColumn(template_name="nodes/cells/interfaces.html", orderable=False)
-    addresses = tables.TemplateColumn(template_name="nodes/cells/addresses.html", orderable=False)
+    interfaces = tables.TemplateColumn(
+        template_name="nodes/cells/interfaces.html", orderable=False, verbose_name="Interfaces"
+    )
+    addresses = tables.TemplateColumn(
+        template_name="nodes/cells/addresses.html", orderable=False, verbose_name="Addresses"
+    )
     networks = tables.TemplateColumn(
         template_name="nodes/cells/networks.html", orderable=False, verbose_name="Virtual networks"
     )

@@ -63,28 +63,27 @@ class NetworkForm(forms.Form):
         return name
 
 
-class DisablingSelect(forms.RadioSelect):
-    """Radio buttons, some of them disabled: what is taken is shown with who has it."""
+class PartlyDisabled(forms.widgets.ChoiceWidget):
+    """Choices of which some are disabled: what is taken is shown with who has it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.disabled: dict[str, str] = {}
 
     def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The option; disabled if its value is."""
         option = super().create_option(name, value, *args, **kwargs)
         if str(value) in self.disabled:
             option["attrs"]["disabled"] = True
         return option
 
 
-class DisablingCheckboxes(forms.CheckboxSelectMultiple):
-    """Check boxes, some of them disabled, as in DisablingSelect."""
+class DisablingSelect(PartlyDisabled, forms.RadioSelect):
+    """Radio buttons, some of them disabled."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.disabled: dict[str, str] = {}
 
-    create_option = DisablingSelect.create_option
+class DisablingCheckboxes(PartlyDisabled, forms.CheckboxSelectMultiple):
+    """Check boxes, some of them disabled."""
 
 
 class ServerPartForm(forms.Form):
