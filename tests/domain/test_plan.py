@@ -272,6 +272,30 @@ def test_a_vlan_adapter_that_others_made_anew_is_left_alone() -> None:
     assert not [line for line in lines(gone) if "vlan" in line]
 
 
+def test_a_vlan_adapter_that_others_bridged_stays() -> None:
+    facts = with_link(LOOKS[2], Link("vmbr7", "bridge", up=True, bridge=Bridge(False, 0)))
+    facts = changed(facts, "eth0.100", master="vmbr7")
+    edits = (Unassign(D, 2), RemoveMember(interface(2, "205")), DeleteVlan(2, "eth0.100"))
+    made = change(2, *edits, facts=facts)
+    assert not [line for line in lines(made) if "rmvlan" in line]
+    assert "eth0.100 stays: bridge vmbr7, which is not the panel's, holds it." in made.notes
+
+
+@pytest.mark.parametrize("name", ["", "eth0 -", "a;reboot", "x" * 16, "-rf", "lo"])
+def test_a_name_that_cannot_be_told_is_never_sent(name: str) -> None:
+    facts = with_interface(LOOKS[2], "204", lambda i: replace(i, host_ifname=name))
+    made = change(2, RemoveMember(interface(2, "204")), facts=facts)
+    assert lines(made) == []
+    assert made.notes
+
+
+def test_a_container_that_is_listed_twice_is_planned_once() -> None:
+    twice = [c for c in LOOKS[2].containers if c.ctid == "204"]
+    facts = replace(LOOKS[2], containers=(*LOOKS[2].containers, *twice))
+    made = change(2, RemoveMember(interface(2, "204")), facts=facts)
+    assert lines(made) == ["step port veth204.0 -", "save 4 204 eth0 veth204.0 -"]
+
+
 def test_a_strangers_saved_bridge_is_cleared_before_the_bridge_goes() -> None:
     facts = with_container(
         LOOKS[3],

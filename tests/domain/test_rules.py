@@ -282,6 +282,45 @@ def test_a_ring_over_two_servers_is_found() -> None:
     assert "Container 201 (c201)" in ring.text and "Container 102" in ring.text
 
 
+def joined_to(bridge: str) -> Inventory:
+    """Container 102 joins its member interface eth0 with eth1, which is in a bridge that is not ours."""
+    joined = ContainerView(1, "102", joined=(("eth0", "eth1"),))
+    return replace(
+        FOUND,
+        containers=(*(c for c in FOUND.containers if c.key != joined.key), joined),
+        interfaces=(*FOUND.interfaces, InterfaceView(interface(1, "102", "eth1"), bridge=bridge)),
+    )
+
+
+def test_a_ring_through_a_bridge_of_others_is_found() -> None:
+    br5 = [replace(a, segment=SEGMENT) if a.name == "eth5" else a for a in FOUND.adapters]
+    found = replace(joined_to("br5"), adapters=tuple(br5))
+    assert "refuse ring" in codes(
+        (Assign(A, 1, "eth1"),),
+        before=replace(DESIRED, assignments=tuple(a for a in DESIRED.assignments if a.server != 1)),
+        found=found,
+    )
+
+
+def test_a_ring_through_a_bridge_that_is_adopted_is_found() -> None:
+    """eth1 of 102 is a stranger in br5 and stays there when the network that 102 is in adopts br5."""
+    assert "refuse ring" in codes((Assign(A, 1, "eth5"),), found=joined_to("br5"))
+    assert "refuse ring" not in codes((Assign(A, 1, "eth5"),), found=joined_to(""))
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [({"addresses": ("192.0.2.1/24",)}, "the address 192.0.2.1/24"), ({"bridge": "vmbr7"}, "bridge vmbr7")],
+    ids=str,
+)
+def test_a_vlan_adapter_that_the_server_uses_is_not_deleted(fields: dict[str, object], why: str) -> None:
+    vlan = replace(AdapterView(1, "eth0.7", "vlan", base="eth0", vid=7), **fields)
+    before = replace(DESIRED, vlans=(*DESIRED.vlans, VlanAdapter(1, "eth0.7", "eth0", 7)))
+    found = replace(FOUND, adapters=(*FOUND.adapters, vlan))
+    (problem,) = [p for p in said((DeleteVlan(1, "eth0.7"),), before, found) if p.code == "vlan-in-use"]
+    assert why in problem.text
+
+
 def test_a_server_in_use_is_not_removed() -> None:
     (problem,) = server_in_use(2, DESIRED, FOUND)
     assert problem.text == (
