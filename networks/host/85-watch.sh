@@ -58,7 +58,7 @@ watch() {
 			drop_decision
 		fi
 		decided && break
-		sleep 1
+		sleep "${VNP_POLL:-1}"
 	done
 	[ "$J_state" != committed ] || settled
 }

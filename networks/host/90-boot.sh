@@ -51,7 +51,7 @@ wait_for_adapters() (
 		# A VLAN of ours is made here, not waited for.
 		case $dev in -) continue ;; *.*) dev=${dev%.*} ;; esac
 		until [ -d "/sys/class/net/$dev" ]; do
-			[ $tries -gt 0 ] || return 0
+			[ "$tries" -gt 0 ] || return 0
 			tries=$((tries - 1))
 			sleep 1
 		done

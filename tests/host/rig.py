@@ -71,7 +71,7 @@ class Server:
     env: dict[str, str] = field(default_factory=dict)
     guests: list[str] = field(default_factory=list)
     keeper: subprocess.Popen[bytes] | None = None
-    """Holds a mount namespace with the server's /sys open, where what is run there can make namespaces too."""
+    """Holds a mount namespace with the server's /sys: what runs there can make namespaces too."""
 
     def ns(self, name: str) -> str:
         return f"{self.prefix}{name}"
@@ -107,6 +107,8 @@ class Server:
             "VNP_LIB": str(self.root / "lib"),
             "VNP_SYS": str(self.root / "sys"),
             "VNP_LEAST": "2",
+            "VNP_POLL": "0.2",
+            "VNP_GAP": "20",
             "VNP_SHELL": self.shell[0] if len(self.shell) == 1 else str(self.root / "shell"),
         }
         return places | self.env | more
@@ -136,7 +138,7 @@ class Server:
         digest = digest or self.plan(plan).answer.digest
         return self.call("apply", txid, str(seconds), digest, stdin=plan.render(), **env)
 
-    def confirm(self, txid: str, check: bool = True, gap: float = 3.01) -> Result:
+    def confirm(self, txid: str, check: bool = True, gap: float = 0.25) -> Result:
         """Both confirmations, as if from two new connections."""
         first = self.call("confirm", txid, "1", f"10.78.0.254 {next(_numbers) + 20000} 10.77.0.11 22")
         if first.code or first.state == "committed":
