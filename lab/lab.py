@@ -153,9 +153,9 @@ class Lab:
         self.wait_ready(name)
 
     def renew(self, *names: str) -> None:
-        """Put servers (all, if none is named) back to how the lab first makes them: a new disk, all wires right.
+        """Put servers (all, if none is named) back to how the lab first makes them.
 
-        Their host keys stay what they were.
+        They get new disks, their cables are in, their ports carry every VLAN; their host keys stay.
         """
 
         def fresh(one: ServerDefinition) -> None:

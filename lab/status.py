@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lab import wiring
 from lab.containers import INNER_BRIDGE
-from lab.definition import SERVERS, ContainerDefinition, ServerDefinition
+from lab.definition import ContainerDefinition, ServerDefinition
 from lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -86,8 +86,8 @@ class LabStatus:
 def look(lab: Lab) -> LabStatus:
     """Look at the lab; works, and says so, when it is down."""
     wired = wiring.is_wired(lab.place)
-    with ThreadPoolExecutor(len(SERVERS)) as pool:
-        servers = list(pool.map(lambda one: _look_at(lab, one, wired), SERVERS))
+    with ThreadPoolExecutor(len(lab.servers)) as pool:
+        servers = list(pool.map(lambda one: _look_at(lab, one, wired), lab.servers))
     states = {one.state for one in servers}
     if wired and states == {"ready"}:
         state = "up"

@@ -79,8 +79,16 @@ def is_plugged(place: Place, server: ServerDefinition) -> bool:
 def carry(place: Place, server: ServerDefinition, vlan: int, *, carried: bool) -> None:
     """Let the server's switch port carry VLAN ``vlan`` (1-4094), or not; new ports carry all."""
     dropped = {*dropped_vlans(place), (server.tap, vlan)}
-    if carried:
-        dropped.discard((server.tap, vlan))
+    _drop(place, dropped - {(server.tap, vlan)} if carried else dropped)
+
+
+def carry_everything(place: Place, taps: set[str]) -> None:
+    """Let these switch ports carry every VLAN again, as new ones do."""
+    _drop(place, {pair for pair in dropped_vlans(place) if pair[0] not in taps})
+
+
+def _drop(place: Place, dropped: set[tuple[str, int]]) -> None:
+    """Make the pairs of tap and VLAN id in ``dropped`` the ones that the switch does not carry."""
     rules = "".join(
         f"add rule bridge {_TABLE} forward {way}ifname {tap} vlan id {number} drop\n"
         for tap, number in sorted(dropped)

@@ -4,6 +4,7 @@ import pytest
 
 from lab.errors import LabError
 from lab.lab import Lab
+from lab.status import look
 from tests.lab.pings import answers, within
 
 pytestmark = pytest.mark.lab
@@ -64,6 +65,21 @@ def test_a_reboot_typed_inside_comes_back(lab: Lab, server: str) -> None:
             return False  # caught in the act of going down
 
     assert within(60, came_back)
+
+
+def test_a_renewed_server_is_as_new_but_known(lab: Lab) -> None:
+    key = host_key(lab, "server1")
+    lab.check("server1", "echo used >/etc/lab-test; vzctl set 103 --onboot no --save; sync")
+    lab.trunk("server1", 100, carried=False)
+    lab.cable("server1", plugged=False)
+
+    lab.renew("server1")
+
+    assert host_key(lab, "server1") == key
+    assert not lab.execute("server1", "test -e /etc/lab-test").ok
+    assert lab.check("server1", "vzlist -H -o ctid,status").count("running") == 3
+    assert look(lab).untrunked == []
+    assert answers("10.77.0.11")
 
 
 def test_a_server_may_stay_off(lab: Lab) -> None:

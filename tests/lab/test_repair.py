@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab import netns, processes
-from lab.definition import SERVERS
+from lab.definition import server
 from lab.errors import LabInUse
 from lab.lab import Lab
 from lab.leftovers import REGISTER
@@ -21,11 +21,19 @@ from lab.status import look
 
 pytestmark = pytest.mark.lab
 
+NAMES = ("server1", "server3")
+UP = f"""
+from lab.definition import server
+from lab.lab import Lab
+
+Lab(servers=tuple(map(server, {NAMES}))).up()
+"""
+
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A lab of another checkout on the same machine, to be damaged."""
-    one = Lab(Place(tmp_path_factory.mktemp("checkout") / "lab"))
+    one = Lab(Place(tmp_path_factory.mktemp("checkout") / "lab"), servers=tuple(map(server, NAMES)))
     one.up()
     yield one
     one.down(force=True)
@@ -34,7 +42,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 def servers_reached(lab: Lab) -> list[bool]:
     """Whether each server answers from its own lab's panel namespace."""
     ping = [*netns.exec_prefix(lab.place), "ping", "-q", "-c1", "-W2"]
-    return [subprocess.run([*ping, one.address], capture_output=True).returncode == 0 for one in SERVERS]
+    return [subprocess.run([*ping, one.address], capture_output=True).returncode == 0 for one in lab.servers]
 
 
 def boot_id(lab: Lab, server: str) -> str:
@@ -46,7 +54,7 @@ def test_two_labs_live_side_by_side(lab: Lab, other: Lab) -> None:
     other.check("server1", "echo other >/etc/lab-test")
 
     assert not lab.execute("server1", "test -e /etc/lab-test").ok
-    assert servers_reached(lab) == servers_reached(other) == [True, True, True]
+    assert all(servers_reached(lab) + servers_reached(other))
 
 
 def test_nothing_of_it_lies_in_the_machines_own_network(other: Lab) -> None:
@@ -56,14 +64,14 @@ def test_nothing_of_it_lies_in_the_machines_own_network(other: Lab) -> None:
 
 
 def test_up_leaves_alone_what_runs(other: Lab) -> None:
-    before = [boot_id(other, one.name) for one in SERVERS]
-    other.cable("server2", plugged=False)
+    before = [boot_id(other, one.name) for one in other.servers]
+    other.cable("server3", plugged=False)
 
     other.up()
 
-    assert [boot_id(other, one.name) for one in SERVERS] == before
-    assert servers_reached(other) == [True, False, True]
-    other.cable("server2", plugged=True)
+    assert [boot_id(other, one.name) for one in other.servers] == before
+    assert servers_reached(other) == [True, False]
+    other.cable("server3", plugged=True)
 
 
 def test_it_repairs_a_server_whose_keeper_was_killed(other: Lab) -> None:
@@ -76,7 +84,7 @@ def test_it_repairs_a_server_whose_keeper_was_killed(other: Lab) -> None:
     other.up()
 
     assert look(other).state == "up"
-    assert servers_reached(other) == [True, True, True]
+    assert servers_reached(other) == [True, True]
     assert other.check("server1", "cat /etc/lab-test") == "kept\n"
     assert len(processes.keepers(folder)) == 1
 
@@ -86,7 +94,7 @@ def test_it_repairs_a_server_whose_kernel_was_killed(other: Lab) -> None:
 
     other.up()
 
-    assert servers_reached(other) == [True, True, True]
+    assert servers_reached(other) == [True, True]
 
 
 @pytest.mark.parametrize("role", ["switch", "panel", "other"])
@@ -97,13 +105,13 @@ def test_it_repairs_a_namespace_that_is_gone(other: Lab, role: str) -> None:
     other.up()
 
     assert look(other).state == "up"
-    assert servers_reached(other) == [True, True, True]
+    assert servers_reached(other) == [True, True]
 
 
 def test_it_survives_a_killed_up(other: Lab) -> None:
     other.down()
     environment = {**os.environ, "VNETPANEL_LAB_STATE": str(other.place.state)}
-    argv = [sys.executable, "-m", "lab", "up"]
+    argv = [sys.executable, "-c", UP]
     for seconds in (0.5, 1.2, 2.5):
         with subprocess.Popen(argv, cwd=CHECKOUT, env=environment, stderr=subprocess.DEVNULL) as half:
             try:
@@ -113,17 +121,17 @@ def test_it_survives_a_killed_up(other: Lab) -> None:
 
     other.up()
 
-    assert servers_reached(other) == [True, True, True]
+    assert servers_reached(other) == [True, True]
 
 
 def test_disks_stay_when_they_are_to_be_kept(other: Lab) -> None:
-    other.check("server2", "echo kept >/etc/lab-test")
+    other.check("server1", "echo kept >/etc/lab-test")
 
     other.down(keep_disks=True)
     assert look(other).state == "down"
     other.up()
 
-    assert other.check("server2", "cat /etc/lab-test") == "kept\n"
+    assert other.check("server1", "cat /etc/lab-test") == "kept\n"
 
 
 def test_down_is_refused_while_another_process_uses_it(other: Lab) -> None:
@@ -149,7 +157,7 @@ def test_down_removes_everything(other: Lab) -> None:
     assert look(other).state == "down"
     assert not [name.name for name in netns.NAMED.glob(f"{other.place.prefix}*")]
     assert not (REGISTER / other.place.prefix).exists()
-    for one in SERVERS:
+    for one in other.servers:
         assert not processes.kernels(other.place.server(one.name))
         assert not processes.keepers(other.place.server(one.name))
     other.up()
@@ -157,7 +165,7 @@ def test_down_removes_everything(other: Lab) -> None:
 
 def test_a_lab_whose_checkout_was_deleted_is_cleaned_up(lab: Lab, other: Lab) -> None:
     other.up()
-    folders = [other.place.server(one.name) for one in SERVERS]
+    folders = [other.place.server(one.name) for one in other.servers]
     shutil.rmtree(other.place.state)
 
     lab.up()
