@@ -7,7 +7,6 @@ import os
 import signal
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -36,8 +35,7 @@ def test_a_monitor_learns_that_it_works_and_no_more(panel: RunningPanel) -> None
 
 @pytest.mark.xdist_group("panel")
 @pytest.mark.timeout(240)
-def test_a_worker_that_hangs_is_found(start_panel: Callable[..., RunningPanel]) -> None:
-    panel = start_panel()
+def test_a_worker_that_hangs_is_found(panel: RunningPanel) -> None:
     assert panel.url
     worker = next(pid for pid, args in panel.children().items() if "celery -A vnetpanel worker" in args)
     os.kill(worker, signal.SIGSTOP)
@@ -48,6 +46,7 @@ def test_a_worker_that_hangs_is_found(start_panel: Callable[..., RunningPanel]) 
         assert until(lambda: status(f"{panel.url}/healthz") == 503, 15)
     finally:
         os.kill(worker, signal.SIGCONT)
+    assert until(lambda: status(f"{panel.url}/healthz") == 200, 30)
 
 
 def status(url: str) -> int:

@@ -66,8 +66,7 @@ def test_it_prints_a_first_login_that_works_and_only_once(
     assert panel.manage("shell", "-v0", "-c", check).stdout.strip() == "admin"
 
 
-def test_a_part_that_is_killed_is_started_again(start_panel: Callable[..., RunningPanel]) -> None:
-    panel = start_panel()
+def test_a_part_that_is_killed_is_started_again(panel: RunningPanel) -> None:
     assert panel.url
     for part in ("celery -A vnetpanel worker", "celery -A vnetpanel beat", "gunicorn", "broker.sock"):
         victim = next(pid for pid, args in sorted(panel.children().items()) if part in args)
