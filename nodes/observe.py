@@ -112,7 +112,8 @@ def look(server_id: int, ours: sync.Ours | None = None) -> ServerFacts:
     timing = sync.Timing(at, answer.duration_ms, answer.connect_ms)
     synced = sync.store(server_id, answer.facts, timing, ours)
     if synced.is_stored:
-        looked.send(sender=PhysicalServer, server_id=server_id, facts=answer.facts, synced=synced)
+        # Robust: what listens may fail (it is logged then), the look is stored all the same.
+        looked.send_robust(sender=PhysicalServer, server_id=server_id, facts=answer.facts, synced=synced)
     return answer.facts
 
 

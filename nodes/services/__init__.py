@@ -8,6 +8,7 @@ fetches them through the querysets of nodes/querysets.py and answers 404.
 from __future__ import annotations
 
 from nodes.services.credentials import (
+    Secrets,
     change_credential,
     create_credential,
     create_key_credential,
@@ -23,6 +24,7 @@ from nodes.services.servers import add_server, change_server, remove_server
 __all__ = [
     "Check",
     "NotAllowed",
+    "Secrets",
     "ServiceError",
     "Status",
     "add_server",

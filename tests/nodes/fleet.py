@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.db import connection, models
+from django.utils import timezone
+
 from nodes.choices import ServerState
 from nodes.models import Adapter, Container, ContainerInterface, PhysicalServer, ServerGroup
 
@@ -11,34 +16,73 @@ SERVERS, CONTAINERS = 1000, 50
 def make_fleet(servers: int = SERVERS, containers: int = CONTAINERS) -> tuple[ServerGroup, ServerGroup]:
     """Two top groups with ten groups in each and the servers dealt out evenly; returns the top groups.
 
-    Server node0007 has containers 1000, 1001, ... (named web-<server key>-0, ...) with one bridged interface
-    each. Takes about ten seconds for the full number.
+    Server node0007 has the NICs eth0 and eth1 and the running containers 1000, 1001, ..., named
+    web-<server key>-0, ..., with one bridged interface each. All MACs and addresses differ.
     """
     tops = ServerGroup.objects.create(name="East"), ServerGroup.objects.create(name="West")
     groups = [ServerGroup.objects.create(name=f"Rack {n}", parent=tops[n % 2]) for n in range(20)]
-    machines = PhysicalServer.objects.bulk_create(
+    PhysicalServer.objects.bulk_create(
         PhysicalServer(
             name=f"node{n:04}", group=groups[n % 20], address=f"10.1.{n // 250}.{n % 250}",
             state=ServerState.OK, containers_count=containers, running_count=containers, adapters_count=2,
         )
         for n in range(servers)
     )  # fmt: skip
-    Adapter.objects.bulk_create(
-        Adapter(server=machine, name=f"eth{n}", mac=f"02:00:00:{machine.pk % 256:02x}:00:0{n}")
-        for machine in machines
-        for n in (0, 1)
+    multiply(
+        Adapter,
+        PhysicalServer,
+        2,
+        server_id="id",
+        name="'eth' || n",
+        mac=f"'02:00:' || {_digits('id * 2 + n', ':')}",
     )
-    rows = Container.objects.bulk_create(
-        Container(server=machine, ctid=str(1000 + n), name=f"web-{machine.pk}-{n}", status="running")
-        for machine in machines
-        for n in range(containers)
-    )
-    ContainerInterface.objects.bulk_create(
-        ContainerInterface(
-            container=row, ifname="eth0", mode="bridged", host_ifname=f"veth{row.ctid}.0",
-            mac=f"00:18:51:{n >> 16 & 255:02x}:{n >> 8 & 255:02x}:{n & 255:02x}",
-            addresses_text=f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}/8",
-        )
-        for n, row in enumerate(rows)
+    multiply(
+        Container, PhysicalServer, containers,
+        server_id="id", ctid="1000 + n", name="'web-' || id || '-' || n", status="'running'",
+    )  # fmt: skip
+    multiply(
+        ContainerInterface, Container, 1,
+        container_id="id", ifname="'eth0'", mode="'bridged'", host_ifname="'veth' || ctid || '.0'",
+        mac=f"'00:18:' || {_digits('id', ':')}", addresses_text=f"'10.' || {_octets('id')} || '/8'",
     )  # fmt: skip
     return tops
+
+
+def multiply(model: type[models.Model], source: type[models.Model], times: int, **columns: str) -> None:
+    """Insert `times` rows of the model for each row of another one, in the database itself.
+
+    `columns` are SQL expressions over the source's columns and `n`, which counts from 0; columns that are not
+    named get their field's default. A hundred thousand rows made by Python would take half a minute.
+    """
+    names: list[str] = []
+    expressions: list[str] = []
+    values: list[Any] = []
+    for field in model._meta.concrete_fields:
+        if field.primary_key:
+            continue
+        names.append(connection.ops.quote_name(field.column))
+        if field.column in columns:
+            expressions.append(columns[field.column])
+        else:
+            default = timezone.now() if getattr(field, "auto_now_add", False) else field.get_default()
+            expressions.append("%s")
+            values.append(field.get_db_prep_save(default, connection))
+    sql = (
+        f"WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < {times}) "
+        f"INSERT INTO {model._meta.db_table} ({', '.join(names)}) "
+        f"SELECT {', '.join(expressions)} FROM {source._meta.db_table} CROSS JOIN numbers"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+
+
+def _digits(number: str, separator: str) -> str:
+    """SQL for the last eight decimal digits of a number in pairs: 1234 gives 00:00:12:34."""
+    pairs = (f"substr(cast(100 + ({number}) / {10**power} % 100 as text), 2)" for power in (6, 4, 2, 0))
+    return f" || '{separator}' || ".join(pairs).replace("%", "%%")
+
+
+def _octets(number: str) -> str:
+    """SQL for a number as the last three parts of an IPv4 address."""
+    # SQLite binds || tighter than arithmetic.
+    return " || '.' || ".join(f"(({number}) / {250**power} % 250)" for power in (2, 1, 0)).replace("%", "%%")

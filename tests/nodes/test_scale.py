@@ -68,7 +68,7 @@ def test_every_list_is_a_few_queries_and_shows_one_half_only(fleet: Any) -> None
         "1001": {"container"},
         "veth1001": {"interface"},
         "10.0.0.": {"interface"},
-        "00:18:51:00": {"interface"},
+        "00:18:00:01": {"interface"},
         "eth1": {"adapter"},
         "nowhere": set(),
     }.items():

@@ -234,6 +234,15 @@ def test_addresses_of_a_stopped_container_are_unknown_not_none(server: PhysicalS
     assert InterfaceRow.objects.get(container__ctid="2").addresses_known
 
 
+def test_what_is_wrong_with_a_container_stands_beside_it(server: PhysicalServer) -> None:
+    wrong = Finding("conf_broken", "Its conf file is half-written.", "102")
+    look(server, scene.server((scene.container("102"), scene.container("103")), findings=(wrong,)))
+    assert dict(ContainerRow.objects.values_list("ctid", "problem")) == {
+        "102": "Its conf file is half-written.",
+        "103": "",
+    }
+
+
 def test_hostile_text_is_cut_to_what_a_column_holds(server: PhysicalServer) -> None:
     name = "<script>alert(1)</script>" * 9 + "\0"
     look(server, scene.server((scene.container("102", name=name),), kernel="k" * 500, hostname="h\0" * 400))
