@@ -72,6 +72,16 @@ $batch
 BATCH
 }
 
+# pair HOSTIF HOST-MAC IFNAME MAC: in the next batches. False if the server has a link of that name already: it is none
+# of ours, and must not be taken for one when we clean up.
+pair() {
+    [ ! -e "/sys/class/net/$1" ] || {
+        complain "Unable to create veth $1: File exists"
+        return 1
+    }
+    host link add "$1" address "$2" type veth peer name "$3" address "$4" netns "$ns"
+}
+
 # --- namespace ----------------------------------------------------------------------------------------------
 
 # open_container: an empty one. A leftover of the same name (power cut of a tmpfs-less test) is replaced.
@@ -107,8 +117,8 @@ close_container() {
 # run_in_container WORDS...: genuine tools join all words with blanks, an empty one as '', and give them to a shell
 # (v4 src/vzctl-actions.c:1409, v7 src/vz.c). "-" reads the script from standard input.
 run_in_container() {
-    command=''
-    for word in "$@"; do command="$command${word:-\'\'} "; done
+    command='' empty="''"
+    for word in "$@"; do command="$command${word:-$empty} "; done
     cd / || return 1
     case $1 in
     -) ip netns exec "$ns" sh ;;

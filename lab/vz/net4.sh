@@ -40,7 +40,7 @@ veth_add() {
         else
             # Harmless words of the genuine tool for every hot-added interface but the first (veth.c:393).
             [ -n "$starting" ] || [ -z "$R_veths" ] || complain "Container does not have configured veth: $D_ifname, skipped"
-            host link add "$D_host" address "$D_host_mac" type veth peer name "$D_ifname" address "$D_mac" netns "$ns"
+            pair "$D_host" "$D_host_mac" "$D_ifname" "$D_mac" || return 130
             R_veths="$R_veths$D_ifname|$D_host "
         fi
         run_vznetcfg "$D_host" || return
@@ -76,10 +76,10 @@ venet_add() {
         }
     done
     if [ -z "$R_venet" ]; then
-        R_venet=venet$ctid
         hex2 $((ctid >> 24)) $((ctid >> 16)) $((ctid >> 8)) "$ctid"
         # venet has no ARP. Both ends get one MAC, so that each takes what the other sends.
-        host link add "$R_venet" address "02:00:$H" type veth peer name venet0 address "02:00:$H" netns "$ns"
+        pair "venet$ctid" "02:00:$H" venet0 "02:00:$H" || return 34
+        R_venet=venet$ctid
         host link set "$R_venet" arp off up
         inside link set venet0 arp off up
         inside route replace default dev venet0

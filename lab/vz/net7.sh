@@ -66,7 +66,7 @@ veth_add() {
     else
         # A pair of the conf that is not there: somebody deleted it by hand.
         [ -n "$D_mac" ] || { in_devices "$D_ifname" "$devices" && overlay "$found" "$packed_one" && device "$packed"; }
-        host link add "$D_host" address "$D_host_mac" type veth peer name "$D_ifname" address "$D_mac" netns "$ns"
+        pair "$D_host" "$D_host_mac" "$D_ifname" "$D_mac" || return 136
         host link set "$D_host" up
         inside link set "$D_ifname" up
         R_veths="$R_veths$D_ifname|$D_host "
@@ -149,9 +149,9 @@ venet_add() {
 
 venet_pair() {
     device "$found"
+    pair "$D_host" "$D_host_mac" venet0 "$D_mac" || return 136
     R_venet=$D_host
     forwarding_on
-    host link add "$D_host" address "$D_host_mac" type veth peer name venet0 address "$D_mac" netns "$ns"
     host link set "$D_host" up
     [ ! -e /proc/sys/net/ipv6 ] || host addr add fe80::ffff:1:1/128 dev "$D_host" nodad
     inside link set venet0 up

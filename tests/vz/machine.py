@@ -17,13 +17,16 @@ STAND_INS = Path(__file__).parents[2] / "lab" / "vz"
 
 SHELLS = ("dash", "busybox sh", "bash --posix")
 
-# up0 carries the server's address and default route, as eth0 does on a real one; its other end is the LAN.
+# up0 has the server's address and default route, as a real one's eth0; its other end is a host on the LAN.
 _HOLD = """
 mount -t tmpfs run /run && mount -t sysfs sys /sys
+ip netns add lan
 ip link set lo up
-ip link add up0 address 02:00:0a:09:00:02 type veth peer name lan0 address 02:00:0a:09:00:01
+ip link add up0 address 02:00:0a:09:00:01 type veth peer name lan0 netns lan
 ip addr add 10.9.0.1/24 dev up0; ip addr add fd77::1/64 dev up0 nodad
-ip link set up0 up; ip link set lan0 up
+ip link set up0 up
+ip -n lan addr add 10.9.0.254/24 dev lan0; ip -n lan addr add fd77::254/64 dev lan0 nodad
+ip -n lan link set lan0 up
 ip route add default via 10.9.0.254 dev up0
 ip route add ::/0 via fd77::254 dev up0
 for bridge in br0 br1; do ip link add $bridge type bridge && ip link set $bridge up; done
@@ -86,16 +89,20 @@ class Machine:
     def links(self) -> set[str]:
         """Names of the server's links that belong to containers."""
         names = re.findall(r"(?m)^\d+: ([^:@]+)", self.ok("ip", "-o", "link", "show"))
-        return set(names) - {"lo", "up0", "lan0", "br0", "br1"}
+        return set(names) - {"lo", "up0", "br0", "br1"}
 
     def ports(self) -> dict[str, str]:
         """Bridge ports and the bridge that each is in."""
         return dict(re.findall(r"(?m)^\d+: ([^:@]+).* master (\S+)", self.ok("ip", "-o", "link", "show")))
 
-    def ping(self, address: str, ctid: str = "") -> bool:
-        """True if ``address`` answers the server, or the container."""
-        words = ["ping", "-c1", "-W2", address]
-        return self.run(*(["vzctl", "exec", ctid, *words] if ctid else words)).rc == 0
+    def ping(self, address: str, asker: str = "") -> bool:
+        """True if ``address`` answers the server, a container (its CTID) or the host on the LAN ("lan")."""
+        words = ["ping", "-c1", "-W5", address]
+        if asker == "lan":
+            words = ["ip", "netns", "exec", "lan", *words]
+        elif asker:
+            words = ["vzctl", "exec", asker, *words]
+        return self.run(*words).rc == 0
 
 
 @contextmanager

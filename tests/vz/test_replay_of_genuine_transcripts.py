@@ -125,7 +125,7 @@ def membership(block: Block) -> dict[str, str]:
 
 
 def test_its_macs_are_those_of_the_genuine_formula(four: Machine) -> None:
-    """The MAC that goes into it is that of the link that was there first, here lan0's."""
+    """The MAC that goes into it is that of the link that was there first, here up0's."""
     four.ok("vzctl", "create", "102")
     four.ok("vzctl", "set", "102", "--netif_add", "eth0", "--save")
     expected = genuine_mac("eth0", 102), genuine_mac("veth102.0", 102)
