@@ -30,6 +30,7 @@ _SHUTDOWN_PATIENCE_S = 20.0
 _PIECE = 1500  # bytes before base64, see guest/console_agent.py
 _HEARD_WITHIN_S = 20.0
 _EARLY_DEATH_S = 2.0
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 (the kernel unlinks its file there at once)
 
 
 class Console:
@@ -127,11 +128,13 @@ class Console:
 
 
 class Keeper:
-    """Power and console of one server, after the folder's ``keeper.json`` (``argv`` of the kernel)."""
+    """Power and console of one server, after the folder's ``keeper.json``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.argv: list[str] = json.loads((folder / "keeper.json").read_text())["argv"]
+        settings = json.loads((folder / "keeper.json").read_text())
+        self.argv: list[str] = settings["argv"]
+        self.memory_mb: int = settings["memory_mb"]
         self.power = threading.RLock()
         self.kernel: subprocess.Popen[bytes] | None = None
         self.console: Console | None = None
@@ -150,10 +153,17 @@ class Keeper:
                     [*self.argv, f"ssl1=fd:{far.fileno()}"],
                     stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                     pass_fds=[far.fileno()], start_new_session=True,
+                    env={**os.environ, "TMPDIR": self._memory_folder()},
                 )  # fmt: skip
             self.console = Console(near)
             self.boots += 1
             threading.Thread(target=self._watch, args=(self.kernel, self.boots), daemon=True).start()
+
+    def _memory_folder(self) -> str:
+        """Folder of the kernel's memory file: in memory if there is room (docker's 64 MB are none)."""
+        shared = os.statvfs(_SHARED_MEMORY)
+        has_room = shared.f_bavail * shared.f_frsize > 2 * self.memory_mb << 20
+        return _SHARED_MEMORY if has_room else str(self.folder)
 
     def cut(self) -> None:
         """Cut the power: what the server had not written is gone."""

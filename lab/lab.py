@@ -60,6 +60,8 @@ class Lab:
             clean_abandoned_labs(self.report)
             register(self.place)
             credentials.make_credentials(self.place)
+            for user in self.other_users():
+                self.report(f"This lab is in use by {user} as well.")
             rewired = wiring.wire(self.place)
             with ThreadPoolExecutor(len(self.servers)) as pool:
                 list(pool.map(lambda one: self._bring_up(one, one.name in rewired), self.servers))
@@ -252,7 +254,11 @@ class Lab:
         """Start the keeper of one server as a daemon and wait until it answers."""
         folder = self.place.server(one.name)
         stage_modules(self.place, one)
-        settings = {"namespace": self.place.namespace("switch"), "argv": kernel_argv(folder, one)}
+        settings = {
+            "namespace": self.place.namespace("switch"),
+            "argv": kernel_argv(folder, one),
+            "memory_mb": one.memory_mb,
+        }
         (folder / "keeper.json").write_text(json.dumps(settings))
         (folder / console.SOCKET).unlink(missing_ok=True)
         with (folder / "keeper.log").open("ab") as log:

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lab import requirements
+from lab.definition import SERVERS
+from lab.errors import LabUnavailable
+from lab.place import Place
+
+
+def test_names_differ_between_checkouts_and_fit_the_kernel() -> None:
+    one, other = Place(Path("/a/var/lab")), Place(Path("/b/var/lab"))
+
+    assert one.prefix != other.prefix
+    assert all(len(one.namespace(role)) <= 15 for role in ("switch", "panel", "other"))
+    assert all(len(server.tap) <= 15 for server in SERVERS)
+
+
+def test_it_refuses_a_path_that_a_kernel_command_line_cannot_carry() -> None:
+    with pytest.raises(LabUnavailable, match="cannot live under"):
+        Place(Path("/home/somebody/my checkout/var/lab"))
+
+
+def test_without_root_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+    with pytest.raises(LabUnavailable, match="needs root"):
+        requirements.check_machine()
+
+
+def test_without_user_mode_linux_it_names_the_package(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(requirements, "_PATH", str(tmp_path))
+
+    with pytest.raises(LabUnavailable, match=r"`linux\.uml`.*user-mode-linux"):
+        requirements.check_machine()
+
+
+def test_addresses_names_and_macs_are_unique() -> None:
+    containers = [container for server in SERVERS for container in server.containers]
+
+    assert len({container.ctid for container in containers}) == len(containers) == 11
+    for words in (
+        [server.mac for server in SERVERS],
+        [server.address for server in SERVERS],
+        [a for c in containers for a in (*c.host_routed, *c.inner_bridge)]
+        + [a for c in containers for i in c.bridged for a in i.addresses],
+    ):
+        assert len(set(words)) == len(words)
