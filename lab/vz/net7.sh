@@ -72,13 +72,11 @@ veth_add() {
         R_veths="$R_veths$D_ifname|$D_host "
         created="$created$D_ifname "
     fi
+    rc=0
+    [ -z "$D_network" ] || connect "$D_host" "$D_network" "$D_type" || rc=$?
+    # After a failure too: the pair is there then, and the port is out of its old bridge.
     run_host && run_inside || return 136
-    if [ -n "$D_network" ]; then
-        connect "$D_host" "$D_network" "$D_type"
-        rc=$?
-        run_host || return 136
-        [ $rc = 0 ] || return $rc
-    fi
+    [ $rc = 0 ] || return $rc
     configure_inside
 }
 
@@ -141,9 +139,12 @@ venet_add() {
         change NETIF "$netif"
         save_conf "$conf_file"
     }
+    had=$R_venet
     [ -n "$R_venet" ] || venet_pair || return
     venet_here "$1"
     run_host && run_inside || return 136
+    # The server answers for everybody on this wire.
+    [ -n "$had" ] || echo 1 >"/proc/sys/net/ipv4/conf/$R_venet/proxy_arp"
     R_ips="$R_ips${R_ips:+ }$1"
 }
 
@@ -151,18 +152,13 @@ venet_pair() {
     device "$found"
     pair "$D_host" "$D_host_mac" venet0 "$D_mac" || return 136
     R_venet=$D_host
-    forwarding_on
     host link set "$D_host" up
     [ ! -e /proc/sys/net/ipv6 ] || host addr add fe80::ffff:1:1/128 dev "$D_host" nodad
     inside link set venet0 up
     inside route replace default dev venet0
-    if [ -e /proc/sys/net/ipv6 ]; then
-        inside route replace fe80::ffff:1:1 dev venet0
-        inside route replace ::/0 via fe80::ffff:1:1 dev venet0
-    fi
-    run_host && run_inside || return 136
-    # The server answers for everybody on this wire.
-    echo 1 >"/proc/sys/net/ipv4/conf/$D_host/proxy_arp"
+    [ -e /proc/sys/net/ipv6 ] || return 0
+    inside route replace fe80::ffff:1:1 dev venet0
+    inside route replace ::/0 via fe80::ffff:1:1 dev venet0
 }
 
 # venet_delete IPS
