@@ -306,6 +306,9 @@ def test_a_ring_through_a_bridge_that_is_adopted_is_found() -> None:
     """eth1 of 102 is a stranger in br5 and stays there when the network that 102 is in adopts br5."""
     assert "refuse ring" in codes((Assign(A, 1, "eth5"),), found=joined_to("br5"))
     assert "refuse ring" not in codes((Assign(A, 1, "eth5"),), found=joined_to(""))
+    others = tuple(a for a in DESIRED.assignments if (a.network, a.server) != (A, 1))
+    recorded = replace(DESIRED, assignments=(*others, Assignment(A, 1, "eth5", "br5")))
+    assert "ring" in {p.code for p in problems_of(recorded, joined_to("br5"))}
 
 
 @pytest.mark.parametrize(
