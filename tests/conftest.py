@@ -21,6 +21,7 @@ from lab.pytest_plugin import lab  # noqa: F401  (the lab as a fixture)
 CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All lab tests share the one lab, so one xdist worker runs them, one after the other."""
     for item in items:

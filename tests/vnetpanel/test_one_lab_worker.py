@@ -1,0 +1,43 @@
+"""All tests of one group run in one xdist worker; two of them at once would pull the lab from under each other."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+TESTS = """
+import os, pathlib, time, pytest
+
+@pytest.mark.{mark}
+@pytest.mark.parametrize("number", range(8))
+def test_it_notes_its_process(number):
+    pathlib.Path("pids", str(os.getpid())).touch()
+    time.sleep(0.05)
+"""
+
+
+def workers(folder: Path, mark: str, conftest: str = "") -> int:
+    """How many processes ran the tests with this mark."""
+    (folder / "pids").mkdir()
+    (folder / "test_it.py").write_text(TESTS.format(mark=mark))
+    (folder / "conftest.py").write_text(conftest)
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    lab\n    other\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", "-p", "no:django"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert "8 passed" in done.stdout, done.stdout + done.stderr
+    return len(list((folder / "pids").iterdir()))
+
+
+def test_tests_of_no_group_are_spread(tmp_path: Path) -> None:
+    assert workers(tmp_path, "other") == 2
+
+
+def test_tests_of_a_group_stay_together(tmp_path: Path) -> None:
+    assert workers(tmp_path, 'xdist_group("g")') == 1
+
+
+def test_lab_tests_stay_together(tmp_path: Path) -> None:
+    conftest = (Path(__file__).parents[1] / "conftest.py").read_text()
+    # What makes this machine unable to run lab tests is not the question here.
+    assert workers(tmp_path, "lab", conftest.replace("def pytest_runtest_setup", "def unused")) == 1
