@@ -14,6 +14,7 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -224,6 +225,11 @@ class Sshd:
         """Sessions that ran a command: the number of execs."""
         return self.count("^Starting session: (command|forced-command)")
 
+    def wait_for_commands(self, number: int, seconds: float = 20.0) -> None:
+        """Return when it has started so many commands; RuntimeError if it does not in time."""
+        if not _wait_until(lambda: self.commands >= number, seconds):
+            raise RuntimeError(f"{self.commands} commands instead of {number}:\n{self.log}")
+
     @property
     def sessions(self) -> int:
         """Sessions of any kind."""
@@ -301,10 +307,11 @@ def _listens(address: str, port: int) -> bool:
     return f"{packed}:{port:04X} 00000000:0000 0A" in Path("/proc/net/tcp").read_text()
 
 
-def _wait_until(holds: Any, seconds: float = 5.0) -> None:
+def _wait_until(holds: Callable[[], bool], seconds: float = 5.0) -> bool:
     end = time.monotonic() + seconds
-    while not holds() and time.monotonic() < end:
+    while not (held := holds()) and time.monotonic() < end:
         time.sleep(0.01)
+    return held
 
 
 def _children(pid: int) -> list[int]:

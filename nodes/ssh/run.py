@@ -213,11 +213,11 @@ class _Exchange:
     def _overdue(self, seconds: float) -> CommandTimeout:
         if self.channel.exit_status != -1:
             return CommandTimeout(
-                f"The command ended, but something that it started kept its output open for {seconds:.0f} s.",
+                f"The command ended, but something that it started kept its output open for {max(1, round(seconds))} s.",
                 reason="output_held_open",
             )
         return CommandTimeout(
-            f"The command did not end within {seconds:.0f} s and was cut. The server may be overloaded, or a"
+            f"The command did not end within {max(1, round(seconds))} s and was cut. The server may be overloaded, or a"
             " disk or network file system hangs."
         )
 

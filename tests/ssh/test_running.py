@@ -167,7 +167,11 @@ def test_a_server_that_opens_no_session_is_told_so(start_sshd: StartSshd, pool: 
 
 
 def test_a_server_killed_midway_is_a_lost_connection(sshd: Sshd, pool: Pool) -> None:
-    killer = threading.Timer(0.3, sshd.kill_sessions)
+    def kill() -> None:
+        sshd.wait_for_commands(1)
+        sshd.kill_sessions()
+
+    killer = threading.Thread(target=kill)
     killer.start()
     with pytest.raises(ConnectionLost, match="while the command ran") as caught:
         pool.run(sshd.target(), sh("echo begun; sleep 30"))

@@ -55,7 +55,7 @@ def test_a_server_that_does_not_answer_is_left_at_the_deadline() -> None:
             filler.close()
 
     assert caught.value.reason == "timeout"
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 3.5
 
 
 def test_a_network_without_a_route_is_told_so() -> None:
@@ -75,7 +75,7 @@ def test_a_listener_that_never_greets_is_left_at_the_deadline() -> None:
         read_host_key(address, port, timeout=0.5)
 
     assert caught.value.reason == "silent"
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 3.5
 
 
 def test_a_listener_that_hangs_up_is_told_so() -> None:
@@ -114,9 +114,9 @@ def test_an_endless_greeting_is_cut_early() -> None:
         listeners.listener(listeners.never_stops(b"x" * 8192)) as (address, port),
         pytest.raises(NotAnSshServer),
     ):
-        read_host_key(address, port, timeout=20)
+        read_host_key(address, port, timeout=60)
 
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
 
 
 def test_ssh_version_1_is_told_so() -> None:
@@ -162,7 +162,7 @@ def test_a_server_that_stops_during_the_key_exchange_is_left_at_the_deadline() -
         read_host_key(address, port, timeout=0.5)
 
     assert caught.value.reason == "handshake"
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 3.5
 
 
 def test_a_frozen_sshd_is_left_at_the_deadline(start_sshd: StartSshd) -> None:
