@@ -75,9 +75,12 @@ def parse_kernel_files(text: str, masters: str = "") -> KernelFiles:
 
 
 def server_links(
-    files: KernelFiles, view: NetView, host_ends: frozenset[str]
+    files: KernelFiles, view: NetView, host_ends: dict[str, LinkKind]
 ) -> tuple[tuple[Link, ...], tuple[str, ...]]:
-    """The server's links, by index, and names that no kernel should have. `host_ends`: containers' veths."""
+    """The server's links, by index, and names that no kernel should have.
+
+    `host_ends` are the host sides of containers' interfaces: veth of bridged ones, venet of host-routed ones.
+    """
     vlans = _vlans(files.lines.get("/proc/net/vlan/config", ()))
     seen = {found.link.name: found for found in view.links}
     links: list[Link] = []
@@ -89,7 +92,7 @@ def server_links(
         if not shown_link_name(name):
             odd.append(clean(name, 64))
         elif len(links) < MAX_LINKS:
-            links.append(_link(files, name, seen.get(name), vlans, name in host_ends))
+            links.append(_link(files, name, seen.get(name), vlans, host_ends.get(name)))
     links.sort(key=lambda link: (link.index, link.name))
     return tuple(links), tuple(odd)
 
@@ -105,7 +108,7 @@ def _vlans(lines: tuple[str, ...]) -> dict[str, Vlan]:
 
 
 def _link(
-    files: KernelFiles, name: str, seen: SeenLink | None, vlans: dict[str, Vlan], is_host_end: bool
+    files: KernelFiles, name: str, seen: SeenLink | None, vlans: dict[str, Vlan], end: LinkKind | None
 ) -> Link:
     base = seen.link if seen else Link(name=name, kind="other")
     flags = files.number(f"{name}/flags") or 0
@@ -132,7 +135,7 @@ def _link(
         arp_ignore=max(files.number(f"{_CONF4}/{dev}/arp_ignore", 8) or 0 for dev in (name, "all")),
         ipv6_disabled=files.first(f"{_CONF6}/{name}/disable_ipv6") == "1",
     )
-    return replace(link, kind=_kind(files, link, seen, is_host_end))
+    return replace(link, kind=_kind(files, link, seen, end))
 
 
 def _bond(files: KernelFiles, name: str) -> Bond | None:
@@ -155,7 +158,7 @@ def _bridge(files: KernelFiles, name: str) -> Bridge | None:
     )
 
 
-def _kind(files: KernelFiles, link: Link, seen: SeenLink | None, is_host_end: bool) -> LinkKind:
+def _kind(files: KernelFiles, link: Link, seen: SeenLink | None, end: LinkKind | None) -> LinkKind:
     word = seen.word if seen else ""
     if link.bridge:
         return "bridge"
@@ -163,8 +166,8 @@ def _kind(files: KernelFiles, link: Link, seen: SeenLink | None, is_host_end: bo
         return "bond"
     if link.vlan:
         return "vlan"
-    if is_host_end and word in {"", "veth"}:
-        return "veth"
+    if end and word in {"", "veth"}:
+        return end
     if f"{link.name}/tun_flags" in files.lines:
         return "tap"
     if link.name in files.devices and files.first(f"{link.name}/type") == "1":

@@ -129,15 +129,26 @@ masters() {
 
 # --- iproute2 ---------------------------------------------------------------------------------------------
 
-# ip_json [-n NAMESPACE]
-ip_json() {
-    ip "$@" -j -d -force -batch - <<'BATCH'
-addr show
+questions='addr show
 route show table all
 neigh show proxy
 rule show
-netconf show
+netconf show'
+
+ip_json() {
+    ip -j -d -force -batch - <<BATCH
+$questions
 BATCH
+}
+
+# Of one container: `at_most` and `section` without their two further processes. JSON shows itself when it was
+# cut, so here the exit code of head will do.
+container_json() {
+    begin "inside-json $1"
+    ip -n "$2" -j -d -force -batch - 2>/dev/null <<BATCH | head -c "$share"
+$questions
+BATCH
+    rc $?
 }
 
 # The same for an iproute2 without -j, and for a guest, whatever it has. A string, because a guest gets it as
@@ -272,12 +283,12 @@ inside() {
     for name in "$1" "ct$1"; do
         [ -e "$netns/$name" ] || continue
         case $version in
-        *iproute2-[0-9]*) section "inside-json $1" ip_json -n "$name" ;;
-        *) section "inside-text $1" $patient ip netns exec "$name" sh -c "$view" ;;
+        *iproute2-[0-9]*) container_json "$1" "$name" ;;
+        *) at_most "$share" section "inside-text $1" $patient ip netns exec "$name" sh -c "$view" ;;
         esac
         return
     done
-    section "inside-text $1" $patient vzctl exec "$1" "$view"
+    at_most "$share" section "inside-text $1" $patient vzctl exec "$1" "$view"
 }
 
 # All containers share 640 KiB and 15 seconds; who does not get a turn is named.
@@ -300,7 +311,7 @@ LIST
         if [ "${now%%.*}" -ge "$stop" ]; then
             section "inside-skipped $ctid" true
         else
-            at_most "$share" inside "$ctid"
+            inside "$ctid"
         fi
     done
 }

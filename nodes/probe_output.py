@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from nodes import iproute_json, iproute_text
-from nodes.facts import Container, Finding, Link, ServerFacts, Transaction
+from nodes.facts import Container, Finding, Link, LinkKind, ServerFacts, Transaction
 from nodes.firewall import firewall_traits
 from nodes.inside import container_inside, unsaved_interfaces
 from nodes.iproute import NetView, policy_rules
@@ -213,12 +213,13 @@ def _note_vzctl(look: Look, tools: dict[str, str], unknown: bool) -> None:
 
 
 def _links(look: Look, files: KernelFiles, view: NetView, seen: ContainersSeen) -> tuple[Link, ...]:
-    host_ends = frozenset(
-        interface.host_ifname
+    host_ends: dict[str, LinkKind] = {
+        interface.host_ifname: "veth"
         for container in seen.containers.values()
         for interface in container.interfaces
         if interface.host_ifname
-    )
+    }
+    host_ends |= dict.fromkeys(seen.routed_ends, "venet")
     links, odd = server_links(files, view, host_ends)
     for name in odd:
         look.note("odd_name", f"A link with a name that cannot be shown: {name}")

@@ -25,9 +25,11 @@ _STATUSES: dict[str, ContainerStatus] = {
 
 @dataclass(slots=True)
 class ContainersSeen:
-    """Containers by identifier, and findings about what could not be read."""
+    """Containers by identifier, findings about what could not be read, and the host-side links of
+    host-routed interfaces."""
 
     containers: dict[str, Container] = field(default_factory=dict)
+    routed_ends: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -79,7 +81,8 @@ def containers_of(
         if ctid in confs and ctid not in values:
             text = "The conf file has none of the settings of a container: empty or half-written"
             seen.findings.append(Finding("conf_broken", text, ctid))
-        container, problems = _container(ctid, status, values.get(ctid, {}), dialect)
+        container, problems, routed_ends = _container(ctid, status, values.get(ctid, {}), dialect)
+        seen.routed_ends += routed_ends
         seen.containers[ctid] = container
         seen.findings += [Finding("conf_broken", problem, ctid) for problem in problems]
     return seen
@@ -120,8 +123,9 @@ def _unquoted(raw: str) -> str | None:
 
 def _container(
     ctid: str, status: ContainerStatus, raw: dict[str, str], dialect: VzctlDialect | None
-) -> tuple[Container, list[str]]:
+) -> tuple[Container, list[str], tuple[str, ...]]:
     problems = []
+    routed_ends: tuple[str, ...] = ()
     values: dict[str, str] = {}
     for key, text in raw.items():
         value = _unquoted(text)
@@ -132,7 +136,7 @@ def _container(
     interfaces: tuple[ContainerInterface, ...] = ()
     if dialect is not None and values.get("NETIF"):
         reading = dialect.parse_netif(ctid, values["NETIF"])
-        interfaces = reading.interfaces
+        interfaces, routed_ends = reading.interfaces, reading.routed_ends
         problems += reading.problems
     host_routed, odd = _host_routed(values.get("IP_ADDRESS", ""))
     problems += odd
@@ -152,6 +156,7 @@ def _container(
             onboot=onboot != "no" if onboot else None,
         ),
         problems[:20],
+        routed_ends,
     )
 
 

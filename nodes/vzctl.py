@@ -47,6 +47,8 @@ class NetifReading:
 
     interfaces: tuple[ContainerInterface, ...] = ()
     problems: tuple[str, ...] = ()
+    routed_ends: tuple[str, ...] = ()
+    """Host-side links of host-routed interfaces, which are no ports of anything (7+)."""
 
 
 class VzctlDialect(Protocol):
@@ -146,6 +148,7 @@ def _devices(value: str) -> Iterator[tuple[dict[str, str], str]]:
 def _read(value: str, make: Make) -> NetifReading:
     found: dict[str, ContainerInterface] = {}
     problems: list[str] = []
+    routed: list[str] = []
     for keys, part in _devices(value):
         ifname = shown_link_name(keys.get("ifname", ""))
         if not ifname:
@@ -159,7 +162,9 @@ def _read(value: str, make: Make) -> NetifReading:
             interface, said = make(ifname, keys)
             found[ifname] = interface
             problems += said
-    return NetifReading(tuple(found.values()), tuple(problems[:20]))
+            if interface.mode == "host-routed":
+                routed.append(shown_link_name(keys.get("host_ifname", "")))
+    return NetifReading(tuple(found.values()), tuple(problems[:20]), tuple(filter(None, routed)))
 
 
 class Make(Protocol):
