@@ -59,38 +59,32 @@ matches() {
     [ -z "$2" ] || case $1 in $2) ;; *) return 1 ;; esac
 }
 
-# padded TEXT WIDTH [last]: T. WIDTH as printf has it: 15 pads left, -15 right.
-padded() {
-    T=$1
-    width=${2#-}
-    while [ "${#T}" -lt "$width" ]; do
-        case $2 in -*) T="$T " ;; *) T=" $T" ;; esac
-    done
-    [ -n "${3-}" ] || [ -z "$cut_strings" ] || while [ "${#T}" -gt "$width" ]; do T=${T%?}; done
-}
-
-# print_row header|values
+# print_row header|values. Widths as printf has them: 15 pads left, -15 right. What stands last is neither cut nor followed
+# by blanks.
 print_row() {
-    row='' left=$fields
+    left=$fields
     while [ -n "$left" ]; do
         field=${left%% *}
         left=${left#* }
         last=''
         [ -n "$left" ] || last=yes
         get "$field"
+        cut=''
         if [ "$1" = header ]; then
-            padded "$F_header" "$F_width" last
+            F_value=$F_header
+        elif [ "$F_kind" = list ]; then
+            [ -n "$last" ] || [ -z "$cut_lists" ] || F_value=${F_value%% *} cut=.15
         else
-            case $F_kind in
-            list) [ -n "$last" ] || [ -z "$cut_lists" ] || F_value=${F_value%% *} ;;
-            bool | null | number | held) F_value=${F_value:--} ;;
-            esac
-            padded "${F_value:--}" "$F_width" "$last"
+            [ -z "$cut_strings" ] || cut=.${F_width#-}
         fi
-        row="$row$T "
+        F_value=${F_value:--}
+        # shellcheck disable=SC2059 # widths are numbers of ours
+        case $last$F_width in
+        yes-*) printf '%s\n' "${F_value% }" ;;
+        yes*) printf "%${F_width}s\n" "$F_value" ;;
+        *) printf "%$F_width${cut}s " "$F_value" ;;
+        esac
     done
-    while case $row in *' ') ;; *) false ;; esac; do row=${row% }; done
-    printf '%s\n' "$row"
 }
 
 # json_object: one container. Strings are not escaped (v4 src/vzlist.c:95).
@@ -215,8 +209,7 @@ list_option() {
     L)
         for field in $known; do
             get "$field"
-            padded "$field" -15 last
-            printf '%s %s\n' "$T" "$F_header"
+            printf '%-15s %s\n' "$field" "$F_header"
         done
         exit 0
         ;;
