@@ -211,14 +211,15 @@ class _Exchange:
         self.input_open = False
 
     def _overdue(self, seconds: float) -> CommandTimeout:
+        lasted = f"{max(1, round(seconds))} s"
         if self.channel.exit_status != -1:
             return CommandTimeout(
-                f"The command ended, but something that it started kept its output open for {max(1, round(seconds))} s.",
+                f"The command ended, but something that it started kept its output open for {lasted}.",
                 reason="output_held_open",
             )
         return CommandTimeout(
-            f"The command did not end within {max(1, round(seconds))} s and was cut. The server may be overloaded, or a"
-            " disk or network file system hangs."
+            f"The command did not end within {lasted} and was cut. The server may be overloaded, or a disk or"
+            " network file system hangs."
         )
 
     def _require_a_real_end(self) -> None:

@@ -13,7 +13,6 @@ from nodes.ssh.errors import CommandTimeout, ConnectionLost, ServerBusy, Unreach
 from tests.ssh import listeners
 from tests.sshd import USER, Sshd
 
-
 # How late a busy machine may notice that a deadline has passed, in seconds. All waits that the deadlines of
 # these tests end are ten seconds and longer.
 LATE = 3.0

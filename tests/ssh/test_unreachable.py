@@ -88,6 +88,17 @@ def test_a_listener_that_hangs_up_is_told_so() -> None:
     assert caught.value.reason == "closed"
 
 
+def test_all_addresses_of_a_name_are_tried() -> None:
+    # localhost is ::1 first on most machines, where nobody listens on this port.
+    with (
+        listeners.listener(listeners.hangs_up) as (_, port),
+        pytest.raises(Unreachable) as caught,
+    ):
+        read_host_key("localhost", port)
+
+    assert caught.value.reason == "closed"
+
+
 @pytest.mark.parametrize(
     "greeting",
     [
