@@ -1,10 +1,13 @@
-"""All tests of one group run in one xdist worker; two of them at once would pull the lab from under each other."""
+"""Tests of one group run in one xdist worker; two at once would pull the lab from under each other."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
 
 TESTS = """
 import os, pathlib, time, pytest
@@ -24,7 +27,8 @@ def workers(folder: Path, mark: str, conftest: str = "") -> int:
     (folder / "conftest.py").write_text(conftest)
     (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    lab\n    other\n")
     command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", "-p", "no:django"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert "8 passed" in done.stdout, done.stdout + done.stderr
     return len(list((folder / "pids").iterdir()))
 
@@ -38,6 +42,6 @@ def test_tests_of_a_group_stay_together(tmp_path: Path) -> None:
 
 
 def test_lab_tests_stay_together(tmp_path: Path) -> None:
-    conftest = (Path(__file__).parents[1] / "conftest.py").read_text()
+    conftest = (ROOT / "tests" / "conftest.py").read_text()
     # What makes this machine unable to run lab tests is not the question here.
     assert workers(tmp_path, "lab", conftest.replace("def pytest_runtest_setup", "def unused")) == 1
