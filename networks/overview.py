@@ -8,30 +8,25 @@ from dataclasses import dataclass, field
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from networks.choices import OperationState
 from networks.domain.state import CreateNetwork, Edit, InterfaceKey
-from networks.models import Assignment, Change, Member, Operation, VirtualNetwork
+from networks.models import Assignment, Change, Member, VirtualNetwork
 from networks.services.changes import UNDECIDED, touched_networks
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """Changes under way and servers behind: read once for a page."""
+    """Changes under way, by the networks that they touch: read once for a page."""
 
     changing: dict[str, Change] = field(default_factory=dict)
-    behind: frozenset[int] = frozenset()
 
 
 def activity() -> Activity:
-    """Two queries, however many networks."""
+    """One query, however many networks."""
     changing = {}
-    for change in Change.objects.filter(state__in=UNDECIDED):
+    for change in Change.objects.filter(state__in=UNDECIDED).only("pk", "edits"):
         for network in touched_networks(change):
             changing[network] = change
-    behind = Operation.objects.filter(
-        state__in=(OperationState.BEHIND, OperationState.IN_DOUBT, OperationState.NEEDS_ATTENTION)
-    )
-    return Activity(changing, frozenset(behind.values_list("server_id", flat=True)))
+    return Activity(changing)
 
 
 def with_counts(networks: QuerySet[VirtualNetwork]) -> QuerySet[VirtualNetwork]:

@@ -18,22 +18,27 @@ if TYPE_CHECKING:
 
 AnyUser: TypeAlias = "AbstractBaseUser | AnonymousUser"
 
-_AT_LEAST = {
-    Role.VIEWER: (Role.VIEWER, Role.OPERATOR, Role.ADMIN),
-    Role.OPERATOR: (Role.OPERATOR, Role.ADMIN),
-    Role.ADMIN: (Role.ADMIN,),
-}
+_RANK = {Role.VIEWER: 1, Role.OPERATOR: 2, Role.ADMIN: 3}
 
 
 def group_paths(user: AnyUser, role: Role) -> tuple[str, ...]:
-    """Paths of the groups where the user has at least that role, read once per user object."""
-    cache: dict[Role, tuple[str, ...]] = user.__dict__.setdefault("_group_paths", {})
-    if role not in cache:
+    """Paths of the groups where the user has at least that role. One query per user object, for all roles."""
+    roles: list[tuple[str, str]] | None = user.__dict__.get("_group_roles")
+    if roles is None:
         from nodes.models import GroupRole
 
-        rows = GroupRole.objects.filter(user_id=user.pk or 0, role__in=_AT_LEAST[role])
-        cache[role] = tuple(rows.values_list("group__path", flat=True))
-    return cache[role]
+        rows = GroupRole.objects.filter(user_id=user.pk or 0)
+        roles = user.__dict__["_group_roles"] = list(rows.values_list("group__path", "role"))
+    return tuple(path for path, given in roles if _RANK[Role(given)] >= _RANK[role])
+
+
+def has_role(user: AnyUser, role: Role, group: Any) -> bool:
+    """Whether the user has at least that role in the group; None: whether she is a superuser."""
+    if not getattr(user, "is_active", False):
+        return False
+    if getattr(user, "is_superuser", False):
+        return True
+    return group is not None and any(group.path.startswith(path) for path in group_paths(user, role))
 
 
 class AccessQuerySet(models.QuerySet[Any]):

@@ -10,7 +10,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
-from django_tables2 import RequestConfig
 
 from networks.choices import ChangeState
 from networks.models import Change
@@ -20,6 +19,7 @@ from networks.tables import ChangeTable
 from networks.views.gate import change_or_404, user_of
 from networks.views.subjects import link_rows
 from nodes.models import PhysicalServer
+from nodes.views.lists import paged
 from vnetpanel.htmx import wants_fragment
 
 
@@ -27,8 +27,7 @@ from vnetpanel.htmx import wants_fragment
 def all_changes(request: HttpRequest) -> HttpResponse:
     """All Changes, newest first."""
     table = ChangeTable(services.visible_changes(request.user))
-    RequestConfig(request, paginate={"per_page": 50}).configure(table)
-    return render(request, "networks/changes.html", {"table": table})
+    return render(request, "networks/changes.html", {"table": paged(request, table)})
 
 
 @require_safe

@@ -16,8 +16,9 @@ from networks.models import Change, VirtualNetwork
 from networks.services import drafts
 from networks.services.errors import NotAllowed
 from networks.slices import of_network
+from nodes.choices import Role
 from nodes.models import PhysicalServer, ServerGroup
-from nodes.querysets import AnyUser
+from nodes.querysets import AnyUser, has_role
 
 
 def user_of(request: HttpRequest) -> User:
@@ -28,7 +29,7 @@ def user_of(request: HttpRequest) -> User:
 
 
 def group_or_404(user: AnyUser, group_id: int) -> ServerGroup:
-    return get_object_or_404(ServerGroup.objects.visible_to(user), pk=group_id)
+    return get_object_or_404(ServerGroup.objects.visible_to(user).select_related("parent"), pk=group_id)
 
 
 def server_or_404(user: AnyUser, server_id: int) -> PhysicalServer:
@@ -65,7 +66,7 @@ def stage(request: HttpRequest, edits: Iterable[Edit], said: str) -> None:
 
 
 def can_operate(user: AnyUser, server: PhysicalServer) -> bool:
-    return PhysicalServer.objects.operable_by(user).filter(pk=server.pk).exists()
+    return has_role(user, Role.OPERATOR, server.group)
 
 
 def may_change(user: AnyUser, network_id: uuid.UUID) -> bool:

@@ -8,16 +8,15 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
-from django_tables2 import RequestConfig
 
 from networks.models import VirtualNetwork
 from networks.overview import activity, created_by, on_server, touched_by, with_counts
 from networks.slices import draft_edits
 from networks.tables import NetworkTable, ServerNetworkTable
 from networks.views.gate import can_operate, group_or_404, server_or_404
-from nodes.models import ServerGroup
-
-PER_PAGE = 50
+from nodes.choices import Role
+from nodes.querysets import group_paths
+from nodes.views.lists import paged, text_filter
 
 
 @require_safe
@@ -34,10 +33,10 @@ def group_networks(request: HttpRequest, group_id: int) -> HttpResponse:
 
 def _networks(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
     table = NetworkTable(with_counts(_found(request)), order_by="name")
-    RequestConfig(request, paginate={"per_page": PER_PAGE}).configure(table)
+    paged(request, table)
     context |= _common(request) | {
         "table": table,
-        "may_create": ServerGroup.objects.operable_by(request.user).exists(),
+        "may_create": may_operate_somewhere(request),
     }
     return render(request, template, context)
 
@@ -47,7 +46,7 @@ def server_networks(request: HttpRequest, server_id: int) -> HttpResponse:
     """Virtual networks as one physical server has them: assigned, local or not defined here."""
     server = server_or_404(request.user, server_id)
     table = ServerNetworkTable(on_server(_found(request), server.pk), order_by="name")
-    RequestConfig(request, paginate={"per_page": PER_PAGE}).configure(table)
+    paged(request, table)
     table.server = server
     context = _common(request) | {
         "table": table,
@@ -57,9 +56,14 @@ def server_networks(request: HttpRequest, server_id: int) -> HttpResponse:
     return render(request, "networks/server_list.html", context)
 
 
+def may_operate_somewhere(request: HttpRequest) -> bool:
+    """Whether the user may make a network: she needs the operator role in some group."""
+    return bool(getattr(request.user, "is_superuser", False) or group_paths(request.user, Role.OPERATOR))
+
+
 def _found(request: HttpRequest) -> QuerySet[VirtualNetwork]:
     networks = VirtualNetwork.objects.all()
-    text = request.GET.get("q", "").strip()[:100]
+    text = text_filter(request)
     if text:
         networks = networks.filter(Q(name__icontains=text) | Q(description__icontains=text))
     return networks

@@ -10,6 +10,7 @@ from django.forms import BaseForm
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
+from nodes import querysets
 from nodes.choices import Role
 from nodes.models import Container, PhysicalServer, ServerGroup
 from nodes.querysets import AnyUser
@@ -33,9 +34,7 @@ def container_or_404(user: AnyUser, container_id: int) -> Container:
 
 def has_role(request: HttpRequest, role: Role, group: ServerGroup | None) -> bool:
     """Whether to show a button; services ask again."""
-    if group is None:
-        return bool(getattr(request.user, "is_superuser", False))
-    return ServerGroup.objects.with_role(request.user, role).filter(pk=group.pk).exists()
+    return querysets.has_role(request.user, role, group)
 
 
 @contextmanager

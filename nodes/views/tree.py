@@ -42,10 +42,11 @@ def group(request: HttpRequest, group_id: int) -> HttpResponse:
     """Groups and servers right inside a group."""
     here = group_or_404(request.user, group_id)
     servers = here.servers.only("name", "state", "group").order_by("name")
+    found = list(servers[: MOST + 1])
     context = {
         "groups": here.children.order_by("name")[:MOST],
-        "servers": servers[:MOST],
-        "more": max(0, servers.count() - MOST),
+        "servers": found[:MOST],
+        "more": len(found) > MOST,
         "group": here,
     }
     return render(request, "nodes/tree.html", context)

@@ -1,0 +1,115 @@
+"""The review, progress and result of a Change are one page, polled until it has ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.test import Client
+from django.urls import reverse
+
+from networks.choices import ChangeState, OperationState
+from networks.domain.state import CreateNetwork
+from networks.models import Change
+from networks.services import drafts
+from tests.networks.changes import planned
+from tests.networks.conftest import Scene
+
+A = "6f1c3a1e-0000-4000-8000-000000000001"
+HTMX = {"HTTP_HX_REQUEST": "true"}
+
+
+def page(client: Client, change: Change, **headers: str) -> Any:
+    return client.get(reverse("networks:change", args=[change.pk]), **headers)  # type: ignore[arg-type]
+
+
+def test_the_review_shows_sentences_warnings_and_exact_commands(
+    scene: Scene, operator: Any, as_operator: Client
+) -> None:
+    warning = {
+        "key": "rule-0",
+        "severity": "warn",
+        "text": "No address.",
+        "hint": "Give one.",
+        "subjects": [],
+    }
+    change = planned(operator, servers=(scene.server1,), problems=[warning])
+    text = page(as_operator, change).text
+    for words in ("Create Virtual Network A", "No address.", "ip link set dev eth0 master vn-a", "Apply"):
+        assert words in text
+    assert 'name="tick"' in text
+    assert "hx-trigger" not in text.split('id="change"')[1].split(">")[0]
+
+
+def test_planning_and_applying_are_polled_and_the_end_is_not(
+    scene: Scene, operator: Any, as_operator: Client
+) -> None:
+    change = planned(operator, servers=(scene.server1,))
+    for state, is_polled in (
+        (ChangeState.PLANNING, True),
+        (ChangeState.APPLYING, True),
+        (ChangeState.ROLLING_BACK, True),
+        (ChangeState.DONE, False),
+        (ChangeState.FAILED, False),
+    ):
+        Change.objects.update(state=state)
+        fragment = page(as_operator, change, **HTMX).text
+        assert ("hx-trigger" in fragment) is is_polled, state
+        assert "<html" not in fragment
+
+
+def test_an_unchanged_fragment_is_not_sent_again(scene: Scene, operator: Any, as_operator: Client) -> None:
+    change = planned(operator, servers=(scene.server1,))
+    etag = page(as_operator, change, **HTMX)["ETag"]
+    assert page(as_operator, change, **HTMX, HTTP_IF_NONE_MATCH=etag).status_code == 304
+    Change.objects.update(version=7)
+    assert page(as_operator, change, **HTMX, HTTP_IF_NONE_MATCH=etag).status_code == 200
+
+
+def test_a_refusal_leaves_no_button_to_apply(scene: Scene, operator: Any, as_operator: Client) -> None:
+    change = planned(operator, servers=(scene.server1,))
+    change.operations.update(refusals=["server1: eth0 gets its address by DHCP."])
+    text = page(as_operator, change).text
+    assert "by DHCP" in text
+    assert "apply-form" not in text
+
+
+def test_a_failure_is_told_in_the_servers_words_with_the_way_back(
+    scene: Scene, operator: Any, as_operator: Client
+) -> None:
+    change = planned(operator, CreateNetwork(A, "A"), servers=(scene.server1,))
+    Change.objects.update(state=ChangeState.FAILED, result="server1: RTNETLINK answers: File exists")
+    change.operations.update(state=OperationState.ROLLED_BACK, message="RTNETLINK answers: File exists")
+    text = page(as_operator, change).text
+    assert "RTNETLINK answers: File exists" in text
+    response = as_operator.post(reverse("networks:mend_change", args=[change.pk]))
+    assert response["Location"] == reverse("networks:draft")
+    assert "Create Virtual Network A" in as_operator.get(reverse("networks:draft")).text
+
+
+def test_an_unticked_warning_is_said_and_nothing_is_applied(
+    scene: Scene, operator: Any, as_operator: Client
+) -> None:
+    warning = {"key": "rule-0", "severity": "warn", "text": "No address.", "hint": "", "subjects": []}
+    change = planned(operator, servers=(scene.server1,), problems=[warning])
+    response = as_operator.post(reverse("networks:apply_change", args=[change.pk]), follow=True)
+    assert "Not ticked: No address." in response.text
+    change.refresh_from_db()
+    assert change.state == ChangeState.PLANNED
+
+
+def test_a_review_starts_from_the_draft_page(scene: Scene, operator: Any, as_operator: Client) -> None:
+    drafts.stage(operator, [CreateNetwork(A, "A")])
+    assert "Create Virtual Network A" in as_operator.get(reverse("networks:draft")).text
+    response = as_operator.post(reverse("networks:review_draft"), {"reason": "because"})
+    change = Change.objects.get()
+    assert response["Location"] == reverse("networks:change", args=[change.pk])
+    assert change.reason == "because"
+
+
+def test_the_list_of_changes_says_who_when_and_how_it_ended(
+    scene: Scene, operator: Any, as_operator: Client
+) -> None:
+    planned(operator, servers=(scene.server1,))
+    Change.objects.update(state=ChangeState.DONE)
+    text = as_operator.get(reverse("networks:changes")).text
+    assert "Create Virtual Network A." in text and "otto" in text and "Done" in text

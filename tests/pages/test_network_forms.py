@@ -1,0 +1,173 @@
+"""The forms of virtual networks turn what was clicked into edits of the draft, and refuse with the reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from networks.domain.state import AddMember, Assign, CreateNetwork, DeleteNetwork, RemoveMember, Unassign
+from networks.services import drafts
+from networks.state_json import load_edits
+from tests.networks.changes import decide
+from tests.networks.conftest import Scene
+
+A = "6f1c3a1e-0000-4000-8000-000000000001"
+B = "6f1c3a1e-0000-4000-8000-000000000002"
+
+
+def draft(user: Any) -> tuple[Any, ...]:
+    return load_edits(drafts.draft_of(user).edits)
+
+
+def test_a_network_is_created_on_a_server_with_its_adapter_and_members(
+    scene: Scene, operator: Any, as_operator: Client
+) -> None:
+    response = as_operator.post(
+        reverse("networks:create_on_server", args=[scene.server1.pk]),
+        {
+            "name": "A",
+            "description": "first",
+            "adapter": "adapter:eth0",
+            "members": [f"{scene.server1.pk}/102/eth0", f"{scene.server1.pk}/103/eth0"],
+        },
+    )
+    assert response.status_code == 302
+    created, *rest = draft(operator)
+    assert (created.name, created.description) == ("A", "first")
+    assert set(rest) == {
+        Assign(created.id, scene.server1.pk, "eth0"),
+        AddMember(created.id, scene.key(scene.server1, "102")),
+        AddMember(created.id, scene.key(scene.server1, "103")),
+    }
+    assert "1 pending edit" not in as_operator.get(reverse("networks:list")).text
+    assert "4</b> pending edits" in as_operator.get(reverse("networks:list")).text
+
+
+@pytest.mark.parametrize("name", ["A", "a", "  A  "])
+def test_a_name_that_is_taken_is_refused_beside_the_field(
+    scene: Scene, operator: Any, as_operator: Client, name: str
+) -> None:
+    decide(CreateNetwork(A, "A"))
+    response = as_operator.post(reverse("networks:create"), {"name": name})
+    assert "already exists" in response.text
+    assert draft(operator) == ()
+
+
+def test_a_name_that_the_draft_has_is_refused_too(scene: Scene, operator: Any, as_operator: Client) -> None:
+    drafts.stage(operator, [CreateNetwork(A, "A")])
+    assert "already exists" in as_operator.post(reverse("networks:create"), {"name": "A"}).text
+
+
+def test_a_taken_adapter_is_shown_with_who_has_it_and_refused(
+    scene: Scene, operator: Any, as_operator: Client
+) -> None:
+    decide(CreateNetwork(A, "A"), Assign(A, scene.server1.pk, "eth0"), CreateNetwork(B, "B"))
+    address = reverse("networks:configure_on_server", args=[scene.server1.pk, B])
+    assert "taken by A" in as_operator.get(address).text
+    response = as_operator.post(address, {"adapter": "adapter:eth0"})
+    assert "eth0 cannot be used: taken by A" in response.text
+    assert draft(operator) == ()
+
+
+def test_an_adapter_that_the_draft_frees_is_offered(scene: Scene, operator: Any, as_operator: Client) -> None:
+    decide(CreateNetwork(A, "A"), Assign(A, scene.server1.pk, "eth0"), CreateNetwork(B, "B"))
+    drafts.stage(operator, [Unassign(A, scene.server1.pk)])
+    address = reverse("networks:configure_on_server", args=[scene.server1.pk, B])
+    assert as_operator.post(address, {"adapter": "adapter:eth0"}).status_code == 302
+    assert Assign(B, scene.server1.pk, "eth0") in draft(operator)
+
+
+def test_a_host_routed_interface_is_refused_with_the_reason(
+    scene: Scene, operator: Any, as_operator: Client
+) -> None:
+    decide(CreateNetwork(A, "A"))
+    address = reverse("networks:configure_on_server", args=[scene.server1.pk, A])
+    assert "host-routed; only bridged interfaces can join" in as_operator.get(address).text
+    response = as_operator.post(address, {"adapter": "local", "members": [f"{scene.server1.pk}/101/venet0"]})
+    assert "cannot join: host-routed" in response.text
+    assert draft(operator) == ()
+
+
+def test_an_interface_of_another_network_is_refused(scene: Scene, operator: Any, as_operator: Client) -> None:
+    decide(CreateNetwork(A, "A"), AddMember(A, scene.key(scene.server1, "102")), CreateNetwork(B, "B"))
+    address = reverse("networks:configure_on_server", args=[scene.server1.pk, B])
+    response = as_operator.post(address, {"adapter": "local", "members": [f"{scene.server1.pk}/102/eth0"]})
+    assert "cannot join: in A" in response.text
+
+
+@pytest.mark.parametrize("adapter", ["adapter:eth9", "adapter:", "eth0", "adapter:eth0;reboot"])
+def test_a_crafted_adapter_is_refused(scene: Scene, operator: Any, as_operator: Client, adapter: str) -> None:
+    decide(CreateNetwork(A, "A"))
+    address = reverse("networks:configure_on_server", args=[scene.server1.pk, A])
+    assert as_operator.post(address, {"adapter": adapter}).status_code == 200
+    assert draft(operator) == ()
+
+
+@pytest.mark.parametrize("member", ["x", "1/2", "999/102/eth0", "../102/eth0", "1/102/eth0'--"])
+def test_a_crafted_member_is_refused(scene: Scene, operator: Any, as_operator: Client, member: str) -> None:
+    decide(CreateNetwork(A, "A"))
+    address = reverse("networks:configure_on_server", args=[scene.server1.pk, A])
+    as_operator.post(address, {"adapter": "none", "members": [member]})
+    assert draft(operator) == ()
+
+
+def test_members_are_taken_out_from_the_configure_page(
+    scene: Scene, operator: Any, as_operator: Client
+) -> None:
+    key = scene.key(scene.server1, "102")
+    decide(CreateNetwork(A, "A"), AddMember(A, key))
+    as_operator.post(
+        reverse("networks:members", args=[A]), {"remove": [f"{scene.server1.pk}/102/eth0", "junk"]}
+    )
+    assert draft(operator) == (RemoveMember(key),)
+    assert "leaves in your draft" in as_operator.get(reverse("networks:configure", args=[A])).text
+
+
+def test_a_second_server_is_set_from_the_configure_page(
+    scene: Scene, operator: Any, as_operator: Client
+) -> None:
+    decide(CreateNetwork(A, "A"))
+    page = as_operator.get(reverse("networks:configure", args=[A]), {"server": scene.server2.pk})
+    assert "A on server2" in page.text
+    as_operator.post(
+        reverse("networks:add_server", args=[A]),
+        {"server": scene.server2.pk, "adapter": "adapter:eth0", "members": [f"{scene.server2.pk}/201/eth0"]},
+    )
+    assert set(draft(operator)) == {
+        Assign(A, scene.server2.pk, "eth0"),
+        AddMember(A, scene.key(scene.server2, "201")),
+    }
+
+
+def test_a_network_in_use_is_not_deleted_and_says_by_what(
+    scene: Scene, operator: Any, as_operator: Client
+) -> None:
+    decide(CreateNetwork(A, "A"), AddMember(A, scene.key(scene.server1, "102")))
+    response = as_operator.post(reverse("networks:delete", args=[A]))
+    assert response.status_code == 409
+    assert "102" in response.text and "in use" in response.text
+    assert draft(operator) == ()
+
+
+def test_an_unused_network_is_deleted_in_the_draft(scene: Scene, operator: Any, as_operator: Client) -> None:
+    decide(CreateNetwork(A, "A"))
+    as_operator.post(reverse("networks:delete", args=[A]))
+    assert draft(operator) == (DeleteNetwork(A),)
+    assert as_operator.get(reverse("networks:detail", args=[A])).status_code == 404
+
+
+def test_a_windows_server_is_only_shown(scene: Scene, operator: Any, as_operator: Client) -> None:
+    decide(CreateNetwork(A, "A"))
+    page = as_operator.get(reverse("networks:configure_on_server", args=[scene.windows.pk, A]))
+    assert "only shown" in page.text
+
+
+def test_names_from_people_and_servers_are_escaped(scene: Scene, operator: Any, as_operator: Client) -> None:
+    decide(CreateNetwork(A, "<script>alert(1)</script>"), AddMember(A, scene.key(scene.server1, "102")))
+    scene.server1.containers.filter(ctid="102").update(name="<script>alert(2)</script>")
+    for name in ("networks:detail", "networks:configure"):
+        assert "<script>alert" not in as_operator.get(reverse(name, args=[A])).text
+    assert "<script>alert" not in as_operator.get(reverse("networks:list")).text

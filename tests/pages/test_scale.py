@@ -1,0 +1,67 @@
+"""Every list, the tree and the search take at most six queries, with 1,000 servers and 50,000 containers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from networks.models import VirtualNetwork
+from nodes.models import GroupRole, PhysicalServer, ServerGroup
+from tests.nodes.fleet import make_fleet
+from tests.pages.conftest import logged_in
+
+MOST = 6
+MOST_OF_A_PAGE = 9
+"""A page about one thing reads the thing, the user's role and its parts as well."""
+
+
+# One test, because making the fleet takes longer than all its pages.
+def test_no_page_takes_more_queries_than_it_may(db: None, alice: Any) -> None:
+    tops = make_fleet()
+    VirtualNetwork.objects.bulk_create(VirtualNetwork(name=f"network {n:03}") for n in range(200))
+    GroupRole.objects.create(user=alice, group=tops[0], role="operator")
+    client = logged_in(alice)
+    group = ServerGroup.objects.filter(path__startswith=tops[0].path, servers__isnull=False).first()
+    assert group
+    server = PhysicalServer.objects.filter(group=group).first()
+    assert server
+    container = server.containers.first()
+    assert container
+    pages = {
+        reverse("home"): MOST,
+        reverse("nodes:tree"): MOST,
+        reverse("nodes:tree") + "?q=node0": MOST,
+        reverse("nodes:tree_group", args=[group.pk]): MOST,
+        reverse("nodes:tree_server", args=[server.pk]): MOST,
+        reverse("nodes:servers"): MOST,
+        reverse("nodes:servers") + "?page=9&sort=-containers_count&q=node": MOST,
+        reverse("nodes:group_servers", args=[tops[0].pk]): MOST,
+        reverse("nodes:group_containers", args=[tops[0].pk]): MOST,
+        reverse("nodes:group_containers", args=[tops[0].pk]) + "?q=web&page=3": MOST,
+        reverse("nodes:search") + "?q=web-1": MOST,
+        reverse("networks:list"): MOST,
+        reverse("networks:group_networks", args=[group.pk]): MOST,
+        reverse("networks:server_networks", args=[server.pk]): MOST,
+        reverse("nodes:group", args=[tops[0].pk]): MOST_OF_A_PAGE,
+        reverse("nodes:server", args=[server.pk]): MOST_OF_A_PAGE,
+        reverse("nodes:server_adapters", args=[server.pk]): MOST_OF_A_PAGE,
+        reverse("nodes:server_containers", args=[server.pk]): MOST_OF_A_PAGE,
+        reverse("nodes:container", args=[container.pk]): MOST_OF_A_PAGE,
+    }
+    found = {}
+    for address, most in pages.items():
+        with CaptureQueriesContext(connection) as queries:
+            response = client.get(address)
+        assert response.status_code == 200, address
+        if len(queries) > most:
+            found[address] = [query["sql"][:200] for query in queries]
+    assert not found, "\n".join(f"{page}: {len(sql)} {sql}" for page, sql in found.items())
+
+
+@pytest.mark.parametrize("page", [1, 2, 99999])
+def test_a_page_too_far_is_the_last(db: None, admin: Any, page: int) -> None:
+    assert logged_in(admin).get(f"{reverse('nodes:servers')}?page={page}").status_code == 200
