@@ -1,18 +1,15 @@
-"""The pages that belong to no app: the first page and the state of the panel itself."""
+"""The pages that belong to no app: the state of the panel itself, and the door to the admin."""
 
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from nodes.choices import ServerState
-from nodes.models import PhysicalServer, ServerGroup
 from vnetpanel import health
 from vnetpanel.htmx import wants_fragment
 
@@ -22,30 +19,6 @@ VERSION = "0.1.0"
 def version(request: HttpRequest) -> dict[str, str]:
     """Context of every template: the panel's version, for the foot of the page."""
     return {"panel_version": VERSION}
-
-
-@require_safe
-def home(request: HttpRequest) -> HttpResponse:
-    """The first page behind the login: the top server groups, or how to begin."""
-    groups = ServerGroup.objects.visible_to(request.user).order_by("path")
-    seen: set[int] = set()
-    tops = []
-    for group in groups:
-        if not seen & set(group.ancestor_ids):
-            tops.append(group)
-        seen.add(group.pk)
-    states = dict(
-        PhysicalServer.objects.visible_to(request.user)
-        .order_by()
-        .values_list("state")
-        .annotate(number=Count("pk"))
-    )
-    context = {
-        "groups": tops,
-        "states": [(ServerState(state), number) for state, number in sorted(states.items())],
-        "may_create": bool(getattr(request.user, "is_superuser", False)),
-    }
-    return render(request, "home.html", context)
 
 
 @require_safe
