@@ -232,7 +232,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("ctid", models.CharField(max_length=36, verbose_name="CTID")),
+                ("ctid", models.CharField(db_column="container_ctid", max_length=36, verbose_name="CTID")),
                 ("name", models.CharField(blank=True, default="", max_length=64)),
                 ("hostname", models.CharField(blank=True, default="", max_length=255)),
                 (

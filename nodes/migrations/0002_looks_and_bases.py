@@ -42,7 +42,9 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="container",
             name="ctid",
-            field=models.CharField(db_index=True, max_length=36, verbose_name="CTID"),
+            field=models.CharField(
+                db_column="container_ctid", db_index=True, max_length=36, verbose_name="CTID"
+            ),
         ),
         migrations.AlterField(
             model_name="container",

@@ -14,7 +14,8 @@ class Container(models.Model):
     """A virtual environment on one physical server."""
 
     server = models.ForeignKey(PhysicalServer, on_delete=models.CASCADE, related_name="containers")
-    ctid = models.CharField("CTID", max_length=36, db_index=True)
+    # PostgreSQL keeps the column name "ctid" for itself.
+    ctid = models.CharField("CTID", max_length=36, db_index=True, db_column="container_ctid")
     name = models.CharField(max_length=64, blank=True, default="", db_index=True)
     hostname = models.CharField(max_length=255, blank=True, default="")
     status = models.CharField(

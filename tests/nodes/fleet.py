@@ -38,11 +38,11 @@ def make_fleet(servers: int = SERVERS, containers: int = CONTAINERS) -> tuple[Se
     )
     multiply(
         Container, PhysicalServer, containers,
-        server_id="id", ctid="1000 + n", name="'web-' || id || '-' || n", status="'running'",
+        server_id="id", container_ctid="1000 + n", name="'web-' || id || '-' || n", status="'running'",
     )  # fmt: skip
     multiply(
         ContainerInterface, Container, 1,
-        container_id="id", ifname="'eth0'", mode="'bridged'", host_ifname="'veth' || ctid || '.0'",
+        container_id="id", ifname="'eth0'", mode="'bridged'", host_ifname="'veth' || container_ctid || '.0'",
         mac=f"'00:18:' || {_digits('id', ':')}", addresses_text=f"'10.' || {_octets('id')} || '/8'",
     )  # fmt: skip
     return tops
