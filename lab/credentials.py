@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import tempfile
 from pathlib import Path
 
 from lab.definition import SERVERS, ServerDefinition
@@ -20,8 +21,10 @@ def make_credentials(place: Place) -> None:
     folder.chmod(0o700)
     _make_key(place.client_key, "ed25519", "lab client")
     if not place.password_file.exists():
-        place.password_file.touch(0o600)
-        place.password_file.write_text(secrets.token_urlsafe(16))
+        new = place.password_file.with_suffix(".new")
+        new.touch(0o600)
+        new.write_text(secrets.token_urlsafe(16))
+        new.rename(place.password_file)
     known = []
     for server in SERVERS:
         for kind in _HOST_KEY_TYPES:
@@ -60,8 +63,14 @@ def _public(key: Path) -> str:
 
 
 def _make_key(path: Path, kind: str, comment: str) -> None:
-    if not path.with_name(path.name + ".pub").exists():
-        path.unlink(missing_ok=True)
+    public = path.with_name(path.name + ".pub")
+    if public.exists():
+        return
+    # Made aside: the ssh-keygen of a killed run may still be writing.
+    with tempfile.TemporaryDirectory(dir=path.parent) as aside:
+        made = Path(aside) / path.name
         # 2048 bits: a lab's key, and every bit costs time inside a slow machine.
         size = ["-b", "2048"] if kind == "rsa" else []
-        run(["ssh-keygen", "-q", "-t", kind, *size, "-N", "", "-C", comment, "-f", str(path)])
+        run(["ssh-keygen", "-q", "-t", kind, *size, "-N", "", "-C", comment, "-f", str(made)])
+        made.rename(path)
+        made.with_name(public.name).rename(public)

@@ -56,6 +56,8 @@ def build_disk(place: Place, server: ServerDefinition) -> None:
     """Write ``disk.ext4`` of a server from scratch; whole or not at all."""
     folder = place.server(server.name)
     folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob("seed-*"):
+        shutil.rmtree(left, ignore_errors=True)
     seed = Path(tempfile.mkdtemp(prefix="seed-", dir=folder))
     try:
         _fill(seed, place, server)

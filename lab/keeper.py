@@ -8,6 +8,7 @@ says "always on"; so a ``reboot`` typed inside comes back), and lets many client
 from __future__ import annotations
 
 import base64
+import fcntl
 import itertools
 import json
 import os
@@ -251,6 +252,12 @@ class _Client(socketserver.StreamRequestHandler):
 
 def main(folder: Path) -> None:
     """Keep the server of ``folder`` until SIGTERM, which cuts its power."""
+    lock = (folder / "keeper.lock").open("w")
+    try:
+        # Two keepers of one server would fight over its socket and its disk. A killed one holds no lock.
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit("This server has a keeper already.")
     settings = json.loads((folder / "keeper.json").read_text())
     # Before any thread starts: namespaces are entered thread by thread.
     netns.enter(settings["namespace"])

@@ -31,12 +31,18 @@ Lab(servers=tuple(map(server, {NAMES}))).up()
 
 
 @pytest.fixture(scope="module")
-def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A lab of another checkout on the same machine, to be damaged."""
+def other_checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A lab of another checkout on the same machine."""
     one = Lab(Place(tmp_path_factory.mktemp("checkout") / "lab"), servers=tuple(map(server, NAMES)))
-    one.up()
     yield one
     one.down(force=True)
+
+
+@pytest.fixture
+def other(other_checkout: Lab) -> Lab:
+    """The other lab, up, to be damaged."""
+    other_checkout.up()
+    return other_checkout
 
 
 def servers_reached(lab: Lab) -> list[bool]:
