@@ -24,7 +24,7 @@ templates() {
 shell_scripts() {
     {
         git ls-files -z '*.sh'
-        git grep -lzE '^#!.*[/ ](ba|da)?sh( |$)'
+        git grep -lzE '^#!.*[/ ](ba|da)?sh( |$)' -- ':!*.py' ':!*.md'
     } | sort -zu | xargs -0 shellcheck -x
 }
 
