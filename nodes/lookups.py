@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from django.db.models import CharField, F, IntegerField, Q, QuerySet, Value
+from django.db.models import Case, CharField, F, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import Cast
 
 from nodes.models import Adapter, Container, ContainerInterface, PhysicalServer, ServerGroup
@@ -45,7 +45,7 @@ def search(user: AnyUser, text: str, limit: int = 20) -> list[Hit]:
     if not text:
         return []
     share = max(3, limit // 3)
-    arms = [_arm(kind, found[:share]) for kind, found in _matches(user, text)]
+    arms = [_arm(kind, _best(found, kind, text)[:share]) for kind, found in _matches(user, text)]
     rows = arms[0].union(*arms[1:], all=True) if len(arms) > 1 else arms[0]
     hits = [Hit(*row) for row in rows]
     wanted = text.lower()
@@ -93,6 +93,15 @@ def _matches(user: AnyUser, text: str) -> Iterable[tuple[Kind, QuerySet[Any]]]:
     else:
         yield "adapter", adapters.filter(name__istartswith=text)
         yield "interface", interfaces.filter(host_ifname__istartswith=text)
+
+
+def _best(found: QuerySet[Any], kind: Kind, text: str) -> QuerySet[Any]:
+    """The very thing first. No other order, for that would sort by the names of servers and groups."""
+    name = {"container": "ctid", "interface": "host_ifname"}.get(kind, "name")
+    exact = Q(**{f"{name}__iexact": text})
+    if kind == "container":
+        exact |= Q(name__iexact=text)
+    return found.order_by(Case(When(exact, then=0), default=1), "pk")
 
 
 def _arm(kind: Kind, found: QuerySet[Any]) -> QuerySet[Any]:

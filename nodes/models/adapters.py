@@ -61,7 +61,7 @@ class Bridge(models.Model):
     )
     origin = models.CharField(max_length=10, choices=Origin.choices, default=Origin.FOUND)
     first_seen_at = models.DateTimeField(auto_now_add=True)
-    gone_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    gone_at = models.DateTimeField(null=True, blank=True)
 
     objects = ServerPartQuerySet.as_manager()
 
@@ -117,7 +117,7 @@ class Adapter(models.Model):
     )
     origin = models.CharField(max_length=10, choices=Origin.choices, default=Origin.FOUND)
     first_seen_at = models.DateTimeField(auto_now_add=True)
-    gone_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    gone_at = models.DateTimeField(null=True, blank=True)
 
     objects = AdapterQuerySet.as_manager()
 

@@ -32,7 +32,7 @@ class Container(models.Model):
         help_text="Groups of interface names that a bridge inside it joins.",
     )
     first_seen_at = models.DateTimeField(auto_now_add=True)
-    gone_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    gone_at = models.DateTimeField(null=True, blank=True)
 
     objects = ServerPartQuerySet.as_manager()
 
@@ -68,7 +68,7 @@ class ContainerInterface(models.Model):
     )
     is_saved = models.BooleanField(default=True, help_text="False: lost at the container's next restart.")
     first_seen_at = models.DateTimeField(auto_now_add=True)
-    gone_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    gone_at = models.DateTimeField(null=True, blank=True)
 
     objects = ContainerInterfaceQuerySet.as_manager()
 
