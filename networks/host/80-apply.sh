@@ -8,6 +8,7 @@ prepare_change() {
 	find_tools
 	compose "$1" >"$D/notes"
 	p_rc=$?
+	case $p_rc in "$OK" | "$REFUSED") ;; *) p_rc=$BROKEN ;; esac
 	cat "$D/notes"
 	preflight || p_rc=$REFUSED
 	read -r p_path <"$D/notes"
@@ -56,6 +57,11 @@ begin() {
 		say "digest=$D_digest"
 		fail $CHANGED "the server has changed since the review"
 	fi
+	# A full /run cuts files short without a word.
+	if ! { is_whole "$D/snap" && is_whole "$D/committed"; }; then
+		rm -rf "$D"
+		fail $BROKEN "no space left in $RUN"
+	fi
 	true 2>/dev/null >"$ETC/committed.new" || { rm -rf "$D" && fail $BROKEN "cannot write $ETC"; }
 	boot_id
 	clock
@@ -72,6 +78,10 @@ state preparing" >"$D/journal" || fail $BROKEN "cannot write $RUN"
 	crash prepared
 	if [ "$p_path" = short ]; then run_short "$txid"; else run_guarded "$txid"; fi
 }
+is_whole() (
+	while read -r line; do last=$line; done <"$1"
+	[ "${last:-}" = end ]
+) 2>/dev/null
 run_short() {
 	trap '' HUP INT TERM PIPE
 	note state applying

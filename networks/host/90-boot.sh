@@ -6,13 +6,15 @@ boot() {
 	hold_transaction 30 || fail $BUSY "a transaction is at work"
 	true >"$RUN/pending"
 	[ -s "$ETC/committed" ] || { say state=empty && leave $OK; }
-	case $(tail -n 1 "$ETC/committed") in end) ;; *) fail $BAD "$ETC/committed is damaged" ;; esac
+	is_whole "$ETC/committed" || fail $BAD "$ETC/committed is damaged"
 	B_failed=''
 	wait_for_adapters
 	b_n=0
 	while read -r b_kind b_what b_name b_rest; do
+		[ "$b_kind $b_what" != 'keep vlan' ] || boot_part "$b_name" "vlan $b_name $b_rest" "vlan $b_name $b_rest"
+	done <"$ETC/committed"
+	while read -r b_kind b_what b_name b_rest; do
 		case "$b_kind $b_what" in
-		'keep vlan') boot_part "$b_name" "vlan $b_name $b_rest" "vlan $b_name $b_rest" ;;
 		'keep bridge') boot_part "$b_name" "bridge $b_name $b_rest" "bridge $b_name $b_rest" ;;
 		'keep adopted') boot_part "$b_name" "adopt $b_name $b_rest" "adopted $b_name $b_rest" ;;
 		drop\ *)

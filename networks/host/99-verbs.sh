@@ -46,6 +46,7 @@ places_exist() {
 	for place in "$RUN/txn" "$ETC" "$LIB"; do
 		[ -d "$place" ] || mkdir -p "$place" 2>/dev/null || fail $BROKEN "cannot write $place"
 	done
+	[ -w "$RUN" ] || fail $BROKEN "cannot write $RUN"
 	for tool in ip awk flock sha256sum setsid; do
 		command -v $tool >/dev/null 2>&1 || fail $REFUSED "this server has no $tool"
 	done

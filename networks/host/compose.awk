@@ -218,7 +218,8 @@ function step_bridge(br, dev, i, p) {
 		pin(br, dev)
 	}
 	# Frames of a VLAN we made belong to its bridge: the server itself says nothing there.
-	if (fresh[dev]) set_before("/proc/sys/net/ipv6/conf/" dev "/disable_ipv6", 1)
+	if ((dev in our_vlan) && !has_l3(dev) && rd(conf(dev, "ipv6/disable_ipv6")) != 1)
+		set_before(conf(dev, "ipv6/disable_ipv6"), 1)
 	raise(dev); raise(br)
 	if (has_l3(dev)) move_l3(dev, br, master[dev] == br ? "" : "enslave")
 	else if (master[dev] != br) enslave(dev, br)
@@ -338,6 +339,7 @@ function read_committed(line, w) {
 	while ((getline line < committed) > 0) {
 		split(line, w, " ")
 		if (w[1] == "txid") former = w[2]
+		if (w[1] == "keep" && w[2] == "vlan") our_vlan[w[3]] = 1
 		if (w[1] == "keep" && w[2] != "vlan") {
 			was_bridge[w[3]] = w[4]
 			was_adopted[w[3]] = (w[2] == "adopted")
@@ -354,6 +356,7 @@ function read_plan(line) {
 		else if (line ~ /^(keep|save) /) {
 			lines = lines line "\n"
 			split(line, w, " ")
+			if (line ~ /^keep vlan /) our_vlan[w[3]] = 1
 			if (w[1] == "keep") kept[w[3]] = 1
 			else new_save[w[3] " " w[4]] = 1
 		}
@@ -412,6 +415,7 @@ END {
 	write_committed()
 	write_expected()
 	printf "%s", pro pro_set crit epi >(dir "/work")
+	print "end" >(dir "/snap")
 	print "path=" (guarded ? "guarded" : "short")
 	print "empty=" (pro pro_set crit epi == "" ? "yes" : "no")
 	printf "%s", notes

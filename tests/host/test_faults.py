@@ -277,6 +277,25 @@ def test_the_committed_file_cannot_be_written(server: Server, move: HostPlan) ->
     assert server.state() == before
 
 
+@pytest.mark.parametrize("kilobytes", range(4, 65, 12))
+def test_no_space_left_in_run_is_refused_or_done_whole(
+    server: Server, move: HostPlan, kilobytes: int
+) -> None:
+    digest = server.plan(move).answer.digest
+    before = server.state()
+    server.noisy = True
+    server.run("mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(server.run_dir))
+    try:
+        done = server.call("apply", "t", "15", digest, stdin=move.render(), check=False)
+        assert done.code in (0, 64, 65, 74, 76), done.raw
+        if done.code == 0:
+            assert server.call("abort", "t", check=True).state == "rolledback"
+        server.quiet()
+        assert server.state() == before and server.committed == ""
+    finally:
+        server.run("umount", "-l", str(server.run_dir))
+
+
 def test_a_short_change_that_fails_is_taken_back(server: Server) -> None:
     veth = server.add_guest(101, "10.77.5.1/24")
     plan = HostPlan((Bridge("vn-c"), Port(veth, "vn-c")), (KeepBridge("vn-c"),))
