@@ -10,7 +10,7 @@ preflight() (
 		lease_holder "$dev" || bad=1
 		rules_by_name "$dev"
 	done <"$D/moving"
-	return $bad
+	return "$bad"
 )
 # A DHCP client would renew on the port, or put its address back there.
 lease_holder() (

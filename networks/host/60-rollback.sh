@@ -18,7 +18,7 @@ roll_back() {
 	else
 		note state stuck 2>/dev/null
 	fi
-	return $r_rc
+	return "$r_rc"
 }
 # A first pass in one batch is fast; the next ones prove it and mend what the first could not. It is an emergency:
 # tried for some minutes, whatever else pulls at the same links.

@@ -28,12 +28,12 @@ report() {
 	say "now=$NOW"
 	[ -z "$J_reason" ] || say "reason=$J_reason"
 	case $J_state in
-	none) leave $UNKNOWN ;;
-	applied | committed) leave $OK ;;
-	preparing | applying | rollingback) leave $BUSY ;;
+	none) leave "$UNKNOWN" ;;
+	applied | committed) leave "$OK" ;;
+	preparing | applying | rollingback) leave "$BUSY" ;;
 	esac
 	say "error=$(tail -n 3 "$D/log" 2>/dev/null | tr '\n\r' '; ')"
-	leave $BACK
+	leave "$BACK"
 }
 # The connection that confirms proves something only if it was opened after the change. sudo drops SSH_CONNECTION,
 # hence it may come as arguments.
@@ -45,18 +45,18 @@ confirm() {
 	D=$RUN/txn/$1
 	txid=$1 stage=$2
 	shift 2
-	case $stage in 1 | 2) ;; *) fail $BAD "confirm wants stage 1 or 2" ;; esac
+	case $stage in 1 | 2) ;; *) fail "$BAD" "confirm wants stage 1 or 2" ;; esac
 	connection "$@"
 	learn_end "$txid"
-	[ "$J_state" != committed ] || { say state=committed && leave $OK; }
-	[ "$J_state" != none ] || fail $UNKNOWN "no such transaction"
-	hold_decision 10 || fail $BUSY "being decided"
+	[ "$J_state" != committed ] || { say state=committed && leave "$OK"; }
+	[ "$J_state" != none ] || fail "$UNKNOWN" "no such transaction"
+	hold_decision 10 || fail "$BUSY" "being decided"
 	clock
 	learn_end "$txid"
-	[ "$J_state" = applied ] || { say "state=$J_state" && fail $UNKNOWN "not waiting for confirmation"; }
-	[ "$NOW" -lt "$J_deadline" ] || fail $UNKNOWN "too late"
-	[ -n "$S_conn" ] || fail $BAD "a confirmation comes over SSH"
-	[ "$S_conn" != "$J_ssh" ] || fail $BAD "a confirmation comes over a new SSH connection"
+	[ "$J_state" = applied ] || { say "state=$J_state" && fail "$UNKNOWN" "not waiting for confirmation"; }
+	[ "$NOW" -lt "$J_deadline" ] || fail "$UNKNOWN" "too late"
+	[ -n "$S_conn" ] || fail "$BAD" "a confirmation comes over SSH"
+	[ "$S_conn" != "$J_ssh" ] || fail "$BAD" "a confirmation comes over a new SSH connection"
 	"confirm_$stage"
 }
 # The reply already depends on neighbours asked anew.
@@ -65,18 +65,18 @@ confirm_1() {
 	forget_neighbours
 	say state=applied
 	say confirmed=1
-	leave $OK
+	leave "$OK"
 }
 confirm_2() {
-	[ "$J_confirmed" != 0 ] || fail $BAD "stage 1 comes first"
-	[ "$S_conn" != "$J_confirmed_ssh" ] || fail $BAD "the second confirmation comes over another SSH connection"
+	[ "$J_confirmed" != 0 ] || fail "$BAD" "stage 1 comes first"
+	[ "$S_conn" != "$J_confirmed_ssh" ] || fail "$BAD" "the second confirmation comes over another SSH connection"
 	[ $((NOW_CS - J_confirmed)) -ge "${VNP_GAP:-300}" ] ||
-		fail $BUSY "the second confirmation comes 3 seconds after the first"
+		fail "$BUSY" "the second confirmation comes 3 seconds after the first"
 	find_tools
-	verify || fail $BACK "the server is no longer as planned: $(tail -n 1 "$D/log")"
-	commit || fail $BROKEN "cannot write $ETC/committed"
+	verify || fail "$BACK" "the server is no longer as planned: $(tail -n 1 "$D/log")"
+	commit || fail "$BROKEN" "cannot write $ETC/committed"
 	say state=committed
-	leave $OK
+	leave "$OK"
 }
 forget_neighbours() {
 	[ -s "$D/owners" ] || return 0
@@ -85,35 +85,35 @@ forget_neighbours() {
 }
 extend() {
 	D=$RUN/txn/$1
-	hold_decision 10 || fail $BUSY "being decided"
+	hold_decision 10 || fail "$BUSY" "being decided"
 	clock
 	learn_end "$1"
-	[ "$J_state" = applied ] && [ "$NOW" -lt "$J_deadline" ] || fail $UNKNOWN "not waiting for confirmation"
+	[ "$J_state" = applied ] && [ "$NOW" -lt "$J_deadline" ] || fail "$UNKNOWN" "not waiting for confirmation"
 	note "deadline $((NOW + $2))"
 	report "$1"
 }
 abort() {
 	D=$RUN/txn/$1
-	hold_decision 60 || fail $BUSY "being decided"
+	hold_decision 60 || fail "$BUSY" "being decided"
 	learn_end "$1"
 	case $J_state in
-	committed) say state=committed && fail $UNKNOWN "committed already" ;;
-	none) fail $UNKNOWN "no such transaction" ;;
+	committed) say state=committed && fail "$UNKNOWN" "committed already" ;;
+	none) fail "$UNKNOWN" "no such transaction" ;;
 	stuck) roll_back "$1" abort || { note state failed && settled; } ;; # asked by a person: do not stand in the way
 	preparing | applying | applied | rollingback) roll_back "$1" abort ;;
 	esac
 	learn_end "$1"
 	say "state=$J_state"
-	case $J_state in rolledback) leave $OK ;; *) leave $BACK ;; esac
+	case $J_state in rolledback) leave "$OK" ;; *) leave "$BACK" ;; esac
 }
 # First words of every contact, once a minute by timer, and at boot. Where a watcher lives it is theirs.
 recover() {
 	pending
-	[ -n "$P_txid" ] || { say state=clean && leave $OK; }
+	[ -n "$P_txid" ] || { say state=clean && leave "$OK"; }
 	say "pending=$P_txid"
 	D=$RUN/txn/$P_txid
 	if hold_transaction 0 && free "$RUN/worker.lock" && free "$RUN/deadman.lock"; then
-		hold_decision 60 || fail $BUSY "being decided"
+		hold_decision 60 || fail "$BUSY" "being decided"
 		learn_end "$P_txid"
 		case $J_state in
 		committed | rolledback | failed | none) settled ;;
@@ -121,10 +121,10 @@ recover() {
 		esac
 		learn_end "$P_txid"
 		say "state=$J_state"
-		leave $OK
+		leave "$OK"
 	fi
 	say state=busy
-	leave $BUSY
+	leave "$BUSY"
 }
 status() {
 	committed_txid
@@ -135,12 +135,12 @@ status() {
 	say "uptime=$NOW"
 	say "committed=$C_txid"
 	say "pending=$P_txid"
-	[ $# -gt 0 ] || leave $OK
+	[ $# -gt 0 ] || leave "$OK"
 	D=$RUN/txn/$1
 	learn_end "$1"
 	say "state=$J_state"
 	say "reason=$J_reason"
 	say "deadline=$J_deadline"
 	say "confirmed=$((J_confirmed > 0))"
-	leave $OK
+	leave "$OK"
 }

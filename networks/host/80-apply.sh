@@ -4,7 +4,7 @@
 
 # prepare_change: standard input and the kernel's state into files of $D; prints what a reviewer must see.
 prepare_change() {
-	check_plan >"$D/plan" || { cat "$D/plan" && return $BAD; }
+	check_plan >"$D/plan" || { cat "$D/plan" && return "$BAD"; }
 	find_tools
 	compose "$1" >"$D/notes"
 	p_rc=$?
@@ -15,16 +15,16 @@ prepare_change() {
 	p_path=${p_path#path=}
 	digest
 	say "digest=$D_digest"
-	return $p_rc
+	return "$p_rc"
 }
 plan() {
 	D=$RUN/plan.$$
-	mkdir "$D" || fail $BROKEN "cannot write $RUN"
+	mkdir "$D" || fail "$BROKEN" "cannot write $RUN"
 	trap 'rm -rf "$D"' EXIT
 	prepare_change review
 	rc=$?
-	[ $rc = $BAD ] || [ $rc = $BROKEN ] || cat "$D/work"
-	leave $rc
+	[ "$rc" = "$BAD" ] || [ "$rc" = "$BROKEN" ] || cat "$D/work"
+	leave "$rc"
 }
 apply() {
 	D=$RUN/txn/$1
@@ -44,25 +44,25 @@ begin() {
 	txid=$1 seconds=$2 wanted=$3
 	shift 3
 	connection "$@"
-	hold_transaction 3 || fail $BUSY "another transaction is at work"
+	hold_transaction 3 || fail "$BUSY" "another transaction is at work"
 	learn_end "$txid"
 	[ "$J_state" = none ] || return 0 # the same one was begun while we waited
 	pending
-	[ -z "$P_txid" ] || fail $BUSY "$P_txid is not decided yet"
+	[ -z "$P_txid" ] || fail "$BUSY" "$P_txid is not decided yet"
 	[ ! -d "$D" ] || rm -rf "$D" # killed while it prepared: nothing has been touched
-	mkdir "$D" || fail $BROKEN "cannot write $RUN"
-	prepare_change "$txid" >"$D/shown" || { rc=$? && cat "$D/shown" && rm -rf "$D" && leave $rc; }
+	mkdir "$D" || fail "$BROKEN" "cannot write $RUN"
+	prepare_change "$txid" >"$D/shown" || { rc=$? && cat "$D/shown" && rm -rf "$D" && leave "$rc"; }
 	if [ "$D_digest" != "$wanted" ]; then
 		rm -rf "$D"
 		say "digest=$D_digest"
-		fail $CHANGED "the server has changed since the review"
+		fail "$CHANGED" "the server has changed since the review"
 	fi
 	# A full /run cuts files short without a word.
 	if ! { is_whole "$D/snap" && is_whole "$D/committed"; }; then
 		rm -rf "$D"
-		fail $BROKEN "no space left in $RUN"
+		fail "$BROKEN" "no space left in $RUN"
 	fi
-	true 2>/dev/null >"$ETC/committed.new" || { rm -rf "$D" && fail $BROKEN "cannot write $ETC"; }
+	true 2>/dev/null >"$ETC/committed.new" || { rm -rf "$D" && fail "$BROKEN" "cannot write $ETC"; }
 	boot_id
 	clock
 	# One server of several must not commit before all have answered, whatever it touches.
@@ -73,8 +73,8 @@ path $p_path
 ssh $S_conn
 seconds $seconds
 limit $((NOW + 30 + seconds))
-state preparing" >"$D/journal" || fail $BROKEN "cannot write $RUN"
-	say "$txid" >"$RUN/pending" || fail $BROKEN "cannot write $RUN"
+state preparing" >"$D/journal" || fail "$BROKEN" "cannot write $RUN"
+	say "$txid" >"$RUN/pending" || fail "$BROKEN" "cannot write $RUN"
 	crash prepared
 	if [ "$p_path" = short ]; then run_short "$txid"; else run_guarded "$txid"; fi
 }
@@ -90,7 +90,7 @@ run_short() {
 	elif ! commit; then
 		hold_decision 60 && roll_back "$1" commit-failed
 		say "state=rolledback"
-		fail $BROKEN "cannot write $ETC/committed"
+		fail "$BROKEN" "cannot write $ETC/committed"
 	fi
 }
 run_guarded() {

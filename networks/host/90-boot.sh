@@ -3,10 +3,10 @@
 # had does not stop the others; a gateway that is silent (a whole room powering up) is no reason to undo.
 
 boot() {
-	hold_transaction 30 || fail $BUSY "a transaction is at work"
+	hold_transaction 30 || fail "$BUSY" "a transaction is at work"
 	true >"$RUN/pending"
-	[ -s "$ETC/committed" ] || { say state=empty && leave $OK; }
-	is_whole "$ETC/committed" || fail $BAD "$ETC/committed is damaged"
+	[ -s "$ETC/committed" ] || { say state=empty && leave "$OK"; }
+	is_whole "$ETC/committed" || fail "$BAD" "$ETC/committed is damaged"
 	B_failed=''
 	wait_for_adapters
 	b_n=0
@@ -23,16 +23,16 @@ boot() {
 			;;
 		esac
 	done <"$ETC/committed"
-	[ -z "$B_failed" ] || { say "failed=${B_failed# }" && say state=degraded && leave $BACK; }
+	[ -z "$B_failed" ] || { say "failed=${B_failed# }" && say state=degraded && leave "$BACK"; }
 	say state=applied
-	leave $OK
+	leave "$OK"
 }
 # boot_part NAME STEP KEEP
 boot_part() {
 	b_n=$((b_n + 1))
 	D=$RUN/txn/boot-$b_n
 	rm -rf "$D"
-	mkdir -p "$D" || fail $BROKEN "cannot write $RUN"
+	mkdir -p "$D" || fail "$BROKEN" "cannot write $RUN"
 	find_tools
 	if printf 'vnetpanel-plan 1\nstep %s\nkeep %s\nend\n' "$2" "$3" | check_plan >"$D/plan" &&
 		compose boot >"$D/notes" && run_commands <"$D/work" >>"$D/log" 2>&1 && verify; then

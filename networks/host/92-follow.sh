@@ -6,12 +6,12 @@
 CONF=${VNP_CONF:-$SYS/etc/vz/conf}
 
 follow() {
-	hold_transaction 3 || fail $BUSY "a transaction is at work"
+	hold_transaction 3 || fail "$BUSY" "a transaction is at work"
 	pending
-	[ -z "$P_txid" ] || fail $BUSY "$P_txid is not decided yet"
+	[ -z "$P_txid" ] || fail "$BUSY" "$P_txid is not decided yet"
 	committed_txid
-	[ -n "$C_txid" ] || { say state=empty && leave $OK; }
-	[ "$1" = - ] || [ "$1" = "$C_txid" ] || fail $UNKNOWN "committed is $C_txid"
+	[ -n "$C_txid" ] || { say state=empty && leave "$OK"; }
+	[ "$1" = - ] || [ "$1" = "$C_txid" ] || fail "$UNKNOWN" "committed is $C_txid"
 	F_open=0
 	while read -r f_kind f_a f_b f_c f_d f_e; do
 		case $f_kind in
@@ -22,10 +22,10 @@ follow() {
 	if [ $F_open = 0 ]; then
 		say "$C_txid" | put "$LIB/followed"
 		say state=agrees
-		leave $OK
+		leave "$OK"
 	fi
 	say state=differs
-	leave $BUSY
+	leave "$BUSY"
 }
 # follow_save DIALECT CTID IFNAME HOSTIF BRIDGE|-
 follow_save() {

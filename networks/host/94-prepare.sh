@@ -11,7 +11,7 @@ install_file() {
 	i_text=$(cat)
 	[ -d "${1%/*}" ] || mkdir -p "${1%/*}"
 	if [ ! -f "$1" ] || [ "$(cat "$1")" != "$i_text" ]; then
-		say "$i_text" | put "$1" || fail $BROKEN "cannot write $1"
+		say "$i_text" | put "$1" || fail "$BROKEN" "cannot write $1"
 		I_wrote="$I_wrote $1"
 	fi
 	chmod "$2" "$1"
@@ -22,7 +22,7 @@ prepare() {
 	if [ -d "${VNP_SYSTEMD:-/run/systemd/system}" ]; then prepare_systemd; else prepare_sysv; fi
 	[ ! -d "$SYS/etc/vz" ] || prepare_hook
 	say "wrote=${I_wrote# }"
-	leave $OK
+	leave "$OK"
 }
 # Before, never Requires: a failure here must not keep the containers from starting.
 prepare_systemd() {
@@ -66,7 +66,7 @@ prepare_systemd() {
 	[ -z "$SYS" ] || return 0
 	if ! { systemctl daemon-reload && systemctl -q enable vnetpanel-net.service &&
 		systemctl -q enable --now vnetpanel-recover.timer; }; then
-		fail $BROKEN "systemctl refused the units"
+		fail "$BROKEN" "systemctl refused the units"
 	fi
 }
 # EL6 starts network at 10 and vz later; Debian's insserv reads the LSB header.
@@ -130,7 +130,7 @@ prepare_hook() {
 # The files go, the network stays.
 forget() {
 	pending
-	[ -z "$P_txid" ] || fail $BUSY "$P_txid is not decided yet"
+	[ -z "$P_txid" ] || fail "$BUSY" "$P_txid is not decided yet"
 	if [ -z "$SYS" ] && [ -d /run/systemd/system ]; then
 		systemctl -q disable --now vnetpanel-recover.timer vnetpanel-net.service 2>/dev/null
 	elif [ -z "$SYS" ] && command -v chkconfig >/dev/null 2>&1; then
@@ -145,5 +145,5 @@ forget() {
 	fi
 	rm -rf "$ETC" "$RUN" "$LIB"
 	say state=forgotten
-	leave $OK
+	leave "$OK"
 }

@@ -13,7 +13,7 @@ main() {
 	apply | hold)
 		wants_txid "${1:-}"
 		wants_seconds "${2:-}"
-		[ -n "${3:-}" ] || fail $BAD "$verb TXID SECONDS DIGEST"
+		[ -n "${3:-}" ] || fail "$BAD" "$verb TXID SECONDS DIGEST"
 		A_held=$verb
 		apply "$@"
 		;;
@@ -34,21 +34,21 @@ main() {
 	forget) forget ;;
 	_deadman) deadman "$1" ;;
 	_worker) worker "$1" ;;
-	*) fail $BAD "verbs: plan apply hold extend confirm abort status recover boot follow prepare forget" ;;
+	*) fail "$BAD" "verbs: plan apply hold extend confirm abort status recover boot follow prepare forget" ;;
 	esac
 }
-wants_txid() { is_txid "$1" || fail $BAD "not a transaction id"; }
+wants_txid() { is_txid "$1" || fail "$BAD" "not a transaction id"; }
 wants_seconds() {
 	is_number "$1" && [ "$1" -ge "${VNP_LEAST:-15}" ] && [ "$1" -le 900 ] ||
-		fail $BAD "seconds: a number from 15 to 900"
+		fail "$BAD" "seconds: a number from 15 to 900"
 }
 places_exist() {
 	for place in "$RUN/txn" "$ETC" "$LIB"; do
-		[ -d "$place" ] || mkdir -p "$place" 2>/dev/null || fail $BROKEN "cannot write $place"
+		[ -d "$place" ] || mkdir -p "$place" 2>/dev/null || fail "$BROKEN" "cannot write $place"
 	done
-	[ -w "$RUN" ] || fail $BROKEN "cannot write $RUN"
+	[ -w "$RUN" ] || fail "$BROKEN" "cannot write $RUN"
 	for tool in ip awk flock sha256sum setsid; do
-		command -v $tool >/dev/null 2>&1 || fail $REFUSED "this server has no $tool"
+		command -v $tool >/dev/null 2>&1 || fail "$REFUSED" "this server has no $tool"
 	done
 }
 main "$@"
