@@ -94,7 +94,7 @@ modules() {
     fi
     for bridge in /sys/class/net/*/bridge; do [ -d "$bridge" ] && return 0; done
     grep -slE 'CONFIG_BRIDGE_VLAN_FILTERING=y|br_vlan_filter_toggle' "/boot/config-$release" \
-        "/lib/modules/$release/kernel/net/bridge/bridge.ko" /proc/kallsyms
+        "/lib/modules/$release/kernel/net/bridge/bridge.ko" || grep -sl br_vlan_filter_toggle /proc/kallsyms
     return 0
 }
 
@@ -141,14 +141,18 @@ $questions
 BATCH
 }
 
-# Of one container: `at_most` and `section` without their two further processes. JSON shows itself when it was
-# cut, so here the exit code of head will do.
+# Of one container, with one process instead of three: the shell itself cuts it. It has to hold it all first,
+# which here is bounded by what the kernel lets a container have; nobody prints but our own ip.
 container_json() {
     begin "inside-json $1"
-    ip -n "$2" -j -d -force -batch - 2>/dev/null <<BATCH | head -c "$share"
+    answer=$(
+        ip -n "$2" -j -d -force -batch - 2>/dev/null <<BATCH
 $questions
 BATCH
-    rc $?
+    )
+    code=$?
+    printf "%.${share}s\n" "$answer"
+    rc $code
 }
 
 # The same for an iproute2 without -j, and for a guest, whatever it has. A string, because a guest gets it as
@@ -239,12 +243,6 @@ iptables_rules() {
     return 0
 }
 
-# shellcheck disable=SC2086
-nft_rules() {
-    $patient nft list ruleset | grep -E '^table|hook forward|(iif|oif)(name)?[[:space:]]'
-    return 0
-}
-
 firewall() {
     if read -r _ </proc/net/ip_tables_names; then
         at_most 49152 section iptables iptables_rules iptables-save iptables-legacy-save
@@ -252,7 +250,10 @@ firewall() {
     if read -r _ </proc/net/ip6_tables_names; then
         at_most 49152 section ip6tables iptables_rules ip6tables-save ip6tables-legacy-save
     fi
-    if [ -d /sys/module/nf_tables ] && command -v nft >/dev/null; then at_most 49152 section nft nft_rules; fi
+    if [ -d /sys/module/nf_tables ] && command -v nft >/dev/null; then
+        # shellcheck disable=SC2086 # $patient: words or none
+        at_most 131072 section nft $patient nft list ruleset
+    fi
 } 2>/dev/null
 
 # --- containers -------------------------------------------------------------------------------------------
@@ -291,7 +292,7 @@ inside() {
     at_most "$share" section "inside-text $1" $patient vzctl exec "$1" "$view"
 }
 
-# All containers share 640 KiB and 15 seconds; who does not get a turn is named.
+# All containers share 640 KiB, and the first 18 seconds of the look; who does not get a turn is named.
 all_inside() {
     running=''
     count=0
@@ -304,8 +305,7 @@ LIST
     [ "$count" -gt 0 ] || return 0
     share=$((655360 / count))
     [ "$share" -le 65536 ] || share=65536
-    read -r now _ </proc/uptime
-    stop=$((${now%%.*} + 15))
+    stop=$((${uptime%%.*} + 18))
     for ctid in $running; do
         read -r now _ </proc/uptime
         if [ "${now%%.*}" -ge "$stop" ]; then
@@ -319,12 +319,11 @@ LIST
 # vzlist in text, not -j: vzctl 4 does not escape strings in its JSON, 7+ shows one interface of several.
 # shellcheck disable=SC2086
 vz_answers() {
-    section vzctl-version $patient vzctl --version
+    section vzctl-version vzctl --version
     section vzlist $patient vzlist -a -H -o ctid,status
 }
 
 containers() {
-    at_most 196608 section conf conf_lines
     command -v vzctl >/dev/null || return 0
     list=$(at_most 49152 vz_answers)
     printf '%s\n' "$list"
@@ -340,11 +339,12 @@ quick() {
     section dhcp dhcp_clients
     section nmcli network_manager
     section conf-names conf_names
+    section conf conf_lines
 }
 
 look() {
     printf '\n@%s look 1\n' "$nonce"
-    at_most 524288 quick
+    at_most 655360 quick
     network
     firewall
     containers

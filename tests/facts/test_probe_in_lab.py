@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from lab import status as lab_status
 from lab.lab import Lab
 from nodes.facts import Container, ProxyEntry, ServerFacts, Vlan
 from nodes.probe import new_nonce, probe_command
@@ -76,7 +77,7 @@ def test_it_sees_the_bridge_inside_container_201(facts: dict[str, ServerFacts]) 
 
 
 def test_it_agrees_with_the_lab_about_every_interface(lab: Lab, facts: dict[str, ServerFacts]) -> None:
-    for server in lab.status().servers:
+    for server in lab_status.look(lab).servers:
         for made in server.containers:
             found = container(facts[server.name], made.ctid)
             assert (found.name, found.status) == (made.name, made.state)
