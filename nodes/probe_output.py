@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from nodes import iproute_json, iproute_text
-from nodes.facts import Container, Finding, Link, LinkKind, ServerFacts, Transaction
+from nodes.facts import Container, Dialect, Finding, Link, LinkKind, ServerFacts, Transaction
 from nodes.firewall import firewall_traits
 from nodes.inside import container_inside, unsaved_interfaces
 from nodes.iproute import NetView, policy_rules
@@ -87,37 +87,20 @@ def parse_look(raw: bytes, nonce: str) -> ServerFacts:
     Raises UnreadableLook, and nothing else whatever the bytes.
     """
     look = Look(read_sections(raw, nonce))
-    noise = raw[: raw.find(f"@{nonce} look 1".encode())].strip()
-    if noise:
-        said = clean(noise[:200].decode(errors="replace"), 80)
-        look.note("noisy_shell", f"The shell's start-up files print text, which disturbs programs: {said}")
+    _note_noise(look, raw[: raw.find(f"@{nonce} look 1".encode())])
     files = parse_kernel_files(look.text("kernel"), look.text("masters"))
     who = look.text("who").split("\n")
     view = _view(look, "net-json", "net-text", "")
-    statuses, vzlist_findings = parse_vzlist(look.text("vzlist"), look.rc("vzlist") == 0)
     tools = _tools(who, look)
-    spoken = dialect_of(tools.get("vzctl", "")) if "vzctl" in tools else None
-    if "vzctl" in tools:
-        look.findings += vzlist_findings
-    seen = containers_of(
-        look.text("conf-names"),
-        look.text("conf"),
-        statuses,
-        vzlist_works="vzctl" in tools and not vzlist_findings,
-        dialect=dialect(spoken) if spoken else None,
-    )
+    version = tools.get("vzctl", "")
+    spoken = dialect_of(version)
     _note_vzctl(look, tools, spoken is None)
+    seen = _confs(look, "vzctl" in tools, spoken)
     links = _links(look, files, view, seen)
     containers = _containers(look, seen, view, links)
     hook, vz_findings = vz_settings(look.text("owners"))
     look.findings += [*seen.findings, *vz_findings]
-    sysctls = files.sysctls()
     address, link = _management(who, links)
-    firewall = firewall_traits(
-        {name: look.text(name) for name in ("iptables", "ip6tables", "nft")},
-        sysctls,
-        {found.name: "" for found in links} | {found.link.name: found.qdisc for found in view.links},
-    )
     return ServerFacts(
         hostname=clean(files.first("/proc/sys/kernel/hostname"), 64),
         kernel=clean(files.first("/proc/sys/kernel/osrelease"), 64),
@@ -125,7 +108,7 @@ def parse_look(raw: bytes, nonce: str) -> ServerFacts:
         boot_id=clean(files.first("/proc/sys/kernel/random/boot_id"), 36),
         uptime_s=_uptime_s(who),
         vzctl_dialect=spoken,
-        vzctl_version=tools.get("vzctl", "") if spoken or "." in tools.get("vzctl", "") else "",
+        vzctl_version=version if version[:1].isdigit() else "",
         tools=tools,
         capabilities=_capabilities(who, look, files, tools, hook),
         management_address=address,
@@ -134,8 +117,8 @@ def parse_look(raw: bytes, nonce: str) -> ServerFacts:
         routes=view.routes,
         policy_rules=(*view.rules, *policy_rules(look.text("rules6"), "inet6")),
         proxies=view.proxies,
-        sysctls=sysctls,
-        firewall=firewall,
+        sysctls=files.sysctls(),
+        firewall=_firewall(look, files, view, links),
         containers=containers,
         transaction=_transaction(files),
         true_ms=_shell_ms(who),
@@ -175,6 +158,33 @@ def _tool(section: str) -> str:
         "conf": "the conf files",
         "conf-names": "the folder of conf files",
     }.get(section, section.split(" ")[0])
+
+
+def _note_noise(look: Look, before: bytes) -> None:
+    """What was printed before the probe's first line."""
+    if said := clean(before[:200].decode(errors="replace"), 80):
+        look.note("noisy_shell", f"The shell's start-up files print text, which disturbs programs: {said}")
+
+
+def _confs(look: Look, has_vzctl: bool, spoken: Dialect | None) -> ContainersSeen:
+    statuses, findings = parse_vzlist(look.text("vzlist"), look.rc("vzlist") == 0)
+    if has_vzctl:
+        look.findings += findings
+    return containers_of(
+        look.text("conf-names"),
+        look.text("conf"),
+        statuses,
+        vzlist_works=has_vzctl and not findings,
+        dialect=dialect(spoken) if spoken else None,
+    )
+
+
+def _firewall(look: Look, files: KernelFiles, view: NetView, links: tuple[Link, ...]) -> tuple[Finding, ...]:
+    return firewall_traits(
+        {name: look.text(name) for name in ("iptables", "ip6tables", "nft")},
+        files.sysctls(),
+        {link.name: "" for link in links} | {seen.link.name: seen.qdisc for seen in view.links},
+    )
 
 
 def _view(look: Look, as_json: str, as_text: str, subject: str) -> NetView:
