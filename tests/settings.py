@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 
 # Before the import below, which reads it. Each xdist worker is a process of its own, so each has its own.
 os.environ["VNETPANEL_VAR"] = tempfile.mkdtemp(prefix="vnp-")
+atexit.register(shutil.rmtree, os.environ["VNETPANEL_VAR"], ignore_errors=True)
 os.environ.pop("DATABASE_URL", None)
 os.environ.pop("REDIS_URL", None)
 
