@@ -13,7 +13,7 @@ atexit.register(shutil.rmtree, os.environ["VNETPANEL_VAR"], ignore_errors=True)
 os.environ.pop("DATABASE_URL", None)
 os.environ.pop("REDIS_URL", None)
 
-from vnetpanel.settings import *  # noqa: F403
+from vnetpanel.settings import *  # noqa: E402, F403
 
 STATIC_ROOT.mkdir()  # noqa: F405  whitenoise warns where there is none
 STORAGES = {
