@@ -9,3 +9,7 @@ class NetworksConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
     name = "networks"
     verbose_name = "Virtual networks"
+
+    def ready(self) -> None:
+        """Connect what keeps servers from being removed under a Change."""
+        from networks import signals  # noqa: F401

@@ -24,7 +24,14 @@ BUSY, CHANGED, REFUSED = 75, 65, 69
 
 
 class NoAnswer(Exception):
-    """The server could not be asked, or what it said could not be read; the text says which."""
+    """The server could not be asked, or what it said could not be read; the text says which.
+
+    `started`: the verb may have begun to run there. False: nothing was sent.
+    """
+
+    def __init__(self, text: str, *, started: bool) -> None:
+        super().__init__(text)
+        self.started = started
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,19 +131,19 @@ class Host:
                 done = self._exec(command, fresh=fresh, deadline_s=deadline_s)
             return Reply(done.exit_status, parse_answer(done.stdout))
         except (SshError, LookFailed) as error:
-            raise NoAnswer(str(error)) from error
+            raise NoAnswer(str(error), started=getattr(error, "started", False)) from error
         except BadAnswer as error:
             words = done.stderr.decode("utf-8", "replace").strip()[:300]
-            raise NoAnswer(
-                f"{self.server.name} answered what the panel cannot read: {error}. {words}"
-            ) from error
+            text = f"{self.server.name} answered what the panel cannot read: {error}. {words}"
+            raise NoAnswer(text, started=True) from error
 
     def _install(self) -> None:
         argv, script = installation()
         done = self._exec(Command(argv, stdin=script), fresh=False, deadline_s=30)
         if done.exit_status != 0:
             words = done.stderr.decode("utf-8", "replace").strip()[:300]
-            raise NoAnswer(f"{self.server.name} could not store the transaction script: {words}")
+            text = f"{self.server.name} could not store the transaction script: {words}"
+            raise NoAnswer(text, started=False)
 
     def _exec(self, command: Command, *, fresh: bool, deadline_s: float) -> Completed:
         return pool().run(target_of(self.server), command, deadline_s=deadline_s, fresh=fresh)

@@ -26,7 +26,7 @@ from networks.models import Change
 
 log = structlog.get_logger(__name__)
 
-LEASE_S = 20
+LEASE_S = 15
 HEARTBEAT_S = 5
 MAX_ATTEMPTS = 5
 

@@ -22,6 +22,7 @@ from networks.engine.lease import Lease
 from networks.host import script_digest
 from networks.models import Change, Operation, Preparation
 from networks.ours import ours_of
+from nodes.models import PhysicalServer
 from nodes.observe import LookFailed
 from nodes.observe import look as look_at
 
@@ -32,6 +33,8 @@ TIMEOUT_S = 60
 LEAST_LEFT_S = 30
 """Seconds that every clock must still have when the decision is made."""
 POLL_S = 1.0
+ASK_S = 20
+"""How long a server that fell silent before the decision is waited for; it takes its change back itself."""
 FOLLOW_AGAIN_S = 30
 FOLLOWS_LATER = "saved configuration"
 """The property (of domain/verify.py) that agrees only after the commit: vzctl saves outside any rollback."""
@@ -58,15 +61,22 @@ def record(lease: Lease, operation: Operation, text: str = "", **columns: Any) -
     mine.update(version=F("version") + 1)
 
 
+def server_of(operation: Operation) -> PhysicalServer:
+    """The operation's server; StepFailed if it was removed from the panel meanwhile."""
+    if operation.server is None:
+        raise StepFailed("The server was removed from the panel.")
+    return operation.server
+
+
 def apply(lease: Lease, operation: Operation) -> None:
     """Run the reviewed plan; afterwards it is applied and armed, or (short path) committed."""
     if operation.state not in (OperationState.QUEUED, OperationState.APPLYING):
         return
-    host = Host(operation.server)
+    host = Host(server_of(operation))
     record(
         lease,
         operation,
-        f"Sending the plan to {operation.server.name}.",
+        f"Sending the plan to {operation.server_name}.",
         state=OperationState.APPLYING,
         started_at=operation.started_at or timezone.now(),
         deadline_at=timezone.now() + timedelta(seconds=TIMEOUT_S),
@@ -118,8 +128,10 @@ def _told_or_asked(lease: Lease, operation: Operation, host: Host) -> Reply:
             )
         return answer
     except NoAnswer as error:
+        if not error.started:
+            raise _failed(lease, operation, OperationState.FAILED, f"Nothing was sent: {error}") from error
         record(lease, operation, f"The connection was lost ({error}); asking for the outcome.")
-        outcome = ask(lease, operation, host, TIMEOUT_S + 10)
+        outcome = ask(lease, operation, host, ASK_S)
         if outcome is None:
             raise _failed(
                 lease, operation, OperationState.IN_DOUBT, f"It cannot be reached: {error}"
@@ -153,7 +165,7 @@ def ask(lease: Lease, operation: Operation, host: Host, within_s: float) -> Repl
 
 def verify(lease: Lease, operation: Operation) -> None:
     """Reach the server over a new connection (the first confirmation) and compare what is there now."""
-    host = Host(operation.server)
+    host = Host(server_of(operation))
     if operation.state == OperationState.APPLIED:
         answer = _confirmed(lease, operation, host, 1)
         if answer is None or not answer.ok:
@@ -168,10 +180,10 @@ def _compare(lease: Lease, operation: Operation) -> None:
 
     try:
         desired = settled(operation.change, head().state)
-        facts = look_at(operation.server.pk, ours_of(desired, operation.server.pk))
+        facts = look_at(server_of(operation).pk, ours_of(desired, server_of(operation).pk))
     except LookFailed as failure:
         raise StepFailed(f"It could not be looked at after the change: {failure}") from failure
-    server = operation.server
+    server = server_of(operation)
     view = ServerView(server.pk, server.name, dialect=facts.vzctl_dialect, facts=facts)
     different = [m for m in mismatches(view, desired, facts) if m.property != FOLLOWS_LATER]
     if not different:
@@ -193,7 +205,7 @@ def extend(lease: Lease, operation: Operation) -> None:
     if left >= LEAST_LEFT_S:
         return
     try:
-        answer = Host(operation.server).extend(operation.pk, TIMEOUT_S)
+        answer = Host(server_of(operation)).extend(operation.pk, TIMEOUT_S)
     except NoAnswer as error:
         raise StepFailed(f"Its deadline could not be moved: {error}") from error
     if not answer.ok:
@@ -208,7 +220,7 @@ def confirm(lease: Lease, operation: Operation) -> None:
     if operation.state not in (OperationState.VERIFIED, OperationState.CONFIRMING, OperationState.IN_DOUBT):
         return
     record(lease, operation, "Decided; confirming.", state=OperationState.CONFIRMING)
-    host = Host(operation.server)
+    host = Host(server_of(operation))
     answer = _confirmed(lease, operation, host, 2)
     if answer is not None and answer.ok and answer.state == "committed":
         record(lease, operation, "Committed.", state=OperationState.COMMITTED, deadline_at=None)
@@ -243,7 +255,7 @@ def follow(lease: Lease, operation: Operation) -> None:
     _prepare(lease, operation)
     words = ""
     try:
-        answer = Host(operation.server).follow(operation.pk)
+        answer = Host(server_of(operation)).follow(operation.pk)
         agrees, words = answer.ok, answer.words
     except NoAnswer as error:
         agrees, words = False, str(error)
@@ -267,7 +279,7 @@ def _prepare(lease: Lease, operation: Operation) -> None:
     if Preparation.objects.filter(server=operation.server, script=installed).exists():
         return
     try:
-        reply = Host(operation.server).prepare()
+        reply = Host(server_of(operation)).prepare()
     except NoAnswer as error:
         record(lease, operation, f"Not prepared for a reboot yet: {error}")
         return
@@ -285,26 +297,26 @@ def _prepare(lease: Lease, operation: Operation) -> None:
 def look(lease: Lease, operation: Operation) -> None:
     """Store what is on the server now, so that the pages show it at once."""
     try:
-        look_at(operation.server.pk, ours_of(head().state, operation.server.pk))
+        look_at(server_of(operation).pk, ours_of(head().state, server_of(operation).pk))
     except LookFailed as failure:
         record(lease, operation, f"Not looked at afterwards: {failure}")
 
 
 def roll_back(lease: Lease, operation: Operation) -> None:
     """Take this server's part back, or leave it to its dead-man if it cannot be reached."""
-    if operation.state in TERMINAL_OPERATION_STATES:
+    if operation.state in TERMINAL_OPERATION_STATES or operation.state == OperationState.IN_DOUBT:
         return
     if operation.state == OperationState.QUEUED:
         record(lease, operation, state=OperationState.CANCELLED)
         return
     record(lease, operation, "Taking it back.", state=OperationState.ROLLING_BACK)
-    host = Host(operation.server)
+    host = Host(server_of(operation))
     try:
         answer: Reply | None = host.abort(operation.pk)
     except NoAnswer:
         answer = None
     if answer is None or answer.state not in ("rolledback", "none", "committed"):
-        answer = ask(lease, operation, host, TIMEOUT_S + 10)
+        answer = ask(lease, operation, host, ASK_S)
     match answer.state if answer else None:
         case "rolledback" | "none":
             record(lease, operation, "As before.", state=OperationState.ROLLED_BACK, deadline_at=None)

@@ -206,6 +206,7 @@ def _operation(change: Change, found: ServerReview) -> Operation:
     return Operation(
         change=change,
         server=found.server,
+        server_name=found.server.name,
         state=OperationState.PLANNED,
         host_plan=found.plan.host.render() if found.plan else "",
         digest=answer.digest if answer else "",

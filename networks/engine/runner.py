@@ -102,7 +102,7 @@ class _Run:
         self._each(steps.look)
         behind = [op for op in self._operations() if op.state != OperationState.DONE]
         if behind:
-            names = ", ".join(op.server.name for op in behind)
+            names = ", ".join(op.server_name for op in behind)
             self._end(ChangeState.BEHIND, f"Decided, but not yet on {names}.")
         else:
             self._end(ChangeState.DONE, "")
@@ -112,7 +112,7 @@ class _Run:
         self._each(steps.roll_back)
         doubtful = [op for op in self._operations() if op.state == OperationState.IN_DOUBT]
         if doubtful:
-            names = ", ".join(op.server.name for op in doubtful)
+            names = ", ".join(op.server_name for op in doubtful)
             why += f" {names} could not be asked; it takes the change back by itself."
         state = ChangeState.CANCELLED if self.change.cancel_requested_at else ChangeState.FAILED
         self._end(state, why)
@@ -149,12 +149,12 @@ def _guarded(step: Step, lease: Lease) -> Callable[[Operation], str]:
             step(lease, operation)
             return ""
         except StepFailed as failure:
-            return f"{operation.server.name}: {failure}"
+            return f"{operation.server_name}: {failure}"
         except LeaseLost:
             return ""
         except Exception as error:
             log.exception("step_failed", operation=str(operation.pk), step=step.__name__)
-            return f"{operation.server.name}: unexpected {type(error).__name__}; the worker's log has it."
+            return f"{operation.server_name}: unexpected {type(error).__name__}; the worker's log has it."
         finally:
             connections.close_all()
 

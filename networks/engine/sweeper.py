@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from networks.choices import TERMINAL_CHANGE_STATES, ChangeState, OperationState
 from networks.engine.hosts import Host, NoAnswer
+from networks.engine.operation import StepFailed, server_of
 from networks.models import Change, Operation
 from networks.services.changes import send
 
@@ -60,8 +61,8 @@ def settle_doubtful() -> None:
     ).select_related("server__credential", "change")
     for operation in doubtful:
         try:
-            answer = Host(operation.server).status(operation.pk)
-        except NoAnswer:
+            answer = Host(server_of(operation)).status(operation.pk)
+        except (NoAnswer, StepFailed):
             continue
         settle(operation, answer.state)
 
@@ -106,8 +107,8 @@ def follow_again(operation_id: uuid.UUID) -> bool:
     """One more try; True if the saved configuration agrees now."""
     operation = Operation.objects.select_related("server__credential").get(pk=operation_id)
     try:
-        answer = Host(operation.server).follow(operation.pk)
-    except NoAnswer as error:
+        answer = Host(server_of(operation)).follow(operation.pk)
+    except (NoAnswer, StepFailed) as error:
         log.info("follow_failed", operation=str(operation_id), error=str(error))
         return False
     if answer.ok:

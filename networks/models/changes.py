@@ -76,7 +76,12 @@ class Operation(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     change = models.ForeignKey(Change, on_delete=models.CASCADE, related_name="operations")
-    server = models.ForeignKey(PhysicalServer, on_delete=models.PROTECT, related_name="operations")
+    server = models.ForeignKey(
+        PhysicalServer, on_delete=models.SET_NULL, null=True, related_name="operations"
+    )
+    server_name = models.CharField(
+        max_length=100, default="", help_text="What it was called then: history outlives the server."
+    )
     state = models.CharField(
         max_length=20, choices=OperationState.choices, default=OperationState.PLANNED, db_index=True
     )
@@ -105,7 +110,7 @@ class Operation(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        ordering = ("server__name",)
+        ordering = ("server_name",)
         constraints = (
             models.UniqueConstraint(fields=("change", "server"), name="one_operation_per_server_and_change"),
             models.UniqueConstraint(
@@ -116,7 +121,7 @@ class Operation(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.change} on {self.server}"
+        return f"{self.change} on {self.server_name}"
 
     @property
     def is_terminal(self) -> bool:

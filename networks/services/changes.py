@@ -180,7 +180,7 @@ def _in_the_way(change: Change) -> str:
         .filter(ended_at=None)
         .select_related("server", "change")
     )
-    names = ", ".join(f"{op.server.name} (“{op.change}”)" for op in busy)
+    names = ", ".join(f"{op.server_name} (“{op.change}”)" for op in busy)
     where = names or "one of the servers"
     return f"Another change is under way on {where}. Wait for its end, then review again."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -30,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(600))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def fresh_lab(lab: Lab) -> Iterator[Lab]:
     """The lab as it is first made, and put back to that: a journey changes servers for good."""
     lab.renew()
@@ -38,7 +39,7 @@ def fresh_lab(lab: Lab) -> Iterator[Lab]:
     lab.renew()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def panel(fresh_lab: Lab) -> Iterator[RunningPanel]:
     """A panel of its own, run from the lab's panel namespace, that knows the lab's three servers."""
     var_dir = Path(tempfile.mkdtemp(prefix="vnp-"))
@@ -54,6 +55,15 @@ def panel(fresh_lab: Lab) -> Iterator[RunningPanel]:
         shutil.rmtree(var_dir, ignore_errors=True)
 
 
+def drive(panel: RunningPanel, code: str) -> Any:
+    """What code with tests/journeys/driver.py at hand says, run beside the panel."""
+    start = "from tests.journeys.driver import *; from networks.domain.state import *\n"
+    for line in run_in_panel(panel, start + code).splitlines():
+        if line.startswith("ANSWER "):
+            return json.loads(line.removeprefix("ANSWER "))
+    raise AssertionError("the driver said nothing")
+
+
 def run_in_panel(panel: RunningPanel, code: str) -> str:
     """What Python code prints with the panel's settings and database."""
     done = subprocess.run(
@@ -62,13 +72,13 @@ def run_in_panel(panel: RunningPanel, code: str) -> str:
         env=panel.environment | {"VNETPANEL_LOG_LEVEL": "ERROR"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
@@ -81,6 +91,55 @@ def browser() -> Iterator[Any]:
         )
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def applied(panel: RunningPanel, browser: Any) -> list[str]:
+    """Network A clicked together, reviewed and applied, as an administrator does it; the servers' states."""
+    context = browser.new_context(base_url=panel.url, viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(30_000)
+    click_network_a(context.new_page(), panel)
+    context.close()
+    code = "from nodes.models import PhysicalServer as S; print(*S.objects.values_list('state', flat=True))"
+    return run_in_panel(panel, code).split()
+
+
+def click_network_a(page: Any, panel: RunningPanel) -> None:
+    """From the login to "Done"."""
+    page.goto("/")
+    page.fill("[name=username]", "admin")
+    page.fill("[name=password]", panel.password)
+    page.click("button[type=submit]")
+
+    page.click("main a:has-text('Lab')")
+    page.click("main a:has-text('Physical Servers')")
+    page.click("main a:text-is('server1')")
+    page.click("main a:has-text('Virtual Networks')")
+    page.click("main a:has-text('New Virtual Network')")
+    page.fill("[name=name]", "A")
+    page.fill("[name=description]", "The first of the manual")
+    page.check("label:has-text('eth0 (NIC') >> input")
+    page.check("label:has-text('102 ct102 eth0') >> input")
+    page.check("label:has-text('103 ct103 eth0') >> input")
+    assert page.is_disabled("label:has-text('101 ct101 venet0') >> input")
+    page.click("main button:has-text('Add to draft')")
+
+    page.select_option("#pick-server", label="server2")
+    page.click("main button:has-text('Choose')")
+    page.check("label:has-text('eth0 (NIC') >> input")
+    page.check("label:has-text('201 ct201 eth0') >> input")
+    page.click("#add button:has-text('Add to draft')")
+
+    page.click("a:has-text('Review')")
+    page.click("main button:has-text('Review')")
+    page.wait_for_selector("#apply-form", timeout=60_000)
+    assert "ip link set dev eth0 master vn-a" in page.inner_text("#change")
+    assert "Assign Virtual Network A to eth0 of physical server server1" in page.inner_text("#change")
+    for tick in page.query_selector_all("[name=tick]"):
+        tick.check()
+    page.click("#apply-form button")
+    page.wait_for_selector("#change .change-state:has-text('Done')", timeout=120_000)
+    assert page.get_attribute("#change", "hx-trigger") is None
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ def planned(user: Any, *edits: Edit, servers: tuple[PhysicalServer, ...] = (), *
         Operation.objects.create(
             change=change,
             server=server,
+            server_name=server.name,
             host_plan="vnetpanel-plan 1\nend\n",
             digest="0" * 64,
             commands=[{"phase": "critical", "text": "ip link set dev eth0 master vn-a"}],
