@@ -1,0 +1,100 @@
+"""Nothing hangs on a lost message, a dead worker or a server that fell silent."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from networks.choices import ChangeState, OperationState
+from networks.engine import sweeper
+from networks.engine.lease import MAX_ATTEMPTS
+from networks.engine.runner import run_change
+from networks.models import Change, Operation
+from tests.networks.changes import planned
+from tests.networks.conftest import Scene
+
+LONG_AGO = timedelta(minutes=5)
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Messages that the sweeper would send."""
+    messages: list[tuple[str, str]] = []
+    monkeypatch.setattr(sweeper, "send", lambda task, pk: messages.append((task, str(pk))))
+    return messages
+
+
+@pytest.fixture
+def change(scene: Scene, operator: Any) -> Change:
+    change = planned(operator, servers=(scene.server1,), sent_at=timezone.now() - LONG_AGO)
+    Change.objects.update(state=ChangeState.QUEUED)
+    change.operations.update(state=OperationState.QUEUED)
+    return change
+
+
+def test_a_change_whose_message_was_lost_is_sent_again_once(change: Change, sent: list[Any]) -> None:
+    assert sweeper.resend_unowned() == 1
+    assert sweeper.resend_unowned() == 0
+    assert sent == [("networks.run_change", str(change.pk))]
+
+
+def test_a_change_that_was_just_sent_is_left_alone(change: Change, sent: list[Any]) -> None:
+    Change.objects.update(sent_at=timezone.now())
+    assert sweeper.resend_unowned() == 0
+
+
+def test_a_change_that_somebody_works_on_is_left_alone(change: Change, sent: list[Any]) -> None:
+    Change.objects.update(lease_until=timezone.now() + timedelta(seconds=10))
+    assert sweeper.resend_unowned() == 0
+
+
+def test_a_dead_workers_change_is_sent_to_another(change: Change, sent: list[Any]) -> None:
+    Change.objects.update(state=ChangeState.APPLYING, lease_until=timezone.now() - timedelta(seconds=1))
+    assert sweeper.resend_unowned() == 1
+
+
+@pytest.mark.parametrize("state", [ChangeState.PLANNED, ChangeState.DONE, ChangeState.FAILED])
+def test_what_waits_for_a_person_or_has_ended_is_not_sent(
+    change: Change, sent: list[Any], state: ChangeState
+) -> None:
+    Change.objects.update(state=state)
+    assert sweeper.resend_unowned() == 0
+
+
+def test_a_review_whose_message_was_lost_is_planned_again(change: Change, sent: list[Any]) -> None:
+    Change.objects.update(state=ChangeState.PLANNING)
+    sweeper.resend_unowned()
+    assert sent == [("networks.plan_change", str(change.pk))]
+
+
+@pytest.mark.parametrize(
+    ("said", "decided", "state"),
+    [
+        ("committed", True, OperationState.DONE),
+        ("committed", False, OperationState.NEEDS_ATTENTION),
+        ("rolledback", True, OperationState.BEHIND),
+        ("rolledback", False, OperationState.ROLLED_BACK),
+        ("none", False, OperationState.ROLLED_BACK),
+        ("applied", False, OperationState.IN_DOUBT),
+    ],
+)
+def test_a_server_in_doubt_settles_by_what_it_says(
+    change: Change, said: str, decided: bool, state: OperationState
+) -> None:
+    Change.objects.update(state=ChangeState.FAILED, decided_at=timezone.now() if decided else None)
+    change.operations.update(state=OperationState.IN_DOUBT)
+    sweeper.settle(Operation.objects.select_related("change").get(), said)
+    assert change.operations.get().state == state
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_change_that_workers_keep_dying_of_waits_for_a_person(change: Change) -> None:
+    Change.objects.update(attempts=MAX_ATTEMPTS)
+    run_change(change.pk)
+    change.refresh_from_db()
+    assert change.state == ChangeState.NEEDS_ATTENTION
+    assert "gave up" in change.result
+    assert change.operations.get().state == OperationState.NEEDS_ATTENTION
