@@ -46,7 +46,7 @@ class StepFailed(Exception):
 
 
 def record(lease: Lease, operation: Operation, text: str = "", **columns: Any) -> None:
-    """Write columns of the operation and add a line to its story, unless the lease is lost."""
+    """Write columns of the operation and add a line to its story; LeaseLost if another worker owns it now."""
     lease.check()
     if text:
         line = {"at": timezone.now().isoformat(), "text": text[:500]}
@@ -54,11 +54,13 @@ def record(lease: Lease, operation: Operation, text: str = "", **columns: Any) -
         columns["events"] = operation.events
     if columns.get("state") in TERMINAL_OPERATION_STATES:
         columns.setdefault("ended_at", timezone.now())
+    mine = Change.objects.filter(pk=lease.change_id, fence=lease.fence)
+    if not Operation.objects.filter(pk=operation.pk, change__in=mine).update(**columns):
+        lease.lost.set()
+        lease.check()
+    mine.update(version=F("version") + 1)
     for name, value in columns.items():
         setattr(operation, name, value)
-    mine = Change.objects.filter(pk=lease.change_id, fence=lease.fence)
-    Operation.objects.filter(pk=operation.pk, change__in=mine).update(**columns)
-    mine.update(version=F("version") + 1)
 
 
 def server_of(operation: Operation) -> PhysicalServer:

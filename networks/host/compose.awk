@@ -73,13 +73,15 @@ function renamed_label(words, from, to, w) {
 }
 # All addresses, routes of every table and proxied neighbours of `from` become those of `to`, with the link change
 # in between. The order is the point:
-# - the new owner has the address before the old one loses it, so the address never disappears;
+# - the new owner has the addresses before the old one loses them, so none ever disappears; with rp_filter 1 it
+#   receives only when the old one has lost them: hence IPv4 is finished before IPv6 is begun, and what was learnt
+#   of neighbours, which can be much, goes before the link change;
 # - deleting the last IPv4 address takes all routes and all proxied neighbours of the link with it, without a
 #   word: routes have moved by then, and the proxies are deleted before, or their own deletion would fail;
 # - deleting a primary takes its secondaries: hence in reverse;
 # - IPv6 lists the newest address first and prefers it as source: hence added in reverse;
 # - nodad: on a bridge that has no carrier yet, detection would not end.
-function move_l3(from, to, change, f, i, pass, words) {
+function move_l3(from, to, change, i) {
 	if (nA[4, to] + nA[6, to] > 0)
 		refuse("two-owners", "both " from " and " to " carry addresses of the server: leave them on one of the two")
 	check_l3(from)
@@ -92,33 +94,31 @@ function move_l3(from, to, change, f, i, pass, words) {
 		A[6, to, i] = A[6, from, i]
 		critical("ip addr add " A[6, to, i] " dev " to " nodad")
 	}
+	critical("# what " from " has learnt of its neighbours goes to " to)
+	for (i = 1; i <= nN[from]; i++) print from, to, N[from, i] >(dir "/neighbours")
 	if (change == "enslave") enslave(from, to)
 	if (change == "release") set_free(to)
+	move_family(4, from, to)
+	move_family(6, from, to)
+	for (i = 1; i <= nN[from]; i++) add_to(N, nN, to, N[from, i])
+}
+function move_family(f, from, to, i, pass, words) {
 	# 0.0.0.0/0 and ::/0 stand for "default": one batch holds both families and a bare default would mean IPv4.
-	for (f = 4; f <= 6; f += 2) for (pass = 0; pass <= 1; pass++) for (i = 1; i <= nR[f, from]; i++) {
+	for (pass = 0; pass <= 1; pass++) for (i = 1; i <= nR[f, from]; i++) {
 		words = R[f, from, i]
 		if ((words ~ / via /) != pass) continue
 		critical("ip route replace " words " dev " to)
 		add_to(R, nR, f SUBSEP to, words)
 		if (words ~ /^(0\.0\.0\.0|::)\/0 via / && words !~ / table /) gateway(f, words, from, to)
 	}
-	for (f = 4; f <= 6; f += 2) for (i = 1; i <= nP[f, from]; i++) {
+	for (i = 1; i <= nP[f, from]; i++) {
 		critical("ip neigh replace proxy " P[f, from, i] " dev " to)
 		add_to(P, nP, f SUBSEP to, P[f, from, i])
 	}
-	critical("# what " from " has learnt of its neighbours goes to " to)
-	for (f = 4; f <= 6; f += 2) for (i = 1; i <= nP[f, from]; i++)
-		critical("ip neigh del proxy " P[f, from, i] " dev " from)
-	for (f = 4; f <= 6; f += 2) for (i = nA[f, from]; i >= 1; i--)
-		critical("ip addr del " bare(A[f, from, i]) " dev " from)
-	for (f = 4; f <= 6; f += 2) {
-		nA[f, to] = nA[f, from]
-		nA[f, from] = nR[f, from] = nP[f, from] = 0
-	}
-	for (i = 1; i <= nN[from]; i++) {
-		print from, to, N[from, i] >(dir "/neighbours")
-		add_to(N, nN, to, N[from, i])
-	}
+	for (i = 1; i <= nP[f, from]; i++) critical("ip neigh del proxy " P[f, from, i] " dev " from)
+	for (i = nA[f, from]; i >= 1; i--) critical("ip addr del " bare(A[f, from, i]) " dev " from)
+	nA[f, to] = nA[f, from]
+	nA[f, from] = nR[f, from] = nP[f, from] = 0
 }
 # A default gateway that is known now must answer again afterwards.
 function gateway(f, words, from, to, w, i) {
@@ -323,6 +323,12 @@ function copy_settings(from, to, n, i, list, now, v) {
 		now = rd(conf(fresh[to] ? "default" : to, list[i]))
 		if (v != "" && v != now) set_before(conf(to, list[i]), v)
 	}
+	# Its fe80:: is that of its adapter, which nobody else has. While it were checked for duplicates, a second long,
+	# the kernel would ask for no IPv6 neighbour on behalf of host-routed containers.
+	now = rd(conf(fresh[to] ? "default" : to, "ipv6/accept_dad"))
+	if (now == "" || now == 0) return
+	set_before(conf(to, "ipv6/accept_dad"), 0)
+	set_after(conf(to, "ipv6/accept_dad"), now)
 }
 function finish_bridges(i, br) {
 	for (i = 1; i <= ntouched; i++) {

@@ -40,7 +40,8 @@ def test_a_worker_that_lost_its_lease_writes_nothing(change: Change) -> None:
     Change.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     claim(change.pk)
     assert first
-    record(first, change.operations.get(), "too late", message="too late")
+    with pytest.raises(LeaseLost):
+        record(first, change.operations.get(), "too late", message="too late")
     assert change.operations.get().message == ""
     with pytest.raises(LeaseLost):
         first.update(state=ChangeState.DONE)
