@@ -260,6 +260,8 @@ def _wire(rig: Server) -> None:
     for name in "prws":
         run("ip", "netns", "add", rig.ns(name))
         rig.batch("link set lo up", name)
+        # A router whose fe80:: is still being checked for duplicates asks for no neighbour: a second lost.
+        rig.run("sh", "-c", "echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad", where=name)
     rig.keeper = subprocess.Popen(("ip", "netns", "exec", rig.ns("s"), "sleep", "infinity"))
     while "sleep" not in Path(f"/proc/{rig.keeper.pid}/comm").read_text():
         time.sleep(0.01)

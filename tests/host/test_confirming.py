@@ -74,6 +74,7 @@ def test_a_change_undone_by_others_is_not_confirmed(server: rig.Server, move: Ho
     server.call("abort", "t", check=True)
 
 
+@pytest.mark.timeout(1500)
 def test_confirming_against_the_deadline_is_never_half_true() -> None:
     """Exit code 0, "committed" and the committed file go together, always.
 

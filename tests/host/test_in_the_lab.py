@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
 import shlex
+import statistics
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -29,6 +32,7 @@ from networks.host.grammar import (
 )
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+MOVES = int(os.environ.get("VNP_TEST_LAB_MOVES", "2"))
 ONLY_ETH0 = HostPlan((Bridge("vn-a", "eth0"),), (KeepBridge("vn-a", "eth0"),))
 STATE = (
     "ip -o link | sed 's/^[0-9]*: //; s/ qdisc.*//; s/@if[0-9]*//' | sort;"
@@ -143,6 +147,36 @@ def test_nobody_confirms_on_systemd_and_it_is_taken_back(hosts: dict[str, Host])
         assert time.monotonic() < end
         time.sleep(1)
     assert host.state() == before
+
+
+def test_the_management_nic_moves_again_and_again(hosts: dict[str, Host], lab: Lab) -> None:
+    """Into a bridge and back, `VNP_TEST_LAB_MOVES` times; an SSH session held open survives all of it."""
+    host = hosts["server1"]
+    argv = [*netns.exec_prefix(lab.place), *lab.ssh_argv("server1"), "while :; do echo x; sleep 0.2; done"]
+    session = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    gaps: list[float] = []
+    for n in range(MOVES):
+        for txid, plan in ((f"there{n}", ONLY_ETH0), (f"back{n}", HostPlan((RemoveBridge("vn-a", "eth0"),)))):
+            gaps.append(gap_during(lab, lambda txid=txid, plan=plan: host.apply(txid, plan)))  # type: ignore[misc]
+            assert host.confirm(txid).get("state") == "committed"
+            assert session.poll() is None, "the session held open broke"
+    session.kill()
+    print(f"{len(gaps)} moves: median gap {statistics.median(gaps):.0f} ms, longest {max(gaps):.0f} ms")
+    assert max(gaps) <= 2000
+
+
+def gap_during(lab: Lab, change: Callable[[], object]) -> float:
+    """The longest silence of server 1 in ms, pinged every 5 ms from the panel meanwhile."""
+    argv = [*netns.exec_prefix(lab.place), "ping", "-D", "-i", "0.005", "10.77.0.11"]
+    ping = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+    change()
+    time.sleep(1)
+    ping.terminate()
+    answers = [
+        float(line[1:].split("]")[0]) for line in ping.communicate()[0].splitlines() if line[:1] == "["
+    ]
+    assert len(answers) > 100
+    return max(late - early for early, late in itertools.pairwise(answers)) * 1000 - 5
 
 
 def test_vlans_carry_a_network_and_tags_do_not_leak(hosts: dict[str, Host], lab: Lab) -> None:

@@ -70,6 +70,7 @@ def test_the_bridge_keeps_address_and_mtu_when_a_container_comes_and_goes(
     assert "link vn-a UP mtu 1400 link/ether 02:00:00:77:00:11" in server.state()
 
 
+@pytest.mark.timeout(1500)
 def test_an_open_connection_survives_the_moves_and_the_gap_is_short(server: Server, move: HostPlan) -> None:
     """A TCP echo every 2 ms through 2 * MOVES moves; prints the longest gaps."""
     echo = Echo(server)

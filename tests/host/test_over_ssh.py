@@ -89,7 +89,7 @@ def test_the_address_we_talk_to_moves_while_we_talk(server: Server, ssh: Ssh, mo
     assert ssh.script("confirm", "t", "2").state == "committed"
     assert talker.poll() is None, "the session held open broke"
     talker.kill()
-    assert len(talker.communicate()[0]) > 60
+    assert len(talker.communicate()[0]) > 20
     ssh("true", options=(*held, "-O", "exit"))
     server.quiet()
 

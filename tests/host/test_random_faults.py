@@ -133,6 +133,7 @@ def share(seed: int) -> list[str]:
         return [one_run(server, dice, n) for n in range(RUNS)]
 
 
+@pytest.mark.timeout(1500)
 def test_random_faults_leave_the_server_whole() -> None:
     seed = int(os.environ.get("VNP_TEST_SEED") or random.SystemRandom().randrange(1 << 30))
     print(f"seed {seed}")
