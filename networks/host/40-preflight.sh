@@ -1,15 +1,15 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # What only shows outside the kernel's own tables: who else holds on to an adapter by its name.
-# Only for adapters whose layer 3 moves ($D/moving).
+# Only for adapters whose layer 3 moves ($D/moving); warnings only where somebody reviews them.
 
 preflight() (
 	[ -s "$D/moving" ] || return 0
 	bad=0
-	bridge_filter
 	while read -r dev; do
 		lease_holder "$dev" || bad=1
-		rules_by_name "$dev"
+		[ "$1" != review ] || rules_by_name "$dev"
 	done <"$D/moving"
+	[ "$1" != review ] || bridge_filter
 	return "$bad"
 )
 # A DHCP client would renew on the port, or put its address back there.

@@ -10,7 +10,7 @@ prepare_change() {
 	p_rc=$?
 	case $p_rc in "$OK" | "$REFUSED") ;; *) p_rc=$BROKEN ;; esac
 	cat "$D/notes"
-	preflight || p_rc=$REFUSED
+	preflight "$1" || p_rc=$REFUSED
 	read -r p_path <"$D/notes"
 	p_path=${p_path#path=}
 	digest

@@ -98,12 +98,11 @@ def _race(tries: int, seed: int) -> tuple[int, int]:
     committed = 0
     with rig.server() as server:
         server.env["VNP_GAP"] = "10"
-        server.env["VNP_LEAST"] = "1"
         for n in range(tries):
             txid = f"t{n}"
             base = server.state()
             before = server.committed
-            applied = server.apply(txid, plans[committed % 2], seconds=1)
+            applied = server.apply(txid, plans[committed % 2], seconds=2)
             assert applied.state == "applied", server.log(txid)
             server.call("confirm", txid, "1", ONE)
             uptime = float(Path("/proc/uptime").read_text().split()[0])
