@@ -51,6 +51,9 @@ class NetworkForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.taken_names = {name.casefold() for name in taken_names}
         self.own_id = own_id
+        if own_id:
+            # A new network starts with its name; on the page of one that exists the name comes last.
+            del self.fields["name"].widget.attrs["autofocus"]
 
     def clean_name(self) -> str:
         """Trimmed; refused at once if another network, stored or drafted, has it."""

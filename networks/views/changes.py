@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from networks.choices import ChangeState
 from networks.models import Change
@@ -31,16 +32,22 @@ def all_changes(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@vary_on_headers("HX-Request")
 def show(request: HttpRequest, change_id: uuid.UUID) -> HttpResponse:
     """The Change as it is now. Polled as a fragment with an ETag; the ended state stops the polling."""
     change = change_or_404(request.user, change_id)
+    if not wants_fragment(request):
+        response = render(request, "networks/change.html", _page(request, change))
+        # Page and fragment have one address: a browser that kept the page would answer the polls with it.
+        response["Cache-Control"] = "private, no-store"
+        return response
     etag = f'"{change.pk}-{change.version}-{change.state}"'
-    if wants_fragment(request) and request.headers.get("If-None-Match") == etag:
-        return HttpResponse(status=304, headers={"ETag": etag})
-    template = "networks/change.html#live" if wants_fragment(request) else "networks/change.html"
-    response = render(request, template, _page(request, change))
-    response["ETag"] = etag
-    response["Cache-Control"] = "private, no-cache"
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    if request.headers.get("If-None-Match") == etag:
+        return HttpResponse(status=304, headers=headers)
+    response = render(request, "networks/change.html#live", _page(request, change))
+    for name, value in headers.items():
+        response[name] = value
     return response
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, count
 from typing import Any
 
 from django import forms
@@ -152,7 +153,7 @@ class AddServerForm(ServerForm):
 
     def _credential(self, user: AnyUser) -> Credential | None:
         data = self.cleaned_data
-        name = f"{data['username']} on {data['name']}"
+        name = _free_name(f"{data['username']} on {data['name']}"[:90])
         if data["login"] == self.EXISTING:
             return data["credential"]
         if data["login"] == self.NEW_KEY:
@@ -169,3 +170,10 @@ class AddServerForm(ServerForm):
         return services.create_credential(
             user, name=name, username=data["username"], secrets=secrets, group=data["group"]
         )
+
+
+def _free_name(name: str) -> str:
+    """A name that no stored login has: the login of a server removed before stays when the server is added anew."""
+    taken = set(Credential.objects.filter(name__startswith=name).values_list("name", flat=True))
+    numbered = (f"{name} ({number})" for number in count(2))
+    return next(free for free in chain([name], numbered) if free not in taken)

@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from nodes import services
 from nodes.choices import HostKeyState, Role
@@ -38,6 +39,7 @@ def add(request: HttpRequest) -> HttpResponse:
 
 
 @READ_WRITE
+@vary_on_headers("HX-Request")
 def host_key(request: HttpRequest, server_id: int) -> HttpResponse:
     """The key that the server presented: to be compared, and approved or not."""
     server = server_or_404(request.user, server_id)
@@ -86,6 +88,7 @@ def read_host_key(request: HttpRequest, server_id: int) -> HttpResponse:
 
 
 @require_safe
+@vary_on_headers("HX-Request")
 def preflight(request: HttpRequest, server_id: int) -> HttpResponse:
     """What stands between the server and its first Change, line by line."""
     server = server_or_404(request.user, server_id)

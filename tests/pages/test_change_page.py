@@ -65,6 +65,16 @@ def test_an_unchanged_fragment_is_not_sent_again(scene: Scene, operator: Any, as
     assert page(as_operator, change, **HTMX, HTTP_IF_NONE_MATCH=etag).status_code == 200
 
 
+def test_a_browser_cannot_answer_a_poll_with_the_whole_page(
+    scene: Scene, operator: Any, as_operator: Client
+) -> None:
+    change = planned(operator, servers=(scene.server1,))
+    whole = page(as_operator, change)
+    assert "ETag" not in whole and "no-store" in whole["Cache-Control"]
+    assert "HX-Request" in whole["Vary"]
+    assert "HX-Request" in page(as_operator, change, **HTMX)["Vary"]
+
+
 def test_a_refusal_leaves_no_button_to_apply(scene: Scene, operator: Any, as_operator: Client) -> None:
     change = planned(operator, servers=(scene.server1,))
     change.operations.update(refusals=["server1: eth0 gets its address by DHCP."])
