@@ -9,6 +9,7 @@ from functools import partial
 import structlog
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from networks.choices import ChangeState, OperationState
@@ -35,6 +36,7 @@ from nodes.querysets import AnyUser
 
 log = structlog.get_logger(__name__)
 
+REVIEWS = (ChangeState.PLANNING, ChangeState.PLANNED)
 UNDECIDED = (ChangeState.QUEUED, ChangeState.APPLYING, ChangeState.VERIFYING, ChangeState.ROLLING_BACK)
 
 
@@ -67,8 +69,8 @@ def start_review(user: User, reason: str = "") -> Change:
 
 
 def _discard_reviews(user: User) -> None:
-    Change.objects.filter(author_id=user.pk, state__in=(ChangeState.PLANNING, ChangeState.PLANNED)).update(
-        state=ChangeState.DISCARDED, ended_at=timezone.now()
+    Change.objects.filter(author_id=user.pk, state__in=REVIEWS).update(
+        state=ChangeState.DISCARDED, ended_at=timezone.now(), version=F("version") + 1
     )
 
 
@@ -81,9 +83,10 @@ def apply_change(user: User, change: Change, ticked: Collection[str]) -> Change:
     check_allowed(user, load_edits(change.edits))
     if change.author_id != user.pk and not user.is_superuser:
         raise NotAllowed("Only the author of a reviewed change can apply it.")
-    _check_reviewed(change, ticked)
     try:
         with transaction.atomic():
+            # Inside: nothing may be decided between the check and the claim.
+            _check_reviewed(change, ticked)
             _queue(change)
             Draft.objects.filter(user_id=change.author_id or 0, edits=change.edits).delete()
             transaction.on_commit(partial(send, "networks.run_change", change.pk))
@@ -130,7 +133,11 @@ def _check_still_true(change: Change) -> None:
 def _queue(change: Change) -> None:
     problems = [{**row, "ticked": row["severity"] == "warn"} for row in change.problems]
     claimed = Change.objects.filter(pk=change.pk, state=ChangeState.PLANNED).update(
-        state=ChangeState.QUEUED, problems=problems, sent_at=timezone.now(), version=change.version + 1
+        state=ChangeState.QUEUED,
+        problems=problems,
+        sent_at=timezone.now(),
+        attempts=0,
+        version=F("version") + 1,
     )
     if claimed != 1:
         raise Conflict("This change is being applied already.")
@@ -188,12 +195,12 @@ def _in_the_way(change: Change) -> str:
 def cancel_change(user: User, change: Change) -> None:
     """Ask the worker to take an undecided Change back; after the decision Conflict says to revert instead."""
     check_allowed(user, load_edits(change.edits))
-    if change.state in (ChangeState.PLANNING, ChangeState.PLANNED):
-        Change.objects.filter(pk=change.pk).update(state=ChangeState.DISCARDED, ended_at=timezone.now())
+    now, next_version = timezone.now(), F("version") + 1
+    mine = Change.objects.filter(pk=change.pk)
+    # By what the row says now: it may have been applied since the page was made.
+    if mine.filter(state__in=REVIEWS).update(state=ChangeState.DISCARDED, ended_at=now, version=next_version):
         return
-    asked = Change.objects.filter(pk=change.pk, decided_at=None, ended_at=None).update(
-        cancel_requested_at=timezone.now(), version=change.version + 1
-    )
+    asked = mine.filter(decided_at=None, ended_at=None).update(cancel_requested_at=now, version=next_version)
     if not asked:
         raise Conflict("It has been decided already. Revert it with a new change instead.")
     send("networks.run_change", change.pk)
