@@ -65,21 +65,22 @@ def owner_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}"[:100]
 
 
-def claim(change_id: uuid.UUID) -> Lease | None:
-    """Take the Change if nobody works on it. None: it is over, or somebody does."""
+def claim(change_id: uuid.UUID, *, planning: bool = False) -> Lease | None:
+    """Take the Change if nobody works on it. None: it is over, somebody does, or it waits for a person.
+
+    `planning`: take it only while it is being planned; otherwise only after a person has applied it.
+    """
+    reviews = {ChangeState.PLANNING, ChangeState.PLANNED}
+    states = {ChangeState.PLANNING} if planning else set(ChangeState) - TERMINAL_CHANGE_STATES - reviews
     now = timezone.now()
     owner = owner_name()
     free = Q(lease_until=None) | Q(lease_until__lt=now)
-    claimed = (
-        Change.objects.filter(free, pk=change_id)
-        .exclude(state__in=TERMINAL_CHANGE_STATES)
-        .update(
-            lease_owner=owner,
-            lease_until=now + timedelta(seconds=LEASE_S),
-            fence=F("fence") + 1,
-            attempts=F("attempts") + 1,
-            version=F("version") + 1,
-        )
+    claimed = Change.objects.filter(free, pk=change_id, state__in=states).update(
+        lease_owner=owner,
+        lease_until=now + timedelta(seconds=LEASE_S),
+        fence=F("fence") + 1,
+        attempts=F("attempts") + 1,
+        version=F("version") + 1,
     )
     if claimed != 1:
         return None
@@ -123,4 +124,4 @@ def _heartbeat(lease: Lease, ended: threading.Event) -> None:
 
 def is_poisoned(change: Change) -> bool:
     """True if the Change has been taken up so often that it must wait for a person."""
-    return change.attempts > MAX_ATTEMPTS and change.state != ChangeState.DECIDED
+    return change.attempts > MAX_ATTEMPTS

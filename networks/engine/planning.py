@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-from django.db import connections, transaction
-from django.db.models import F
+from django.db import OperationalError, connections, transaction
+from django.db.models import F, QuerySet
 
 from networks.choices import ChangeState, OperationState
 from networks.desired import Head, head
@@ -25,10 +25,12 @@ from networks.domain.plan import plan as plan_of
 from networks.domain.rules import Problem, review
 from networks.domain.state import Desired, apply_edits
 from networks.engine.hosts import Host, NoAnswer, Reply
+from networks.engine.lease import Lease, claim, is_poisoned, kept_alive
 from networks.engine.subjects import subject_rows
+from networks.host.grammar import BadPlan
 from networks.inventory_rows import inventory, servers_named
 from networks.models import Change, Operation
-from networks.state_json import load_edits
+from networks.state_json import UnreadableState, load_edits
 from nodes.facts import ServerFacts
 from nodes.models import PhysicalServer
 from nodes.observe import LookFailed
@@ -45,6 +47,8 @@ class ServerReview:
 
     server: PhysicalServer
     plan: ServerPlan | None = None
+    host_plan: str = ""
+    """As the server was asked about it: what it answered with a digest."""
     reply: Reply | None = None
     refusals: list[str] = field(default_factory=list)
 
@@ -55,10 +59,44 @@ class ServerReview:
 
 
 def plan(change_id: uuid.UUID) -> None:
-    """Plan the Change and store its review. Does nothing unless it waits for one; safe to run twice."""
-    change = Change.objects.filter(pk=change_id, state=ChangeState.PLANNING).first()
-    if change is None:
+    """Plan the Change and store its review. Does nothing unless it waits for one; safe to run twice.
+
+    What goes wrong on the way is stored as the review's refusal: nothing is planned again for ever.
+    """
+    lease = claim(change_id, planning=True)
+    if lease is None:
         return
+    with kept_alive(lease):
+        change = Change.objects.get(pk=change_id)
+        if is_poisoned(change):
+            _refuse(lease, f"{change.attempts - 1} workers gave up planning it; their logs say more.")
+            return
+        try:
+            _plan(lease, change)
+        except OperationalError:
+            raise  # the database is away: the sweeper sends it again, a few times
+        except UnreadableState as error:
+            _refuse(lease, f"What it asks for cannot be read ({error}). Discard it and make it again.")
+        except Exception as error:
+            log.exception("planning_failed", change=str(change_id))
+            _refuse(
+                lease, f"It could not be planned: unexpected {type(error).__name__}; the worker's log has it."
+            )
+
+
+def _refuse(lease: Lease, text: str) -> None:
+    row = {"key": "planning", "severity": "refuse", "text": text, "hint": "", "subjects": []}
+    _still_planning(lease).update(
+        state=ChangeState.PLANNED, problems=[row], lease_until=None, version=F("version") + 1
+    )
+
+
+def _still_planning(lease: Lease) -> QuerySet[Change]:
+    """The Change, unless it was discarded or another worker plans it now."""
+    return Change.objects.filter(pk=lease.change_id, fence=lease.fence, state=ChangeState.PLANNING)
+
+
+def _plan(lease: Lease, change: Change) -> None:
     newest = head()
     edits = load_edits(change.edits)
     after = apply_edits(newest.state, edits)
@@ -81,7 +119,8 @@ def plan(change_id: uuid.UUID) -> None:
     ]
     if not any(problem.severity == "refuse" for problem in problems):
         _in_parallel(_ask, reviews)
-    _store(change, newest, describe(edits, newest.state, known), _rows(problems, reviews), named, reviews)
+    sentences = describe(edits, newest.state, known)
+    _store(lease, change, newest, sentences, _rows(problems, reviews), named, reviews)
 
 
 def _reviewed(
@@ -116,7 +155,11 @@ def _ask(found: ServerReview) -> None:
     if found.plan is None or not found.has_work:
         return
     try:
-        found.reply = Host(found.server).plan(found.plan.host.render())
+        found.host_plan = found.plan.host.render()
+        found.reply = Host(found.server).plan(found.host_plan)
+    except BadPlan as error:
+        found.refusals.append(f"{found.server.name} cannot be told this plan: {error}")
+        return
     except NoAnswer as error:
         found.refusals.append(f"{found.server.name} could not be asked for the plan: {error}")
         return
@@ -168,6 +211,7 @@ def _problem_row(key: str, problem: Problem) -> dict[str, Any]:
 
 
 def _store(
+    lease: Lease,
     change: Change,
     newest: Head,
     sentences: tuple[str, ...],
@@ -186,8 +230,9 @@ def _store(
     }
     working = [found for found in reviews if found.has_work or found.refusals]
     with transaction.atomic():
-        stored = Change.objects.filter(pk=change.pk, state=ChangeState.PLANNING).update(
+        stored = _still_planning(lease).update(
             state=ChangeState.PLANNED,
+            lease_until=None,
             base=newest.number,
             settled=settled,
             summary="\n".join(sentences),
@@ -208,7 +253,7 @@ def _operation(change: Change, found: ServerReview) -> Operation:
         server=found.server,
         server_name=found.server.name,
         state=OperationState.PLANNED,
-        host_plan=found.plan.host.render() if found.plan else "",
+        host_plan=found.host_plan,
         digest=answer.digest if answer else "",
         commands=[{"phase": c.phase, "text": c.text} for c in answer.commands] if answer else [],
         notes=list(found.plan.notes) if found.plan else [],
