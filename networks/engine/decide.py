@@ -7,7 +7,7 @@ from dataclasses import replace
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from networks.choices import ChangeState
+from networks.choices import ChangeState, OperationState
 from networks.desired import MissingRow, head, write_head
 from networks.domain.state import Desired, apply_edits
 from networks.domain.wanted import Adopted, record_adopted
@@ -19,6 +19,10 @@ from networks.state_json import load_edits
 TRIES = 5
 
 
+class Cancelled(Exception):
+    """Somebody cancelled the Change before the decision."""
+
+
 class DecisionRefused(Exception):
     """Desired has moved so that the edits break a rule now, or the inventory lost what they name."""
 
@@ -26,8 +30,8 @@ class DecisionRefused(Exception):
 def decide(lease: Lease, change: Change) -> None:
     """Advance desired by the Change's edits and mark it decided, both or neither.
 
-    Asked again for a decided Change it does nothing. Raises DecisionRefused, or LeaseLost if another worker
-    owns the Change now.
+    Asked again for a decided Change it does nothing. Raises DecisionRefused, Cancelled, or LeaseLost if
+    another worker owns the Change now.
     """
     for attempt in range(TRIES):
         try:
@@ -43,9 +47,13 @@ def decide(lease: Lease, change: Change) -> None:
 
 
 def _decide(lease: Lease, change: Change) -> None:
+    # Written first: from here on a cancel waits for the end of this transaction, and then comes too late.
+    lease.update(state=ChangeState.DECIDED)
     change.refresh_from_db(fields=["decided_at", "cancel_requested_at"])
     if change.decided_at is not None:
         return
+    if is_cancelled(change):
+        raise Cancelled
     newest = head()
     edits = load_edits(change.edits)
     problems = refusals(newest.state, edits)
@@ -55,7 +63,14 @@ def _decide(lease: Lease, change: Change) -> None:
     revision = write_head(
         newest.number + 1, newest.state, after, author_id=change.author_id, reason=change.reason
     )
-    lease.update(state=ChangeState.DECIDED, decided_at=timezone.now(), revision=revision)
+    lease.update(decided_at=timezone.now(), revision=revision)
+
+
+def is_cancelled(change: Change) -> bool:
+    """Whether a cancel still counts: not where a server has committed, which only a new Change undoes."""
+    if change.cancel_requested_at is None:
+        return False
+    return not change.operations.filter(state=OperationState.COMMITTED).exists()
 
 
 def settled(change: Change, newest: Desired) -> Desired:

@@ -5,6 +5,7 @@ A step returns when the server has got there, and raises StepFailed with a sente
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,12 +17,14 @@ from django.utils import timezone
 from networks.choices import TERMINAL_OPERATION_STATES, OperationState
 from networks.desired import head
 from networks.domain.inventory import ServerView
+from networks.domain.state import AddMember
 from networks.domain.verify import mismatches
 from networks.engine.hosts import Host, NoAnswer, Reply
 from networks.engine.lease import Lease
 from networks.host import script_digest
 from networks.models import Change, Operation, Preparation
 from networks.ours import ours_of
+from networks.state_json import load_edits
 from nodes.models import PhysicalServer
 from nodes.observe import LookFailed
 from nodes.observe import look as look_at
@@ -32,6 +35,8 @@ TIMEOUT_S = 60
 """Seconds until a server takes an unconfirmed change back."""
 LEAST_LEFT_S = 30
 """Seconds that every clock must still have when the decision is made."""
+EXTEND_BELOW_S = 50
+"""Below this a clock is moved: the slowest server of the step may need 20 s to answer."""
 POLL_S = 1.0
 ASK_S = 20
 """How long a server that fell silent before the decision is waited for; it takes its change back itself."""
@@ -39,6 +44,10 @@ FOLLOW_AGAIN_S = 30
 FOLLOWS_LATER = "saved configuration"
 """The property (of domain/verify.py) that agrees only after the commit: vzctl saves outside any rollback."""
 MAX_EVENTS = 60
+MAX_EVENT, MAX_MESSAGE = 500, 2000
+"""Characters kept of one line of the story, and of a server's own words."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 class StepFailed(Exception):
@@ -49,9 +58,11 @@ def record(lease: Lease, operation: Operation, text: str = "", **columns: Any) -
     """Write columns of the operation and add a line to its story; LeaseLost if another worker owns it now."""
     lease.check()
     if text:
-        line = {"at": timezone.now().isoformat(), "text": text[:500]}
+        line = {"at": timezone.now().isoformat(), "text": plain(text, MAX_EVENT)}
         operation.events = [*operation.events[-MAX_EVENTS:], line]
         columns["events"] = operation.events
+    if "message" in columns:
+        columns["message"] = plain(columns["message"], MAX_MESSAGE)
     if columns.get("state") in TERMINAL_OPERATION_STATES:
         columns.setdefault("ended_at", timezone.now())
     mine = Change.objects.filter(pk=lease.change_id, fence=lease.fence)
@@ -61,6 +72,11 @@ def record(lease: Lease, operation: Operation, text: str = "", **columns: Any) -
     mine.update(version=F("version") + 1)
     for name, value in columns.items():
         setattr(operation, name, value)
+
+
+def plain(text: str, longest: int) -> str:
+    """Words that may have come from a server, cut and without control characters (databases refuse NUL)."""
+    return _CONTROL.sub(" ", text)[:longest]
 
 
 def server_of(operation: Operation) -> PhysicalServer:
@@ -75,6 +91,8 @@ def apply(lease: Lease, operation: Operation) -> None:
     if operation.state not in (OperationState.QUEUED, OperationState.APPLYING):
         return
     host = Host(server_of(operation))
+    # A worker that died may have sent it: then silence says nothing about what the server has done.
+    was_sent = operation.state == OperationState.APPLYING
     record(
         lease,
         operation,
@@ -84,8 +102,13 @@ def apply(lease: Lease, operation: Operation) -> None:
         deadline_at=timezone.now() + timedelta(seconds=TIMEOUT_S),
     )
     began = time.monotonic()
-    answer = _told_or_asked(lease, operation, host)
+    answer = _told_or_asked(lease, operation, host, was_sent)
     operation.timings_ms["apply"] = round((time.monotonic() - began) * 1000)
+    _store_applied(lease, operation, answer, was_sent)
+
+
+def _store_applied(lease: Lease, operation: Operation, answer: Reply, was_sent: bool) -> None:
+    """What the server's answer to the plan means. Only "none" and "rolledback" are certain ends."""
     match answer.state:
         case "applied":
             record(
@@ -106,38 +129,35 @@ def apply(lease: Lease, operation: Operation) -> None:
                 timings_ms=operation.timings_ms,
             )
         case "rolledback":
-            raise _failed(
-                lease, operation, OperationState.ROLLED_BACK, answer.words or "The server took it back."
-            )
-        case _:
-            raise _failed(
-                lease, operation, OperationState.FAILED, answer.words or f"Unexpected answer {answer.state}."
-            )
+            words = answer.words or "The server took it back."
+            raise _failed(lease, operation, OperationState.ROLLED_BACK, words)
+        case "none" if not (was_sent and answer.is_busy):
+            words = answer.words or "The server refused it without a word."
+            raise _failed(lease, operation, OperationState.FAILED, words)
+        case state:
+            words = f"The server has not ended it ({state}). {answer.words}".strip()
+            raise _failed(lease, operation, OperationState.IN_DOUBT, words)
 
 
-def _told_or_asked(lease: Lease, operation: Operation, host: Host) -> Reply:
+def _told_or_asked(lease: Lease, operation: Operation, host: Host, was_sent: bool) -> Reply:
     """Send the plan; if the answer is lost on the way, ask for the outcome until the deadline has passed."""
+    arguments = (operation.pk, TIMEOUT_S, operation.digest, operation.host_plan)
     try:
-        answer = host.apply(
-            operation.pk, TIMEOUT_S, operation.digest, operation.host_plan, hold=_holds(operation)
-        )
+        answer = host.apply(*arguments, hold=_holds(operation))
         if answer.is_busy:
             # A transaction that a crash left, or another panel's: the server knows which.
             recovered = host.recover()
             record(lease, operation, f"The server was busy; recover said: {recovered.state}.")
-            answer = host.apply(
-                operation.pk, TIMEOUT_S, operation.digest, operation.host_plan, hold=_holds(operation)
-            )
+            answer = host.apply(*arguments, hold=_holds(operation))
         return answer
     except NoAnswer as error:
-        if not error.started:
+        if not error.started and not was_sent:
             raise _failed(lease, operation, OperationState.FAILED, f"Nothing was sent: {error}") from error
         record(lease, operation, f"The connection was lost ({error}); asking for the outcome.")
         outcome = ask(lease, operation, host, ASK_S)
         if outcome is None:
-            raise _failed(
-                lease, operation, OperationState.IN_DOUBT, f"It cannot be reached: {error}"
-            ) from error
+            words = f"It cannot be reached: {error}"
+            raise _failed(lease, operation, OperationState.IN_DOUBT, words) from error
         if outcome.state == "none":
             words = f"Nothing was changed: {error}"
             raise _failed(lease, operation, OperationState.FAILED, words) from error
@@ -178,33 +198,49 @@ def verify(lease: Lease, operation: Operation) -> None:
 
 
 def _compare(lease: Lease, operation: Operation) -> None:
-    from networks.engine.decide import settled
-
-    try:
-        desired = settled(operation.change, head().state)
-        facts = look_at(server_of(operation).pk, ours_of(desired, server_of(operation).pk))
-    except LookFailed as failure:
-        raise StepFailed(f"It could not be looked at after the change: {failure}") from failure
-    server = server_of(operation)
-    view = ServerView(server.pk, server.name, dialect=facts.vzctl_dialect, facts=facts)
-    different = [m for m in mismatches(view, desired, facts) if m.property != FOLLOWS_LATER]
-    if not different:
+    texts = _differences(operation)
+    if not texts:
         return
-    texts = "; ".join(
-        f"{m.link or m.property}: {m.property} is {m.observed}, not {m.desired}" for m in different[:5]
-    )
     if operation.state == OperationState.COMMITTED:
-        record(lease, operation, f"Differs from the plan: {texts}")
+        # The short path has ended there already: failing now would only leave desired behind the server.
+        record(lease, operation, f"Looked at after the commit: {texts}")
     else:
         raise StepFailed(f"The server is not as planned: {texts}")
+
+
+def _differences(operation: Operation) -> str:
+    """What a look finds otherwise than the Change would have it, as one text; "" if nothing."""
+    from networks.engine.decide import settled
+
+    server = server_of(operation)
+    desired = settled(operation.change, head().state)
+    try:
+        facts = look_at(server.pk, ours_of(desired, server.pk))
+    except LookFailed as failure:
+        return f"it could not be looked at after the change: {failure}"
+    view = ServerView(server.pk, server.name, dialect=facts.vzctl_dialect, facts=facts)
+    added = {e.interface for e in load_edits(operation.change.edits) if isinstance(e, AddMember)}
+    different = [
+        m
+        for m in mismatches(view, desired, facts)
+        # A member whose container is gone was reviewed as such: it must not stop unrelated edits for ever.
+        if m.property != FOLLOWS_LATER and not (m.property == "interface" and m.subject not in added)
+    ]
+    return "; ".join(
+        f"{m.link or m.property}: {m.property} is {m.observed}, not {m.desired}" for m in different[:5]
+    )
+
+
+def seconds_left(operation: Operation) -> float:
+    """Until its dead-man fires; 0 if that is not known."""
+    return (operation.deadline_at - timezone.now()).total_seconds() if operation.deadline_at else 0.0
 
 
 def extend(lease: Lease, operation: Operation) -> None:
     """Give the server's clock at least LEAST_LEFT_S seconds before the decision."""
     if operation.state != OperationState.VERIFIED:
         return
-    left = (operation.deadline_at - timezone.now()).total_seconds() if operation.deadline_at else 0
-    if left >= LEAST_LEFT_S:
+    if seconds_left(operation) >= EXTEND_BELOW_S:
         return
     try:
         answer = Host(server_of(operation)).extend(operation.pk, TIMEOUT_S)
@@ -232,6 +268,9 @@ def confirm(lease: Lease, operation: Operation) -> None:
         record(lease, operation, "Committed.", state=OperationState.COMMITTED, deadline_at=None)
         return
     words = (answer.words if answer else "") or "it could not be reached in time"
+    if settled is None or settled.state not in ("rolledback", "none"):
+        # It may have committed with the answer lost: only the server can say, and the sweeper asks it.
+        raise _failed(lease, operation, OperationState.IN_DOUBT, f"Not known whether it committed: {words}")
     raise _failed(lease, operation, OperationState.BEHIND, f"Missed the decision: {words}")
 
 
@@ -330,6 +369,14 @@ def roll_back(lease: Lease, operation: Operation) -> None:
                 state=OperationState.NEEDS_ATTENTION,
                 message="The server had committed before the Change failed; it differs from desired.",
             )
+        case "failed":
+            record(
+                lease,
+                operation,
+                "The server gave up taking it back.",
+                state=OperationState.NEEDS_ATTENTION,
+                message=answer.words if answer else "",
+            )
         case None:
             record(
                 lease,
@@ -341,8 +388,8 @@ def roll_back(lease: Lease, operation: Operation) -> None:
             record(
                 lease,
                 operation,
-                f"Roll-back ended as {state}.",
-                state=OperationState.NEEDS_ATTENTION,
+                f"Not taken back yet ({state}); the server goes on by itself and is asked again.",
+                state=OperationState.IN_DOUBT,
                 message=answer.words if answer else "",
             )
 

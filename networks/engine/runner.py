@@ -16,17 +16,19 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
-from django.db import connections
+from django.db import connections, transaction
 from django.utils import timezone
 
-from networks.choices import TERMINAL_OPERATION_STATES, ChangeState, OperationState
+from networks.choices import IDLE_OPERATION_STATES, ChangeState, OperationState
 from networks.engine import operation as steps
-from networks.engine.decide import DecisionRefused, decide
+from networks.engine.decide import Cancelled, DecisionRefused, decide, is_cancelled
 from networks.engine.lease import Lease, LeaseLost, claim, is_poisoned, kept_alive
 from networks.engine.operation import Step, StepFailed
 from networks.models import Change, Operation
 
 log = structlog.get_logger(__name__)
+
+CANCELLED = "Cancelled before it was decided."
 
 WIDTH = 20
 """Servers of one Change that are talked to at the same time."""
@@ -56,11 +58,7 @@ class _Run:
     def drive(self) -> None:
         """Take the Change from where it is to its end."""
         if is_poisoned(self.change):
-            self._end(
-                ChangeState.NEEDS_ATTENTION,
-                f"{self.change.attempts - 1} workers gave up on it. The servers have taken it back or will; "
-                "look at the workers' logs, then apply the draft again.",
-            )
+            self._give_up()
             return
         if self.change.started_at is None:
             self.lease.update(started_at=timezone.now())
@@ -75,13 +73,42 @@ class _Run:
                 return
         self._follow_through()
 
+    def _give_up(self) -> None:
+        workers = f"{self.change.attempts - 1} workers gave up on it."
+        if self.change.decided_at is not None:
+            self._end(
+                ChangeState.BEHIND,
+                f"{workers} It was decided; the servers are asked whether they have committed. "
+                "Look at the workers' logs.",
+            )
+            return
+        self._end(
+            ChangeState.NEEDS_ATTENTION,
+            f"{workers} The servers have taken it back or will; "
+            "look at the workers' logs, then apply the draft again.",
+        )
+
     def _make_ready(self) -> None:
         self._phase(ChangeState.APPLYING, steps.apply)
         self._phase(ChangeState.VERIFYING, steps.verify)
         self._phase(ChangeState.VERIFYING, steps.extend)
+        self._check_clocks()
         self._stop_if_cancelled()
-        decide(self.lease, self.change)
+        try:
+            decide(self.lease, self.change)
+        except Cancelled:
+            raise _PhaseFailed(CANCELLED) from None
         self.change.refresh_from_db()
+
+    def _check_clocks(self) -> None:
+        """While the slowest server answered, the clocks of the others ran on."""
+        late = [
+            op.server_name
+            for op in self._operations()
+            if op.state == OperationState.VERIFIED and steps.seconds_left(op) < steps.LEAST_LEFT_S
+        ]
+        if late:
+            raise _PhaseFailed(f"Too little time was left to decide on {', '.join(late)}.")
 
     def _phase(self, state: ChangeState, step: Step) -> None:
         self._stop_if_cancelled()
@@ -92,8 +119,8 @@ class _Run:
 
     def _stop_if_cancelled(self) -> None:
         self.change.refresh_from_db(fields=["cancel_requested_at"])
-        if self.change.cancel_requested_at is not None:
-            raise _PhaseFailed("Cancelled before it was decided.")
+        if is_cancelled(self.change):
+            raise _PhaseFailed(CANCELLED)
 
     def _follow_through(self) -> None:
         self.lease.update(state=ChangeState.DECIDED)
@@ -114,17 +141,22 @@ class _Run:
         if doubtful:
             names = ", ".join(op.server_name for op in doubtful)
             why += f" {names} could not be asked; it takes the change back by itself."
+        self.change.refresh_from_db(fields=["cancel_requested_at"])
         state = ChangeState.CANCELLED if self.change.cancel_requested_at else ChangeState.FAILED
+        if kept := [op for op in self._operations() if op.state == OperationState.NEEDS_ATTENTION]:
+            state = ChangeState.NEEDS_ATTENTION
+            names = ", ".join(op.server_name for op in kept)
+            why += f" {names} could not take it back and may differ from what was decided: see there."
         self._end(state, why)
 
     def _end(self, state: ChangeState, result: str) -> None:
+        """End the Change. What its servers were told and did not settle, the sweeper asks them."""
         now = timezone.now()
-        Operation.objects.filter(change=self.change).exclude(state__in=TERMINAL_OPERATION_STATES).exclude(
-            state=OperationState.IN_DOUBT
-        ).update(
-            state=OperationState.CANCELLED if state != ChangeState.NEEDS_ATTENTION else state, ended_at=now
-        )
-        self.lease.update(state=state, result=result, ended_at=now)
+        with transaction.atomic():
+            self.lease.update(state=state, result=result, ended_at=now)
+            left = self.change.operations.exclude(state__in=IDLE_OPERATION_STATES)
+            left.filter(state=OperationState.QUEUED).update(state=OperationState.CANCELLED, ended_at=now)
+            left.exclude(state=OperationState.QUEUED).update(state=OperationState.IN_DOUBT)
         log.info("change_ended", change=str(self.change.pk), state=state)
 
     def _operations(self) -> list[Operation]:

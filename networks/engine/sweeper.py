@@ -7,7 +7,8 @@ again. Servers that missed an answer are asked until they have settled.
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
@@ -23,9 +24,10 @@ from networks.services.changes import send
 log = structlog.get_logger(__name__)
 
 RESEND_AFTER_S = 15
-PLAN_RESEND_AFTER_S = 45
-"""Planning looks at servers: an unreachable one takes its full deadline before the plan is stored."""
 FOLLOW_MAX_S = 600
+ASK_AGAIN_S = 10
+GIVE_UP_AFTER = timedelta(days=1)
+"""A server silent for so long waits for a person, and no longer stands in the way of other Changes."""
 
 
 def sweep() -> None:
@@ -39,15 +41,13 @@ def resend_unowned() -> int:
     """Send every open Change that nobody works on, and that was not sent just now; how many."""
     now = timezone.now()
     free = Q(lease_until=None) | Q(lease_until__lt=now)
-    planning = Q(state=ChangeState.PLANNING, sent_at__lt=now - timedelta(seconds=PLAN_RESEND_AFTER_S))
-    running = ~Q(state__in=(ChangeState.PLANNING, ChangeState.PLANNED)) & Q(
-        sent_at__lt=now - timedelta(seconds=RESEND_AFTER_S)
-    )
-    due = Change.objects.exclude(state__in=TERMINAL_CHANGE_STATES).filter(free).filter(planning | running)
+    stale = Q(sent_at__lt=now - timedelta(seconds=RESEND_AFTER_S))
+    waiting = TERMINAL_CHANGE_STATES | {ChangeState.PLANNED}
     sent = 0
-    for pk, state in due.values_list("pk", "state"):
+    for pk, state in (
+        Change.objects.exclude(state__in=waiting).filter(free & stale).values_list("pk", "state")
+    ):
         # Two sweepers may run; the one whose UPDATE hits sends.
-        stale = Q(sent_at__lt=now - timedelta(seconds=RESEND_AFTER_S))
         if Change.objects.filter(stale, pk=pk).update(sent_at=now):
             send("networks.plan_change" if state == ChangeState.PLANNING else "networks.run_change", pk)
             sent += 1
@@ -55,52 +55,100 @@ def resend_unowned() -> int:
 
 
 def settle_doubtful() -> None:
-    """Ask servers whose outcome is unknown, of Changes that have ended."""
-    doubtful = Operation.objects.filter(
-        state=OperationState.IN_DOUBT, change__state__in=TERMINAL_CHANGE_STATES
-    ).select_related("server__credential", "change")
-    for operation in doubtful:
-        try:
-            answer = Host(server_of(operation)).status(operation.pk)
-        except (NoAnswer, StepFailed):
-            continue
-        settle(operation, answer.state)
+    """Ask servers whose outcome is unknown, of Changes that have ended, less and less often."""
+    due = Operation.objects.filter(
+        Q(next_follow_at=None) | Q(next_follow_at__lte=timezone.now()),
+        state=OperationState.IN_DOUBT,
+        change__state__in=TERMINAL_CHANGE_STATES,
+    )
+    for pk, asked_at, tries in due.values_list("pk", "next_follow_at", "follow_attempts"):
+        # Silent servers take their full deadline: sweepers that come meanwhile must not queue up behind them.
+        if _is_mine(pk, asked_at, tries, ASK_AGAIN_S):
+            _without_fail(_settle_one, pk)
+
+
+def _settle_one(operation_id: uuid.UUID) -> None:
+    operation = Operation.objects.select_related("server__credential", "change").get(pk=operation_id)
+    try:
+        state = Host(server_of(operation)).status(operation.pk).state
+    except (NoAnswer, StepFailed):
+        ended = operation.change.ended_at
+        if ended is None or timezone.now() < ended + GIVE_UP_AFTER:
+            return
+        state = "silent"
+    settle(operation, state)
 
 
 def settle(operation: Operation, state: str) -> None:
-    """Store what the server says became of the transaction."""
+    """Store what the server says became of the transaction ("silent": it did not answer for a day)."""
     decided = operation.change.decided_at is not None
+    now = timezone.now()
+    columns: dict[str, object] = {"next_follow_at": None, "follow_attempts": 0, "ended_at": now}
     match state:
         case "committed" if decided:
-            columns = {"state": OperationState.DONE, "must_follow": True, "next_follow_at": timezone.now()}
+            columns |= {"state": OperationState.DONE, "must_follow": True, "next_follow_at": now}
             text = "The server answers: it has committed."
         case "committed":
-            columns = {"state": OperationState.NEEDS_ATTENTION}
+            columns |= {"state": OperationState.NEEDS_ATTENTION}
             text = "The server answers: it had committed before the Change failed; it differs from desired."
         case "rolledback" | "none":
-            columns = {"state": OperationState.BEHIND if decided else OperationState.ROLLED_BACK}
+            columns |= {"state": OperationState.BEHIND if decided else OperationState.ROLLED_BACK}
             text = "The server answers: it is as before."
+        case "failed":
+            columns |= {"state": OperationState.NEEDS_ATTENTION}
+            text = "The server answers: it gave up taking the change back; look at its network."
+        case "silent":
+            columns |= {"state": OperationState.NEEDS_ATTENTION}
+            text = "The server has not answered for a day. When it does, look at its network."
         case _:
             return
-    line = {"at": timezone.now().isoformat(), "text": text}
+    line = {"at": now.isoformat(), "text": text}
     with transaction.atomic():
-        Operation.objects.filter(pk=operation.pk, state=OperationState.IN_DOUBT).update(
-            ended_at=timezone.now(), events=[*operation.events, line], **columns
+        settled = Operation.objects.filter(pk=operation.pk, state=OperationState.IN_DOUBT).update(
+            events=[*operation.events, line], message=text, **columns
         )
-        Change.objects.filter(pk=operation.change_id).update(version=F("version") + 1)
+        if settled:
+            _tell_change(operation.change)
+
+
+def _tell_change(change: Change) -> None:
+    """The Change's own end follows what its servers turned out to be."""
+    states = set(change.operations.values_list("state", flat=True))
+    columns: dict[str, object] = {}
+    if change.decided_at is not None and states == {OperationState.DONE}:
+        columns = {"state": ChangeState.DONE, "result": ""}
+    elif change.decided_at is None and OperationState.NEEDS_ATTENTION in states:
+        columns = {"state": ChangeState.NEEDS_ATTENTION}
+    Change.objects.filter(pk=change.pk, state__in=TERMINAL_CHANGE_STATES).update(
+        version=F("version") + 1, **columns
+    )
 
 
 def replay_follows() -> None:
     """Bring vzctl's saved configuration after commits whose first try did not agree, less and less often."""
     now = timezone.now()
     due = Operation.objects.filter(must_follow=True, next_follow_at__lte=now, state=OperationState.DONE)
-    for operation in due.select_related("server__credential"):
-        wait = min(FOLLOW_MAX_S, 15 * 2 ** min(operation.follow_attempts, 6))
-        claimed = Operation.objects.filter(pk=operation.pk, next_follow_at=operation.next_follow_at).update(
-            follow_attempts=F("follow_attempts") + 1, next_follow_at=now + timedelta(seconds=wait)
+    for pk, asked_at, tries in due.values_list("pk", "next_follow_at", "follow_attempts"):
+        if _is_mine(pk, asked_at, tries, RESEND_AFTER_S):
+            _without_fail(follow_again, pk)
+
+
+def _is_mine(pk: uuid.UUID, asked_at: datetime | None, tries: int, first_s: int) -> bool:
+    """Claim the next try with that server, and say when the one after it is due."""
+    wait = min(FOLLOW_MAX_S, first_s * 2 ** min(tries, 6))
+    return bool(
+        Operation.objects.filter(pk=pk, next_follow_at=asked_at).update(
+            follow_attempts=F("follow_attempts") + 1, next_follow_at=timezone.now() + timedelta(seconds=wait)
         )
-        if claimed:
-            follow_again(operation.pk)
+    )
+
+
+def _without_fail(work: Callable[[uuid.UUID], object], pk: uuid.UUID) -> None:
+    """One server's trouble must not keep the sweeper from the others."""
+    try:
+        work(pk)
+    except Exception:
+        log.exception("sweep_failed", operation=str(pk))
 
 
 def follow_again(operation_id: uuid.UUID) -> bool:
