@@ -1,6 +1,6 @@
 # The project's commands. `make` or `make help` lists them; each may be run again at any time.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint lab-up lab-down lock
+.PHONY: help demo run test soak lint lab-up lab-down lock
 
 PYTHON := .venv/bin/python
 LISTEN ?= 127.0.0.1:8000
@@ -19,6 +19,11 @@ run: ## the panel without the lab, for real servers (LISTEN=address:port)
 test: ## all tests; those that need root, the lab or Chromium are skipped where these are missing
 	@scripts/prepare.sh test
 	@exec $(PYTHON) -m pytest -n 2 --dist loadgroup $(ARGS)
+
+soak: ## the long loops: 200 confirmations against the deadline, 20 moves of a NIC, random faults (root; half an hour)
+	@scripts/prepare.sh test
+	@VNP_TEST_CONFIRMS=200 VNP_TEST_MOVES=10 VNP_TEST_LAB_MOVES=20 VNP_TEST_RANDOM=40 \
+		$(PYTHON) -m pytest -s -p no:randomly tests/host -k "against or open_connection or again_and_again or random" --timeout 3000 $(ARGS)
 
 lint: ## formatting, types, the arrows between packages, shell scripts, migrations, deployment checks
 	@scripts/prepare.sh lint
