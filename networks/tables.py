@@ -5,20 +5,17 @@ from __future__ import annotations
 import django_tables2 as tables
 
 from networks.models import Change, VirtualNetwork
+from nodes.tables import MarkupColumn
 
 
 class NetworkTable(tables.Table):
     """Virtual networks of a group or of all: the manual's columns, and what is going on."""
 
-    name = tables.TemplateColumn(template_name="networks/cells/name.html")
+    name = MarkupColumn(template_name="networks/cells/name.html")
     description = tables.Column(default="", attrs={"td": {"class": "cell-text"}})
-    servers_count = tables.TemplateColumn(
-        verbose_name="Physical servers", template_name="networks/cells/servers.html"
-    )
+    servers_count = MarkupColumn(verbose_name="Physical servers", template_name="networks/cells/servers.html")
     members_count = tables.Column(verbose_name="Containers", attrs={"td": {"class": "num"}})
-    state = tables.TemplateColumn(
-        verbose_name="State", orderable=False, template_name="networks/cells/state.html"
-    )
+    state = MarkupColumn(verbose_name="State", orderable=False, template_name="networks/cells/state.html")
 
     class Meta:
         model = VirtualNetwork
@@ -26,13 +23,20 @@ class NetworkTable(tables.Table):
         attrs = {"class": "table table-vcenter card-table"}
         empty_text = "No virtual networks yet."
 
+    def value_name(self, record: VirtualNetwork) -> str:
+        """The bare name, for CSV: drafts and Changes under way are the page's, not the list's."""
+        return record.name
+
+    def value_state(self, record: VirtualNetwork) -> str:
+        return "in place" if record.bridge else "not used yet"
+
 
 class ServerNetworkTable(tables.Table):
     """Virtual networks as one physical server has them."""
 
-    name = tables.TemplateColumn(template_name="networks/cells/name_on_server.html")
+    name = MarkupColumn(template_name="networks/cells/name_on_server.html")
     description = tables.Column(default="", attrs={"td": {"class": "cell-text"}})
-    assigned = tables.TemplateColumn(
+    assigned = MarkupColumn(
         verbose_name="Assigned to",
         accessor="assignment_id",
         order_by=("-assignment_id",),
@@ -40,11 +44,15 @@ class ServerNetworkTable(tables.Table):
         template_name="networks/cells/assigned.html",
     )
     members_here = tables.Column(verbose_name="Containers here", attrs={"td": {"class": "num"}})
-    state = tables.TemplateColumn(
+    state = MarkupColumn(
         verbose_name="State", orderable=False, empty_values=(), template_name="networks/cells/state.html"
     )
-    actions = tables.TemplateColumn(
-        verbose_name="", orderable=False, empty_values=(), template_name="networks/cells/configure.html"
+    actions = MarkupColumn(
+        verbose_name="",
+        orderable=False,
+        empty_values=(),
+        exclude_from_export=True,
+        template_name="networks/cells/configure.html",
     )
 
     class Meta:
@@ -53,16 +61,17 @@ class ServerNetworkTable(tables.Table):
         attrs = {"class": "table table-vcenter card-table"}
         empty_text = "No virtual networks yet."
 
+    value_name = NetworkTable.value_name
+    value_state = NetworkTable.value_state
+
 
 class ChangeTable(tables.Table):
     """Changes, newest first."""
 
-    summary = tables.TemplateColumn(
-        verbose_name="Change", template_name="networks/cells/change.html", orderable=False
-    )
+    summary = MarkupColumn(verbose_name="Change", template_name="networks/cells/change.html", orderable=False)
     author = tables.Column(default="", order_by=("author__username",))
     created_at = tables.DateTimeColumn(verbose_name="When", format="Y-m-d H:i")
-    state = tables.TemplateColumn(template_name="networks/cells/change_state.html")
+    state = MarkupColumn(template_name="networks/cells/change_state.html")
 
     class Meta:
         model = Change

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import unescape
 from typing import Any
 
 import django_tables2 as tables
@@ -11,21 +12,29 @@ from nodes.models import Container, PhysicalServer
 CSS = {"class": "table table-vcenter card-table"}
 
 
+class MarkupColumn(tables.TemplateColumn):
+    """Cells made by a template; a CSV file gets their text, names as they are, not as HTML writes them."""
+
+    def value(self, **kwargs: Any) -> str:
+        """The cell's text without tags and entities."""
+        return unescape(str(super().value(**kwargs)))
+
+
 class ServerTable(tables.Table):
     """Physical servers."""
 
-    name = tables.TemplateColumn(template_name="nodes/cells/server.html")
-    state = tables.TemplateColumn(template_name="nodes/cells/state.html")
+    name = MarkupColumn(template_name="nodes/cells/server.html")
+    state = MarkupColumn(template_name="nodes/cells/state.html")
     group = tables.Column(order_by=("group__name",))
     address = tables.Column(attrs={"td": {"class": "mono"}})
-    containers_count = tables.TemplateColumn(
+    containers_count = MarkupColumn(
         "{{ record.running_count }} of {{ record.containers_count }}",
         verbose_name="Containers running",
         attrs={"td": {"class": "num"}},
     )
     adapters_count = tables.Column(verbose_name="Adapters", attrs={"td": {"class": "num"}})
     vzctl_version = tables.Column(verbose_name="vzctl", default="")
-    seen_at = tables.TemplateColumn(template_name="nodes/cells/seen.html", verbose_name="Last seen")
+    seen_at = MarkupColumn(template_name="nodes/cells/seen.html", verbose_name="Last seen")
 
     class Meta:
         model = PhysicalServer
@@ -46,19 +55,17 @@ class ServerTable(tables.Table):
 class ContainerTable(tables.Table):
     """Containers; `interfaces_shown` is put on the page's rows by the view, in one query."""
 
-    ctid = tables.TemplateColumn(template_name="nodes/cells/container.html", verbose_name="CTID")
-    name = tables.TemplateColumn("{{ record.name|default:record.hostname }}")
-    status = tables.TemplateColumn(template_name="nodes/cells/status.html")
-    server = tables.TemplateColumn(
-        template_name="nodes/cells/container_server.html", order_by=("server__name",)
-    )
-    interfaces = tables.TemplateColumn(
+    ctid = MarkupColumn(template_name="nodes/cells/container.html", verbose_name="CTID")
+    name = MarkupColumn("{{ record.name|default:record.hostname }}")
+    status = MarkupColumn(template_name="nodes/cells/status.html")
+    server = MarkupColumn(template_name="nodes/cells/container_server.html", order_by=("server__name",))
+    interfaces = MarkupColumn(
         template_name="nodes/cells/interfaces.html", orderable=False, verbose_name="Interfaces"
     )
-    addresses = tables.TemplateColumn(
+    addresses = MarkupColumn(
         template_name="nodes/cells/addresses.html", orderable=False, verbose_name="Addresses"
     )
-    networks = tables.TemplateColumn(
+    networks = MarkupColumn(
         template_name="nodes/cells/networks.html", orderable=False, verbose_name="Virtual networks"
     )
 
@@ -67,8 +74,3 @@ class ContainerTable(tables.Table):
         fields = ("ctid", "name", "status", "server", "interfaces", "addresses", "networks")
         attrs = CSS
         order_by = "ctid"
-
-    def before_render(self, request: Any) -> None:
-        """On a server's own page the server need not be said."""
-        if getattr(self, "hide_server", False):
-            self.columns.hide("server")

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -20,14 +21,16 @@ from networks.tables import ChangeTable
 from networks.views.gate import change_or_404, user_of
 from networks.views.subjects import link_rows
 from nodes.models import PhysicalServer
-from nodes.views.lists import paged
+from nodes.views.lists import answered, paged
 from vnetpanel.htmx import wants_fragment
 
 
 @require_safe
-def all_changes(request: HttpRequest) -> HttpResponse:
+def all_changes(request: HttpRequest) -> HttpResponseBase:
     """All Changes, newest first."""
     table = ChangeTable(services.visible_changes(request.user))
+    if response := answered(request, table, "changes"):
+        return response
     return render(request, "networks/changes.html", {"table": paged(request, table)})
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
@@ -16,23 +17,25 @@ from networks.tables import NetworkTable, ServerNetworkTable
 from networks.views.gate import can_operate, group_or_404, server_or_404
 from nodes.choices import Role
 from nodes.querysets import group_paths
-from nodes.views.lists import paged, text_filter
+from nodes.views.lists import answered, paged, text_filter
 
 
 @require_safe
-def all_networks(request: HttpRequest) -> HttpResponse:
+def all_networks(request: HttpRequest) -> HttpResponseBase:
     """Every virtual network: each is available on all registered servers."""
     return _networks(request, "networks/list.html", {})
 
 
 @require_safe
-def group_networks(request: HttpRequest, group_id: int) -> HttpResponse:
+def group_networks(request: HttpRequest, group_id: int) -> HttpResponseBase:
     """Virtual networks as seen from a server group."""
     return _networks(request, "networks/group_list.html", {"group": group_or_404(request.user, group_id)})
 
 
-def _networks(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+def _networks(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponseBase:
     table = NetworkTable(with_counts(_found(request)), order_by="name")
+    if response := answered(request, table, "virtual-networks"):
+        return response
     paged(request, table)
     context |= _common(request) | {
         "table": table,
@@ -42,10 +45,12 @@ def _networks(request: HttpRequest, template: str, context: dict[str, Any]) -> H
 
 
 @require_safe
-def server_networks(request: HttpRequest, server_id: int) -> HttpResponse:
+def server_networks(request: HttpRequest, server_id: int) -> HttpResponseBase:
     """Virtual networks as one physical server has them: assigned, local or not defined here."""
     server = server_or_404(request.user, server_id)
     table = ServerNetworkTable(on_server(_found(request), server.pk), order_by="name")
+    if response := answered(request, table, f"virtual-networks-{server.pk}"):
+        return response
     paged(request, table)
     table.server = server
     context = _common(request) | {

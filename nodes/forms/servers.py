@@ -77,10 +77,10 @@ class AddServerForm(ServerForm):
             (NEW_KEY, "Let the panel make a key (you put its public half on the server)"),
             (KEY, "Paste a private key"),
             (PASSWORD, "A password"),
-            (NONE, "None: a Windows server, only shown"),
         ],
         widget=forms.RadioSelect,
         initial=NEW_KEY,
+        required=False,
         label="Log in with",
     )
     username = forms.CharField(
@@ -124,11 +124,14 @@ class AddServerForm(ServerForm):
     def clean(self) -> dict[str, Any]:
         """What the chosen way to log in needs must be there."""
         data: dict[str, Any] = super().clean() or self.cleaned_data
+        if data.get("os") == ServerOS.WINDOWS:
+            # Inventory only: whatever the login's fields say, nobody logs in.
+            data["login"] = self.NONE
         needs = {self.EXISTING: "credential", self.KEY: "private_key", self.PASSWORD: "password"}
         needed = needs.get(data.get("login", ""))
         if needed and not data.get(needed):
             self.add_error(needed, "This is needed for the way to log in that you chose.")
-        if data.get("os") == ServerOS.LINUX and data.get("login") == self.NONE:
+        if data.get("os") == ServerOS.LINUX and not data.get("login") and "login" not in self.errors:
             self.add_error("login", "A Linux server is reached by SSH: choose how to log in.")
         if data.get("login") in (self.KEY, self.PASSWORD, self.NEW_KEY) and not data.get("username"):
             self.add_error("username", "Enter the user name to log in with.")
@@ -173,7 +176,7 @@ class AddServerForm(ServerForm):
 
 
 def _free_name(name: str) -> str:
-    """A name that no stored login has: the login of a server removed before stays when the server is added anew."""
+    """A name that no stored login has: the login of a removed server stays behind when that is added anew."""
     taken = set(Credential.objects.filter(name__startswith=name).values_list("name", flat=True))
     numbered = (f"{name} ({number})" for number in count(2))
     return next(free for free in chain([name], numbered) if free not in taken)

@@ -13,9 +13,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django.views.decorators.vary import vary_on_headers
 
 from nodes import services
-from nodes.choices import HostKeyState, Role
+from nodes.choices import HostKeyState, Role, ServerState
 from nodes.forms.servers import AddServerForm
-from nodes.models import ServerGroup
+from nodes.models import PhysicalServer, ServerGroup
 from nodes.services.errors import NotAllowed, ServiceError
 from nodes.views.gate import has_role, said_on, server_or_404
 from vnetpanel.htmx import wants_fragment
@@ -68,10 +68,19 @@ def host_key(request: HttpRequest, server_id: int) -> HttpResponse:
         "pinned": next((key for key in keys if key.state == HostKeyState.PINNED), None),
         "is_waiting": offered is None and not server.state_reason,
         "may_administer": has_role(request, Role.ADMIN, server.group),
+        "public_key": _key_to_install(request, server),
     }
     return render(
         request, "nodes/host_key.html#live" if wants_fragment(request) else "nodes/host_key.html", context
     )
+
+
+def _key_to_install(request: HttpRequest, server: PhysicalServer) -> str:
+    """The public half of the server's login as long as the login has not worked; for those who may set it."""
+    waits = (ServerState.NEW, ServerState.WAITING, ServerState.LOGIN_REFUSED)
+    if server.credential is None or server.state not in waits:
+        return ""
+    return server.credential.public_key if has_role(request, Role.ADMIN, server.group) else ""
 
 
 @require_POST
@@ -100,6 +109,10 @@ def preflight(request: HttpRequest, server_id: int) -> HttpResponse:
         "checks": checks,
         "failed": sum(check.status == services.Status.FAIL for check in checks),
         "is_live": asked is not None and (server.looked_at is None or server.looked_at < asked),
+        "may_operate": has_role(request, Role.OPERATOR, server.group),
+        "may_administer": has_role(request, Role.ADMIN, server.group),
+        "public_key": _key_to_install(request, server),
+        "is_host_key_open": server.state in (ServerState.NEW, ServerState.HOST_KEY_CHANGED),
     }
     return render(
         request, "nodes/preflight.html#live" if wants_fragment(request) else "nodes/preflight.html", context

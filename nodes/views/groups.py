@@ -19,7 +19,7 @@ from nodes.models import Container, PhysicalServer, ServerGroup
 from nodes.services.errors import NotAllowed
 from nodes.tables import ContainerTable, ServerTable
 from nodes.views.gate import group_or_404, has_role, said_on
-from nodes.views.lists import as_csv, matching, paged, text_filter, with_interfaces
+from nodes.views.lists import answered, matching, paged, text_filter, with_interfaces
 
 READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -46,7 +46,7 @@ def servers(request: HttpRequest, group_id: int) -> HttpResponseBase:
     text = text_filter(request)
     rows = PhysicalServer.objects.inside(group).select_related("group")
     table = ServerTable(matching(rows, text, "name", "address", "hostname"))
-    if response := as_csv(request, table, f"servers-{group.pk}"):
+    if response := answered(request, table, f"servers-{group.pk}"):
         return response
     context = _head(request, group) | {"table": paged(request, table), "q": text}
     return render(request, "nodes/group_servers.html", context)
@@ -59,7 +59,7 @@ def containers(request: HttpRequest, group_id: int) -> HttpResponseBase:
     text = text_filter(request)
     rows = Container.objects.filter(server__group__path__startswith=group.path, gone_at=None)
     table = ContainerTable(with_interfaces(matching(rows, text, "ctid", "name", "hostname")))
-    if response := as_csv(request, table, f"containers-{group.pk}"):
+    if response := answered(request, table, f"containers-{group.pk}"):
         return response
     context = _head(request, group) | {"table": paged(request, table), "q": text}
     return render(request, "nodes/group_containers.html", context)

@@ -9,9 +9,11 @@ from typing import Any
 import django_tables2 as tables
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django_tables2 import LazyPaginator, RequestConfig
 
 from nodes.models import Container, ContainerInterface
+from nodes.views.columns import columns_chosen
 
 PER_PAGE = 50
 
@@ -39,6 +41,11 @@ def paged(request: HttpRequest, table: tables.Table) -> tables.Table:
     pages = {"per_page": PER_PAGE, "silent": True, "paginator_class": LazyPaginator}
     RequestConfig(request, paginate=pages).configure(table)
     return table
+
+
+def answered(request: HttpRequest, table: tables.Table, name: str) -> HttpResponseBase | None:
+    """What a list answers other than its page: its CSV file, or the way back after columns were chosen."""
+    return as_csv(request, table, name) or columns_chosen(request, table)
 
 
 class _Echo:

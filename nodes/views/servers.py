@@ -19,7 +19,7 @@ from nodes.models import Adapter, Bridge, Container, Look, PhysicalServer
 from nodes.services.errors import NotAllowed, ServiceError
 from nodes.tables import ContainerTable, ServerTable
 from nodes.views.gate import has_role, said_on, server_or_404
-from nodes.views.lists import as_csv, matching, paged, text_filter, with_interfaces
+from nodes.views.lists import answered, matching, paged, text_filter, with_interfaces
 from vnetpanel.htmx import wants_fragment
 
 READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])
@@ -31,7 +31,7 @@ def all_servers(request: HttpRequest) -> HttpResponseBase:
     text = text_filter(request)
     rows = PhysicalServer.objects.visible_to(request.user).select_related("group")
     table = ServerTable(matching(rows, text, "name", "address", "hostname"))
-    if response := as_csv(request, table, "servers"):
+    if response := answered(request, table, "servers"):
         return response
     return render(request, "nodes/servers.html", {"table": paged(request, table), "q": text})
 
@@ -87,6 +87,7 @@ def state(request: HttpRequest, server_id: int) -> HttpResponse:
 def look(request: HttpRequest, server_id: int) -> HttpResponse:
     """Look at the server now."""
     server = server_or_404(request.user, server_id)
+    back = "nodes:preflight" if request.POST.get("back") == "preflight" else "nodes:server"
     try:
         services.request_look(request.user, server)
     except NotAllowed as error:
@@ -98,8 +99,9 @@ def look(request: HttpRequest, server_id: int) -> HttpResponse:
             server.refresh_from_db()
             context = {"server": server, "is_looking": True}
             return render(request, "nodes/inc/server_state.html", context)
-        messages.info(request, f"{server} is being looked at.")
-    return redirect("nodes:server", server.pk)
+        if back == "nodes:server":
+            messages.info(request, f"{server} is being looked at.")
+    return redirect(back, server.pk)
 
 
 @require_safe
@@ -124,8 +126,8 @@ def containers(request: HttpRequest, server_id: int) -> HttpResponseBase:
     text = text_filter(request)
     rows = Container.objects.filter(server=server, gone_at=None)
     table = ContainerTable(with_interfaces(matching(rows, text, "ctid", "name", "hostname")))
-    table.hide_server = True
-    if response := as_csv(request, table, f"containers-{server.pk}"):
+    table.hidden_here = ("server",)
+    if response := answered(request, table, f"containers-{server.pk}"):
         return response
     context = _head(request, server) | {"table": paged(request, table), "q": text}
     return render(request, "nodes/server_containers.html", context)

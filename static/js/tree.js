@@ -11,6 +11,11 @@ function opened() {
 }
 
 function remember(node) {
+  // What was opened to show where the page belongs is not what the person opened.
+  if (node.dataset.shown !== undefined) {
+    delete node.dataset.shown;
+    if (node.open) return;
+  }
   const open = opened();
   if (node.open) open.add(node.dataset.tree);
   else open.delete(node.dataset.tree);
@@ -19,11 +24,17 @@ function remember(node) {
 
 function settle(root) {
   const open = opened();
+  const way = tree.dataset.way.split(" ");
   for (const node of root.querySelectorAll("details[data-tree]")) {
     if (open.has(node.dataset.tree)) node.open = true;
+    else if (way.includes(node.dataset.tree) && !node.open) {
+      node.dataset.shown = "";
+      node.open = true;
+    }
   }
   for (const link of root.querySelectorAll("a")) {
     if (location.pathname === link.pathname) link.setAttribute("aria-current", "page");
+    else if (link.pathname === tree.dataset.here) link.setAttribute("aria-current", "true");
   }
 }
 

@@ -1,0 +1,99 @@
+"""Lists are sorted, filtered, saved as CSV, and show the columns that the person chose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from networks.domain.state import Assign, CreateNetwork
+from networks.models import Change
+from nodes.models import Container, PhysicalServer
+from tests.networks.changes import decide, planned
+from tests.networks.conftest import Scene
+
+A = "6f1c3a1e-0000-4000-8000-000000000001"
+
+
+def csv_of(client: Client, address: str) -> list[str]:
+    response = client.get(address, {"format": "csv"})
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    assert "attachment" in response["Content-Disposition"]
+    return b"".join(cast(Iterable[bytes], response)).decode().splitlines()
+
+
+def headings(text: str) -> list[str]:
+    head = text.split("<thead", 1)[1].split("</thead>", 1)[0]
+    return [" ".join(part.split("</a>")[0].split(">")[-1].split()) for part in head.split("</th>")[:-1]]
+
+
+@pytest.mark.parametrize("evil", ["=HYPERLINK(1)", "+1", "-1", "@SUM(1)", "\t=1"])
+def test_no_cell_of_a_csv_file_begins_like_a_formula(scene: Scene, as_admin: Client, evil: str) -> None:
+    Container.objects.update(name=evil)
+    lines = csv_of(as_admin, reverse("nodes:group_containers", args=[scene.group.pk]))
+    cells = [cell.strip('"') for line in lines[1:] for cell in line.split(",")]
+    assert any(cell == f"'{evil.strip()}" for cell in cells)
+    assert not [cell for cell in cells if cell[:1] in ("=", "+", "-", "@", "\t")]
+
+
+def test_a_comma_and_a_quote_stay_inside_their_cell(scene: Scene, as_admin: Client) -> None:
+    PhysicalServer.objects.filter(pk=scene.server1.pk).update(name='a, "b"')
+    assert any(line.startswith('"a, ""b""",') for line in csv_of(as_admin, reverse("nodes:servers")))
+
+
+def test_networks_and_changes_are_saved_too(scene: Scene, operator: Any, as_operator: Client) -> None:
+    decide(CreateNetwork(A, "A"), Assign(A, scene.server1.pk, "eth0"))
+    planned(operator, servers=(scene.server1,))
+    Change.objects.update(state="done")
+    assert csv_of(as_operator, reverse("networks:list"))[1].startswith("A,")
+    head, row = csv_of(as_operator, reverse("networks:server_networks", args=[scene.server1.pk]))
+    assert head.startswith("Name,") and ",eth0," in row
+    assert csv_of(as_operator, reverse("networks:changes"))[1].startswith("Create Virtual Network A.,")
+
+
+@pytest.mark.parametrize(("sort", "first"), [("name", "server1"), ("-name", "winnie")])
+def test_a_list_is_sorted_by_a_column(scene: Scene, as_admin: Client, sort: str, first: str) -> None:
+    text = as_admin.get(reverse("nodes:servers"), {"sort": sort}).text
+    names = ("server1", "server2", "winnie")
+    assert min(names, key=text.split("<tbody", 1)[1].index) == first
+
+
+def test_chosen_columns_are_kept_by_the_browser_and_the_way_back_keeps_the_filter(
+    scene: Scene, as_admin: Client
+) -> None:
+    address = reverse("nodes:servers")
+    everything = headings(as_admin.get(address).text)
+    assert {"Name", "State", "Group", "vzctl"} <= set(everything)
+    response = as_admin.get(
+        address, {"columns": "server", "show": ["state", "address"], "q": "server", "sort": "-name"}
+    )
+    assert response["Location"] == f"{address}?q=server&sort=-name"
+    assert response.cookies["vnetpanel_columns_server"]["httponly"]
+    assert headings(as_admin.get(address).text) == ["Name", "State", "Address"]
+    assert headings(as_admin.get(reverse("nodes:group_servers", args=[scene.group.pk])).text) == [
+        "Name",
+        "State",
+        "Address",
+    ]
+
+
+def test_a_csv_file_has_all_columns_whatever_is_shown(scene: Scene, as_admin: Client) -> None:
+    before = csv_of(as_admin, reverse("nodes:servers"))
+    as_admin.get(reverse("nodes:servers"), {"columns": "server"})
+    assert headings(as_admin.get(reverse("nodes:servers")).text) == ["Name"]
+    assert csv_of(as_admin, reverse("nodes:servers"))[0] == before[0]
+
+
+def test_a_cookie_made_up_by_hand_does_no_harm(scene: Scene, as_admin: Client) -> None:
+    as_admin.cookies["vnetpanel_columns_server"] = 'name.state.nothing.../.."<script>'
+    shown = headings(as_admin.get(reverse("nodes:servers")).text)
+    assert shown[0] == "Name"
+
+
+def test_the_servers_own_page_does_not_say_the_server(scene: Scene, as_admin: Client) -> None:
+    text = as_admin.get(reverse("nodes:server_containers", args=[scene.server1.pk])).text
+    assert "Server" not in headings(text)
+    assert 'value="server"' not in text
