@@ -7,7 +7,6 @@ import re
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
@@ -64,10 +63,3 @@ def test_a_bridge_that_was_there_is_shown_as_found_and_not_ours(pages: dict[str,
     assert "10.77.0.13/24" in pages["server3"]["adapters"]
     for name in ("server1", "server2"):
         assert "not ours" not in pages[name]["adapters"]
-
-
-def test_the_command_line_tells_the_same(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
-    call_command("lab", "status", "--json")
-    told = capsys.readouterr().out
-    for server in status.look(lab).servers:
-        assert server.host_key_sha256 in told
