@@ -23,7 +23,7 @@ from networks.domain.state import (
 from networks.models import Assignment as AssignmentRow
 from networks.models import Draft, ManagedVlan, VirtualNetwork
 from networks.models import Member as MemberRow
-from networks.state_json import load_edits
+from networks.state_json import UnreadableState, load_edits
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ def draft_edits(user: AbstractBaseUser | AnonymousUser) -> tuple[Edit, ...]:
     """The user's pending edits. No query if the user came with her draft (networks/backends.py)."""
     try:
         return load_edits(user.draft.edits)  # type: ignore[union-attr]
-    except (Draft.DoesNotExist, AttributeError):
+    except (Draft.DoesNotExist, AttributeError, UnreadableState):
+        # Unreadable: every page asks for these, and she must get to the one that discards them.
         return ()
 
 

@@ -28,7 +28,7 @@ from networks.domain.state import (
     Unassign,
 )
 from networks.models import Change, Draft, Operation
-from networks.services.drafts import check_allowed, draft_of
+from networks.services.drafts import check_allowed, draft_of, edits_of, take_applied
 from networks.services.errors import Conflict, NotAllowed
 from networks.services.validate import refusals
 from networks.state_json import load_edits
@@ -50,7 +50,7 @@ def start_review(user: User, reason: str = "") -> Change:
     Earlier reviews of hers that were not applied are discarded. Raises NothingToReview, NotAllowed.
     """
     draft = draft_of(user)
-    edits = load_edits(draft.edits)
+    edits = edits_of(draft)
     if not edits:
         raise NothingToReview("Your draft is empty: there is nothing to review.")
     check_allowed(user, edits)
@@ -88,7 +88,7 @@ def apply_change(user: User, change: Change, ticked: Collection[str]) -> Change:
             # Inside: nothing may be decided between the check and the claim.
             _check_reviewed(change, ticked)
             _queue(change)
-            Draft.objects.filter(user_id=change.author_id or 0, edits=change.edits).delete()
+            take_applied(change.author_id, load_edits(change.edits))
             transaction.on_commit(partial(send, "networks.run_change", change.pk))
     except IntegrityError as error:
         raise Conflict(_in_the_way(change)) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
 
@@ -25,8 +26,10 @@ from networks.domain.state import (
 )
 from networks.models import Draft, VirtualNetwork
 from networks.services.errors import NotAllowed
-from networks.state_json import dump_edits, load_edits
+from networks.state_json import UnreadableState, dump_edits, load_edits
 from nodes.models import PhysicalServer, ServerGroup
+
+log = structlog.get_logger(__name__)
 
 
 def draft_of(user: User) -> Draft:
@@ -38,14 +41,35 @@ def draft_of(user: User) -> Draft:
 def drafted(user: User, newest: Head | None = None) -> Desired:
     """Desired as the user's draft would have it, on top of the newest revision."""
     newest = newest or head()
-    return apply_edits(newest.state, load_edits(draft_of(user).edits))
+    return apply_edits(newest.state, edits_of(draft_of(user)))
 
 
 def base_of(user: User) -> tuple[Desired, tuple[Edit, ...]]:
     """The revision that the user's draft is based on (the newest, if the draft is empty) and its edits."""
     draft = draft_of(user)
-    edits = load_edits(draft.edits)
+    edits = edits_of(draft)
     return (at_revision(draft.base) if edits else head().state), edits
+
+
+def edits_of(draft: Draft) -> tuple[Edit, ...]:
+    """The draft's edits; none, with a line in the log, if they were stored in a form that is read no more."""
+    try:
+        return load_edits(draft.edits)
+    except UnreadableState as error:
+        log.warning("draft_unreadable", user=draft.user_id, error=str(error))
+        return ()
+
+
+def take_applied(user_id: int | None, applied: Iterable[Edit]) -> None:
+    """Take edits that are being applied out of their author's draft; what she added since stays pending."""
+    draft = Draft.objects.filter(user_id=user_id or 0).first()
+    if draft is None:
+        return
+    done = set(applied)
+    if left := [edit for edit in edits_of(draft) if edit not in done]:
+        Draft.objects.filter(pk=draft.pk).update(edits=dump_edits(left))
+    else:
+        draft.delete()
 
 
 def stage(user: User, edits: Iterable[Edit]) -> Draft:
@@ -59,8 +83,9 @@ def stage(user: User, edits: Iterable[Edit]) -> Draft:
     with transaction.atomic():
         draft = draft_of(user)
         newest = head()
-        base = newest if not load_edits(draft.edits) else Head(draft.base, at_revision(draft.base))
-        after = apply_edits(base.state, (*load_edits(draft.edits), *new))
+        pending = edits_of(draft)
+        base = newest if not pending else Head(draft.base, at_revision(draft.base))
+        after = apply_edits(base.state, (*pending, *new))
         draft.base = base.number
         draft.edits = dump_edits(edits_between(base.state, after))
         draft.save()
@@ -71,7 +96,7 @@ def drop(user: User, index: int) -> None:
     """Take one edit out of the draft; an index that is not there changes nothing."""
     with transaction.atomic():
         draft = draft_of(user)
-        edits = load_edits(draft.edits)
+        edits = edits_of(draft)
         if 0 <= index < len(edits):
             draft.edits = dump_edits(edits[:index] + edits[index + 1 :])
             draft.save()

@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 
 from networks.domain.state import AddMember, Assign, CreateNetwork, DeleteNetwork, RemoveMember, Unassign
-from networks.services import drafts
+from networks.models import Draft
+from networks.services import changes, drafts
 from networks.services.errors import NotAllowed
+from networks.slices import draft_edits
 from networks.state_json import load_edits
 from nodes.choices import Role
 from nodes.models import ServerGroup
+from tests.networks.changes import planned
 from tests.networks.conftest import Scene, make_server, with_role
 
 
@@ -75,3 +78,26 @@ def test_an_edit_can_be_dropped_and_the_draft_discarded(scene: Scene, operator: 
     drafts.drop(operator, 7)
     drafts.discard(operator)
     assert not load_edits(drafts.draft_of(operator).edits)
+
+
+def test_a_draft_that_cannot_be_read_any_more_stands_in_nobodys_way(
+    scene: Scene, operator: Any, network_id: str
+) -> None:
+    Draft.objects.create(user=operator, edits='[{"edit": "Reboot"}]')
+    assert draft_edits(operator) == ()
+    drafts.stage(operator, [CreateNetwork(network_id, "A")])
+    assert load_edits(drafts.draft_of(operator).edits) == (CreateNetwork(network_id, "A"),)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_added_since_the_review_stays_pending_when_it_is_applied(
+    scene: Scene, operator: Any, network_id: str
+) -> None:
+    create, assign = CreateNetwork(network_id, "A"), Assign(network_id, scene.server1.pk, "eth0")
+    drafts.stage(operator, [create])
+    reviewed = planned(operator, create)
+    drafts.stage(operator, [assign])
+    changes.apply_change(operator, reviewed, ())
+    assert load_edits(drafts.draft_of(operator).edits) == (assign,)
+    drafts.stage(operator, [AddMember(network_id, scene.key(scene.server1, "102"))])
+    assert len(load_edits(drafts.draft_of(operator).edits)) == 2
