@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from networks.choices import ChangeState, OperationState
 from networks.desired import head
-from networks.domain.state import CreateNetwork
+from networks.domain.state import AddMember, CreateNetwork
+from networks.domain.verify import Mismatch
 from networks.engine import operation as steps
 from networks.engine import planning, runner, sweeper
 from networks.engine.decide import Cancelled, decide
@@ -23,7 +24,9 @@ from networks.host.grammar import Answer
 from networks.models import Change, Operation
 from networks.services import changes
 from networks.services.errors import Conflict
+from networks.state_json import dump_edits
 from nodes.choices import ServerState
+from nodes.facts import ServerFacts
 from nodes.observe import LookFailed
 from tests.networks.changes import planned
 from tests.networks.conftest import Scene
@@ -222,6 +225,18 @@ def test_a_server_that_gave_up_is_told_to_a_person(change: Change) -> None:
     change.operations.update(state=OperationState.IN_DOUBT)
     sweeper.settle(Operation.objects.select_related("change").get(), "failed")
     assert ended(change) == (ChangeState.NEEDS_ATTENTION, OperationState.NEEDS_ATTENTION)
+
+
+def test_a_member_whose_container_is_gone_does_not_stop_unrelated_edits(
+    change: Change, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = Mismatch(scene.key(scene.server1, "103"), "interface", "in vn-a", "missing")
+    monkeypatch.setattr(steps, "look_at", lambda *args: ServerFacts())
+    monkeypatch.setattr(steps, "mismatches", lambda *args: (gone,))
+    assert steps._differences(change.operations.get()) == ""
+    own = AddMember(A, scene.key(scene.server1, "103"))
+    change.edits = dump_edits([CreateNetwork(A, "A"), own])
+    assert "missing" in steps._differences(change.operations.get())
 
 
 def test_words_of_a_server_are_cut_and_hold_no_control_characters(change: Change) -> None:
