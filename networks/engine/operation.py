@@ -358,40 +358,28 @@ def roll_back(lease: Lease, operation: Operation) -> None:
         answer = None
     if answer is None or answer.state not in ("rolledback", "none", "committed"):
         answer = ask(lease, operation, host, ASK_S)
+    _store_rolled_back(lease, operation, answer)
+
+
+def _store_rolled_back(lease: Lease, operation: Operation, answer: Reply | None) -> None:
+    """What the answer to a roll-back means; None: there was none."""
+    words = answer.words if answer else ""
     match answer.state if answer else None:
         case "rolledback" | "none":
             record(lease, operation, "As before.", state=OperationState.ROLLED_BACK, deadline_at=None)
+            return
         case "committed":
-            record(
-                lease,
-                operation,
-                "The server had committed already.",
-                state=OperationState.NEEDS_ATTENTION,
-                message="The server had committed before the Change failed; it differs from desired.",
-            )
+            text, state = "The server had committed already.", OperationState.NEEDS_ATTENTION
+            words = "The server had committed before the Change failed; it differs from desired."
         case "failed":
-            record(
-                lease,
-                operation,
-                "The server gave up taking it back.",
-                state=OperationState.NEEDS_ATTENTION,
-                message=answer.words if answer else "",
-            )
+            text, state = "The server gave up taking it back.", OperationState.NEEDS_ATTENTION
         case None:
-            record(
-                lease,
-                operation,
-                "It cannot be reached; its dead-man takes the change back.",
-                state=OperationState.IN_DOUBT,
-            )
-        case state:
-            record(
-                lease,
-                operation,
-                f"Not taken back yet ({state}); the server goes on by itself and is asked again.",
-                state=OperationState.IN_DOUBT,
-                message=answer.words if answer else "",
-            )
+            text = "It cannot be reached; its dead-man takes the change back."
+            state = OperationState.IN_DOUBT
+        case other:
+            text = f"Not taken back yet ({other}); the server goes on by itself and is asked again."
+            state = OperationState.IN_DOUBT
+    record(lease, operation, text, state=state, message=words or operation.message)
 
 
 def _failed(lease: Lease, operation: Operation, state: OperationState, words: str) -> StepFailed:
