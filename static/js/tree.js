@@ -54,10 +54,13 @@ if (tree) {
   tree.addEventListener("htmx:afterSwap", (event) => settle(event.target));
   tree.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") move(event, tree, "a");
-    const node = document.activeElement.closest("details[data-tree]");
-    const isHead = node && document.activeElement.closest("summary");
-    if (isHead && event.key === "ArrowRight") node.open = true;
-    if (isHead && event.key === "ArrowLeft") node.open = false;
+    const item = event.target.closest("li");
+    const node = item?.querySelector(":scope > details");
+    if (event.key === "ArrowRight" && node) node.open = true;
+    if (event.key === "ArrowLeft") {
+      if (node?.open) node.open = false;
+      else item?.parentElement.closest("li")?.querySelector(":scope > a").focus();
+    }
   });
 }
 
