@@ -113,5 +113,9 @@ def _rows(members: set[Member]) -> Mapping[InterfaceKey, ContainerInterface]:
 
 def recent_changes(network_id: str, user: AnyUser) -> list[Change]:
     """The last Changes that name the network."""
-    newest = Change.objects.exclude(state__in=("planning", "planned", "discarded")).select_related("author")
+    newest = (
+        Change.objects.visible_to(user)
+        .exclude(state__in=("planning", "planned", "discarded"))
+        .select_related("author")
+    )
     return [c for c in newest[:SEARCHED] if network_id in touched_networks(c)][:RECENT]

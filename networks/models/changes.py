@@ -16,6 +16,7 @@ from networks.choices import (
     ChangeState,
     OperationState,
 )
+from networks.querysets import ChangeQuerySet
 from nodes.models import PhysicalServer
 
 
@@ -59,6 +60,8 @@ class Change(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ChangeQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at",)

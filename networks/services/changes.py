@@ -197,10 +197,15 @@ def cancel_change(user: User, change: Change) -> None:
     check_allowed(user, load_edits(change.edits))
     now, next_version = timezone.now(), F("version") + 1
     mine = Change.objects.filter(pk=change.pk)
-    # By what the row says now: it may have been applied since the page was made.
-    if mine.filter(state__in=REVIEWS).update(state=ChangeState.DISCARDED, ended_at=now, version=next_version):
+    # By what the row says now: it may have been applied since the page was made. A review is its author's.
+    own = mine if user.is_superuser else mine.filter(author=user)
+    if own.filter(state__in=REVIEWS).update(state=ChangeState.DISCARDED, ended_at=now, version=next_version):
         return
-    asked = mine.filter(decided_at=None, ended_at=None).update(cancel_requested_at=now, version=next_version)
+    asked = (
+        mine.exclude(state__in=REVIEWS)
+        .filter(decided_at=None, ended_at=None)
+        .update(cancel_requested_at=now, version=next_version)
+    )
     if not asked:
         raise Conflict("It has been decided already. Revert it with a new change instead.")
     send("networks.run_change", change.pk)
@@ -216,8 +221,8 @@ def mend(user: User, change: Change) -> None:
 
 
 def visible_changes(user: AnyUser) -> Collection[Change]:
-    """Changes, newest first. What a user may not see in them is left out by the page."""
-    return Change.objects.exclude(state=ChangeState.DISCARDED).select_related("author")
+    """Changes that the user may see, newest first."""
+    return Change.objects.visible_to(user).exclude(state=ChangeState.DISCARDED).select_related("author")
 
 
 def send(task: str, pk: uuid.UUID) -> None:

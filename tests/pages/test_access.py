@@ -8,7 +8,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from networks.choices import ChangeState
 from networks.domain.state import AddMember, Assign, CreateNetwork
+from networks.models import Change
 from networks.services import drafts
 from nodes.models import Container, PhysicalServer, ServerGroup
 from tests.networks.changes import decide, planned
@@ -113,6 +115,22 @@ def test_a_foreign_change_is_not_there(
     hidden = PhysicalServer.objects.get(pk=foreign["server"])
     change = planned(admin, servers=(hidden,))
     assert logged_in(viewer).get(reverse("networks:change", args=[change.pk])).status_code == 404
+
+
+def test_a_change_is_seen_whole_or_not_at_all(
+    scene: Scene, foreign: dict[str, int], admin: Any, viewer: Any
+) -> None:
+    hidden = PhysicalServer.objects.get(pk=foreign["server"])
+    both = planned(admin, servers=(scene.server1, hidden), reason="both of them")
+    mine = planned(admin, servers=(scene.server1,), reason="only mine")
+    for change in (both, mine):
+        assert logged_in(viewer).get(reverse("networks:change", args=[change.pk])).status_code == 404
+    Change.objects.update(state=ChangeState.DONE)
+    assert logged_in(viewer).get(reverse("networks:change", args=[both.pk])).status_code == 404
+    assert logged_in(viewer).get(reverse("networks:change", args=[mine.pk])).status_code == 200
+    text = logged_in(viewer).get(reverse("networks:changes")).text
+    assert "only mine" in text and "both of them" not in text
+    assert "both of them" in logged_in(admin).get(reverse("networks:changes")).text
 
 
 def test_what_one_may_not_see_counts_but_is_not_named(
