@@ -51,7 +51,8 @@ function move(event, list, selector) {
 const tree = document.getElementById("tree");
 if (tree) {
   tree.addEventListener("toggle", (event) => remember(event.target), true);
-  tree.addEventListener("htmx:afterSwap", (event) => settle(event.target));
+  // Not afterSwap: what was swapped in listens to its toggle only once it has settled.
+  tree.addEventListener("htmx:afterSettle", (event) => settle(event.target));
   tree.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") move(event, tree, "a");
     const item = event.target.closest("li");

@@ -1,0 +1,68 @@
+"""Everything can be reached from the keyboard: the skip link, the search, the tree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+pytestmark = pytest.mark.browser
+
+FOCUSED = "document.activeElement.textContent.trim().replace(/\\s+/g, ' ')"
+
+
+def test_the_skip_link_leads_past_the_navigation(open_page: Callable[..., Any]) -> None:
+    page = open_page()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "content"
+
+
+def test_the_search_is_walked_with_the_arrows_and_opened_with_enter(open_page: Callable[..., Any]) -> None:
+    page = open_page()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("20")
+    page.wait_for_selector("#search-results a:has-text('202')")
+    page.keyboard.press("ArrowDown")
+    assert "201" in page.evaluate(FOCUSED)
+    page.keyboard.press("ArrowDown")
+    assert "202" in page.evaluate(FOCUSED)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("h1:has-text('Container 202')")
+
+
+def test_escape_closes_the_results(open_page: Callable[..., Any]) -> None:
+    page = open_page()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("20")
+    page.wait_for_selector("#search-results a")
+    page.keyboard.press("Escape")
+    assert page.locator("#search-results a").count() == 0
+    assert page.evaluate("document.activeElement.id") == "search"
+
+
+def test_the_tree_opens_and_closes_with_the_arrows(open_page: Callable[..., Any]) -> None:
+    page = open_page()
+    page.focus("#tree a:has-text('Lab')")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector("#tree a:has-text('server1')")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate(FOCUSED) == "server1"
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector("#tree a:has-text('101')")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate(FOCUSED).startswith("101")
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate(FOCUSED) == "server1"
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector("#tree a:has-text('101')", state="hidden")
+
+
+def test_the_tree_shows_where_the_page_belongs(open_page: Callable[..., Any], site: Any) -> None:
+    page = open_page(reverse("nodes:server_adapters", args=[site.scene.server1.pk]))
+    page.wait_for_selector("#tree a[aria-current]:has-text('server1')")
+    container = site.scene.server1.containers.get(ctid="102")
+    page.goto(reverse("nodes:container", args=[container.pk]))
+    page.wait_for_selector("#tree a[aria-current='page']:has-text('102')")

@@ -1,0 +1,60 @@
+"""The forms work with JavaScript off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from nodes.models import PhysicalServer
+
+pytestmark = pytest.mark.browser
+SUBMIT = "#content form[method=post] button[type=submit]"
+
+
+@pytest.fixture
+def plain(open_page: Callable[..., Any]) -> Callable[[str], Any]:
+    return lambda path: open_page(path, java_script_enabled=False)
+
+
+def test_a_network_is_created_on_a_server(plain: Callable[[str], Any], site: Any) -> None:
+    page = plain(reverse("networks:create_on_server", args=[site.scene.server1.pk]))
+    page.fill("[name=name]", "B")
+    page.check("[name=adapter][value=local]")
+    page.check("[name=members][value*='/103/']")
+    page.click("button:has-text('Add to draft')")
+    page.wait_for_selector("h1:has-text('Configure B')")
+    page.click(".draft-bar a")
+    page.wait_for_selector("text=Create Virtual Network B")
+
+
+def test_the_form_of_a_new_server_shows_what_the_login_needs_and_says_what_is_missing(
+    plain: Callable[[str], Any],
+) -> None:
+    page = plain(reverse("nodes:add_server"))
+    assert not page.is_visible("[name=private_key]")
+    page.check("[name=login][value=key]")
+    assert page.is_visible("[name=private_key]") and not page.is_visible("[name=password]")
+    page.click(SUBMIT)
+    page.wait_for_selector("#id_name_error")
+    assert page.is_visible("#id_private_key_error") and page.is_visible("#id_address_error")
+    page.select_option("[name=os]", "windows")
+    assert not page.is_visible("[name=login][value=key]")
+
+
+def test_a_server_is_looked_at(plain: Callable[[str], Any], site: Any) -> None:
+    page = plain(reverse("nodes:server", args=[site.scene.server1.pk]))
+    page.click("button:has-text('Look now')")
+    page.wait_for_selector("text=being looked at")
+    assert PhysicalServer.objects.get(pk=site.scene.server1.pk).look_requested_at
+
+
+def test_columns_are_chosen(plain: Callable[[str], Any]) -> None:
+    page = plain(reverse("nodes:servers"))
+    page.click(".column-menu summary")
+    page.uncheck("[name=show][value=vzctl_version]")
+    page.click("button:has-text('Show these')")
+    page.wait_for_selector("th:has-text('State')")
+    assert page.locator("th:has-text('vzctl')").count() == 0
