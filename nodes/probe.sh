@@ -78,7 +78,7 @@ who() {
     [ -e /proc/self/ns/net ] && echo netns
     [ -d /sys/module/bridge ] && echo 'module bridge'
     { [ -d /sys/module/8021q ] || [ -d /proc/net/vlan ]; } && echo 'module 8021q'
-    for tool in ip brctl vzctl vzlist prlctl nft iptables nmcli ping arping nsenter flock timeout setsid \
+    for tool in ip brctl vzctl vzlist prlctl nft iptables nmcli ping arping nsenter flock timeout setsid awk \
         systemd-run; do
         printf 'tool %s ' "$tool"
         command -v "$tool" || echo

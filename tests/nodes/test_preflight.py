@@ -7,7 +7,9 @@ import pytest
 from nodes.choices import ServerState
 from nodes.facts import Address, Finding
 from nodes.models import HostKey, PhysicalServer
+from nodes.probe import probe_script
 from nodes.services import Check, preflight
+from nodes.services.preflight import NEEDED_TOOLS, USEFUL_TOOLS
 from nodes.sync import Timing, store, store_failure
 from tests.nodes import scene
 from tests.nodes.test_sync import NOW
@@ -96,3 +98,8 @@ def test_vzctl_4_without_the_start_hook_is_warned_about(server: PhysicalServer) 
 
 def test_a_windows_server_has_no_list(windows: PhysicalServer) -> None:
     assert preflight(windows) == []
+
+
+def test_the_probe_asks_for_every_tool_that_the_preflight_wants() -> None:
+    asked = probe_script().partition("for tool in")[2].partition("; do")[0].split()
+    assert {*NEEDED_TOOLS, *USEFUL_TOOLS} <= set(asked)
