@@ -25,7 +25,6 @@ urlpatterns = [
         name="configure_on_server",
     ),
     path("draft/", drafts.show, name="draft"),
-    path("draft/drop/", drafts.drop, name="drop_edit"),
     path("draft/discard/", drafts.discard, name="discard_draft"),
     path("draft/review/", drafts.review, name="review_draft"),
     path("changes/", changes.all_changes, name="changes"),

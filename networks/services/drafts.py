@@ -92,16 +92,6 @@ def stage(user: User, edits: Iterable[Edit]) -> Draft:
     return draft
 
 
-def drop(user: User, index: int) -> None:
-    """Take one edit out of the draft; an index that is not there changes nothing."""
-    with transaction.atomic():
-        draft = draft_of(user)
-        edits = edits_of(draft)
-        if 0 <= index < len(edits):
-            draft.edits = dump_edits(edits[:index] + edits[index + 1 :])
-            draft.save()
-
-
 def discard(user: User) -> None:
     """Forget the draft."""
     Draft.objects.filter(user_id=user.pk).delete()

@@ -1,4 +1,4 @@
-"""The user's draft: her pending edits as sentences, to be dropped, discarded or reviewed."""
+"""The user's draft: her pending edits as sentences, to be discarded or reviewed."""
 
 from __future__ import annotations
 
@@ -31,15 +31,6 @@ def show(request: HttpRequest) -> HttpResponse:
         "problems": with_links(problems(base, edits, request.user)),
     }
     return render(request, "networks/draft.html", context)
-
-
-@require_POST
-def drop(request: HttpRequest) -> HttpResponse:
-    """Take one edit out of the draft."""
-    index = request.POST.get("index", "")
-    if index.isdecimal():
-        drafts.drop(user_of(request), int(index))
-    return redirect("networks:draft")
 
 
 @require_POST

@@ -92,7 +92,6 @@ def test_a_viewer_writes_nothing(
         ("nodes:look", ["server"]),
         ("networks:discard_draft", []),
         ("networks:review_draft", []),
-        ("networks:drop_edit", []),
         ("nodes:read_host_key", ["server"]),
     ],
 )
