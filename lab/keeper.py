@@ -136,6 +136,7 @@ class Keeper:
         settings = json.loads((folder / "keeper.json").read_text())
         self.argv: list[str] = settings["argv"]
         self.memory_mb: int = settings["memory_mb"]
+        self.preload: str = settings["preload"]
         self.power = threading.RLock()
         self.kernel: subprocess.Popen[bytes] | None = None
         self.console: Console | None = None
@@ -154,7 +155,7 @@ class Keeper:
                     [*self.argv, f"ssl1=fd:{far.fileno()}"],
                     stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                     pass_fds=[far.fileno()], start_new_session=True,
-                    env={**os.environ, "TMPDIR": self._memory_folder()},
+                    env={**os.environ, "TMPDIR": self._memory_folder(), "LD_PRELOAD": self.preload},
                 )  # fmt: skip
             self.console = Console(near)
             self.boots += 1

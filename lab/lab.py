@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from lab import console, credentials, netns, processes, wiring
+from lab import console, credentials, netns, processes, wide_registers, wiring
 from lab.boot_files import GUEST
 from lab.definition import SERVERS, ServerDefinition, server
 from lab.disk import build_disk, stage_modules
@@ -60,6 +60,7 @@ class Lab:
             clean_abandoned_labs(self.report)
             register(self.place)
             credentials.make_credentials(self.place)
+            wide_registers.library(self.place)
             for user in self.other_users():
                 self.report(f"This lab is in use by {user} as well.")
             rewired = wiring.wire(self.place)
@@ -258,6 +259,7 @@ class Lab:
             "namespace": self.place.namespace("switch"),
             "argv": kernel_argv(folder, one),
             "memory_mb": one.memory_mb,
+            "preload": str(wide_registers.library(self.place) or ""),
         }
         (folder / "keeper.json").write_text(json.dumps(settings))
         (folder / console.SOCKET).unlink(missing_ok=True)

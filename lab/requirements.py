@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+from lab import wide_registers
 from lab.errors import LabUnavailable
 
 # program -> Debian package
@@ -34,6 +35,10 @@ def check_machine() -> None:
             raise LabUnavailable(
                 f"The lab needs `{program}`, which is not installed (Debian package {package})."
             )
+    if wide_registers.are_here() and shutil.which(wide_registers.COMPILER, path=_PATH) is None:
+        raise LabUnavailable(
+            "On this processor (AMX) the lab needs `gcc`, which is not installed (Debian packages gcc and libc6-dev)."
+        )
     if not Path("/usr/bin/python3").exists():
         raise LabUnavailable("The lab needs /usr/bin/python3 (Debian package python3).")
     if not Path("/dev/net/tun").exists():

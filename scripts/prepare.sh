@@ -8,6 +8,8 @@ cd "$(dirname "$0")/.."
 
 LAB_PACKAGES="user-mode-linux kmod e2fsprogs openssh-server openssh-client iproute2 iputils-ping iputils-arping
     nftables busybox sudo systemd"
+# On a processor with AMX the lab's kernels need a small library, built on the machine (lab/wide_registers.c).
+! grep -q amx_tile /proc/cpuinfo || LAB_PACKAGES="$LAB_PACKAGES gcc libc6-dev"
 BROWSER_PACKAGES="chromium fonts-dejavu-core"
 
 fail() {
