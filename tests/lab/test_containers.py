@@ -84,9 +84,9 @@ def test_201_bridges_its_two_interfaces(networks_either_side_of_201: Lab) -> Non
     assert reaches(lab, "server2", "10.77.0.201", container="202")
     assert reaches(lab, "server2", "fd77::201", container="203")
 
-    lab.check("server2", "vzctl exec 201 'ip link set br0 down'")
+    lab.check("server2", "vzctl exec 201 'ip link set eth1 nomaster'")
     assert not reaches(lab, "server2", "10.77.0.203", container="202")
-    lab.check("server2", "vzctl exec 201 'ip link set br0 up'")
+    lab.check("server2", "vzctl exec 201 'ip link set eth1 master br0'")
     assert within(10, lambda: reaches(lab, "server2", "10.77.0.203", container="202"))
 
 
