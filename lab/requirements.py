@@ -37,7 +37,8 @@ def check_machine() -> None:
             )
     if wide_registers.are_here() and shutil.which(wide_registers.COMPILER, path=_PATH) is None:
         raise LabUnavailable(
-            "On this processor (AMX) the lab needs `gcc`, which is not installed (Debian packages gcc and libc6-dev)."
+            "On this processor (AMX) the lab needs `gcc`, which is not installed "
+            "(Debian packages gcc and libc6-dev)."
         )
     if not Path("/usr/bin/python3").exists():
         raise LabUnavailable("The lab needs /usr/bin/python3 (Debian package python3).")
