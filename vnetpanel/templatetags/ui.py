@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from django import template
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+
+from vnetpanel.tabs import TABS
 
 register = template.Library()
 
@@ -40,3 +43,10 @@ def alert_icon(tags: str) -> str:
     """The icon for the level of a Django message, so that colour is not the only sign."""
     icons = {"error": "danger", "warning": "alert", "success": "success"}
     return next((name for level, name in icons.items() if level in tags.split()), "info")
+
+
+@register.inclusion_tag("inc/tabs.html")
+def tabs(kind: str, key: object, shown: str = "", name: object = "") -> dict[str, object]:
+    """The tab bar of a page (vnetpanel/tabs.py): `{% tabs "server" server.pk "networks" server %}`."""
+    bar = [(tab.label, reverse(tab.route, args=[key]), tab.key == shown) for tab in TABS[kind]]
+    return {"tabs": bar if len(bar) > 1 else [], "name": name}
