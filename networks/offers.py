@@ -5,6 +5,7 @@ from __future__ import annotations
 from networks.domain.state import Desired, InterfaceKey
 from networks.forms.network import AdapterChoice, InterfaceChoice
 from networks.models import VirtualNetwork
+from networks.slices import Drafted
 from nodes.choices import AdapterKind, InterfaceMode
 from nodes.models import Adapter, ContainerInterface, PhysicalServer
 
@@ -23,41 +24,46 @@ def interface_key(value: str) -> InterfaceKey | None:
     return InterfaceKey(int(server), ctid, ifname) if server.isdecimal() and ctid and ifname else None
 
 
-def adapters_offered(server: PhysicalServer, state: Desired, network_id: str) -> list[AdapterChoice]:
-    """The server's adapters for one network; taken ones name the network that has them."""
-    names = _names(state)
-    holders = {
-        a.adapter: names.get(a.network, "another virtual network")
+def adapters_offered(server: PhysicalServer, part: Drafted, network_id: str) -> list[AdapterChoice]:
+    """The server's adapters for one network; taken ones name the network that has them.
+
+    VLAN adapters that the draft makes are among them; one that it deletes is not to be had any more.
+    """
+    state = part.drafted
+    names = network_names(state)
+    taken = {
+        a.adapter: f"taken by {names.get(a.network, 'another virtual network')}"
         for a in state.assignments_on(server.pk)
         if a.adapter and a.network != network_id
     }
-    rows = Adapter.objects.filter(server=server, gone_at=None).select_related("base", "bond").order_by("name")
     planned = {vlan.name: vlan for vlan in state.vlans_on(server.pk)}
-    choices = [_adapter_choice(row, holders) for row in rows]
+    taken |= {
+        v.name: "deleted in your draft" for v in part.decided.vlans_on(server.pk) if v.name not in planned
+    }
+    rows = Adapter.objects.filter(server=server, gone_at=None).select_related("base", "bond").order_by("name")
+    choices = [_adapter_choice(row, taken) for row in rows]
     listed = {choice.name for choice in choices}
     for name, vlan in sorted(planned.items()):
         if name not in listed:
-            taken = f"taken by {holders[name]}" if name in holders else ""
-            choices.append(AdapterChoice(name, f"{name} (new VLAN {vlan.vid} on {vlan.base})", taken))
+            label = f"{name} (VLAN {vlan.vid} on {vlan.base}, to be made)"
+            choices.append(AdapterChoice(name, label, taken.get(name, "")))
     return choices
 
 
-def _adapter_choice(row: Adapter, holders: dict[str, str]) -> AdapterChoice:
+def _adapter_choice(row: Adapter, held: dict[str, str]) -> AdapterChoice:
     label = f"{row.name} ({row.get_kind_display()}{f' {row.vlan_id}' if row.kind == AdapterKind.VLAN else ''}"
     label += ", carries the panel's connection)" if row.is_management else ")"
-    taken = ""
-    if row.name in holders:
-        taken = f"taken by {holders[row.name]}"
-    elif row.bond_id:
+    taken = held.get(row.name, "")
+    if not taken and row.bond_id:
         taken = f"a slave of {row.bond.name if row.bond else 'a bond'}"
-    elif row.kind == AdapterKind.BOND and row.bond_mode in UNUSABLE_BOND_MODES:
+    elif not taken and row.kind == AdapterKind.BOND and row.bond_mode in UNUSABLE_BOND_MODES:
         taken = f"bond mode {row.bond_mode} ({UNUSABLE_BOND_MODES[row.bond_mode]}) cannot be bridged"
     return AdapterChoice(row.name, label, taken)
 
 
 def interfaces_offered(server: PhysicalServer, state: Desired, network_id: str) -> list[InterfaceChoice]:
     """Interfaces of the server's containers; host-routed ones and those in another network say so."""
-    names = _names(state)
+    names = network_names(state)
     rows = (
         ContainerInterface.objects.filter(container__server=server, gone_at=None, container__gone_at=None)
         .select_related("container")
@@ -80,10 +86,11 @@ def interfaces_offered(server: PhysicalServer, state: Desired, network_id: str) 
     return choices
 
 
-def _names(state: Desired) -> dict[str, str]:
-    """Names of networks, those that the state mentions without holding them read from their rows."""
-    names = {network.id: network.name for network in state.networks}
-    mentioned = {a.network for a in state.assignments} | {m.network for m in state.members}
+def network_names(*states: Desired) -> dict[str, str]:
+    """Names of networks, those that the states mention without holding them read from their rows."""
+    names = {network.id: network.name for state in reversed(states) for network in state.networks}
+    mentioned = {a.network for state in states for a in state.assignments}
+    mentioned |= {m.network for state in states for m in state.members}
     missing = mentioned - names.keys()
     if missing:
         rows = VirtualNetwork.objects.filter(pk__in=missing).values_list("pk", "name")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import django_tables2 as tables
 
+from networks.adapters_page import AdapterShown
 from networks.models import Change, VirtualNetwork
 from nodes.tables import MarkupColumn
 
@@ -63,6 +64,45 @@ class ServerNetworkTable(tables.Table):
 
     value_name = NetworkTable.value_name
     value_state = NetworkTable.value_state
+
+
+class AdapterTable(tables.Table):
+    """Network adapters of one server: rows of networks.adapters_page."""
+
+    name = MarkupColumn(template_name="networks/cells/adapter_name.html")
+    kind = MarkupColumn("{{ record.kind_label }}", order_by=("kind_label", "name"))
+    state = MarkupColumn(template_name="networks/cells/adapter_state.html")
+    mac = tables.Column(verbose_name="MAC address", attrs={"td": {"class": "mono nowrap"}})
+    addresses = MarkupColumn(template_name="networks/cells/adapter_addresses.html")
+    segment = tables.Column(verbose_name="Physical segment")
+    network = MarkupColumn(
+        verbose_name="Virtual Network",
+        accessor="held__network",
+        template_name="networks/cells/adapter_network.html",
+        empty_values=(),
+    )
+    vlan_id = tables.Column(verbose_name="VLAN id", default="", attrs={"td": {"class": "num"}})
+    base = tables.Column(default="")
+    mtu = tables.Column(verbose_name="MTU", default="", attrs={"td": {"class": "num"}})
+    bridge = MarkupColumn(template_name="networks/cells/adapter_bridge.html")
+    made_by = tables.Column(verbose_name="Made by", default="")
+    actions = MarkupColumn(
+        verbose_name="",
+        orderable=False,
+        empty_values=(),
+        exclude_from_export=True,
+        template_name="networks/cells/adapter_actions.html",
+        attrs={"td": {"class": "row-actions"}},
+    )
+
+    class Meta:
+        attrs = {"class": "table table-vcenter card-table", "id": "adapters"}
+
+    def value_name(self, record: AdapterShown) -> str:
+        return record.name
+
+    def value_network(self, record: AdapterShown) -> str:
+        return record.held.network if record.held.mark != "removed" else ""
 
 
 class ChangeTable(tables.Table):

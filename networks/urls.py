@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from networks.views import changes, drafts, lists, network
+from networks.views import adapters, changes, drafts, lists, network
 
 app_name = "networks"
 
@@ -24,6 +24,9 @@ urlpatterns = [
         network.configure_on_server,
         name="configure_on_server",
     ),
+    path("servers/<int:server_id>/adapters/", adapters.adapters, name="server_adapters"),
+    path("servers/<int:server_id>/adapters/new/", adapters.create_vlan, name="create_vlan"),
+    path("servers/<int:server_id>/adapters/<str:name>/delete/", adapters.delete_vlan, name="delete_vlan"),
     path("draft/", drafts.show, name="draft"),
     path("draft/discard/", drafts.discard, name="discard_draft"),
     path("draft/review/", drafts.review, name="review_draft"),

@@ -24,7 +24,6 @@ urlpatterns = [
     path("servers/<int:server_id>/", servers.overview, name="server"),
     path("servers/<int:server_id>/state/", servers.state, name="server_state"),
     path("servers/<int:server_id>/look/", servers.look, name="look"),
-    path("servers/<int:server_id>/adapters/", servers.adapters, name="server_adapters"),
     path("servers/<int:server_id>/containers/", servers.containers, name="server_containers"),
     path("servers/<int:server_id>/edit/", servers.edit, name="edit_server"),
     path("servers/<int:server_id>/remove/", servers.remove, name="remove_server"),

@@ -88,6 +88,9 @@ TEMPLATES = [
     },
 ]
 
+#: What the search box finds, in this order; see vnetpanel.search.
+SEARCH_PROVIDERS = ["networks.views.search.hits", "nodes.views.search.hits"]
+
 FORM_RENDERER = "vnetpanel.form_rendering.PanelRenderer"
 
 DATABASES = {"default": env.database(env.envstr("DATABASE_URL"), VAR_DIR / "panel.sqlite3")}

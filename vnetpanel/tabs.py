@@ -28,7 +28,7 @@ TABS: dict[str, tuple[Tab, ...]] = {
     "server": (
         Tab("overview", "Overview", "nodes:server"),
         Tab("networks", "Virtual Networks", "networks:server_networks"),
-        Tab("adapters", "Network Adapters", "nodes:server_adapters"),
+        Tab("adapters", "Network Adapters", "networks:server_adapters"),
         Tab("containers", "Containers", "nodes:server_containers"),
     ),
     "network": (Tab("details", "Details", "networks:detail"),),

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from networks.choices import ChangeState, OperationState
 from networks.desired import MissingRow, head, write_head
-from networks.domain.state import Desired, apply_edits
+from networks.domain.state import AdapterKey, CreateVlan, Desired, apply_edits
 from networks.domain.wanted import Adopted, record_adopted
 from networks.engine.lease import Lease
 from networks.models import Change
@@ -56,7 +56,8 @@ def _decide(lease: Lease, change: Change) -> None:
         raise Cancelled
     newest = head()
     edits = load_edits(change.edits)
-    problems = refusals(newest.state, edits)
+    made = frozenset(AdapterKey(e.server, e.name) for e in edits if isinstance(e, CreateVlan))
+    problems = refusals(newest.state, edits, made=made)
     if problems:
         raise DecisionRefused(" ".join(problem.text for problem in problems))
     after = settled(change, newest.state)

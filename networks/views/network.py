@@ -59,12 +59,13 @@ def create(request: HttpRequest) -> HttpResponse:
 def create_on_server(request: HttpRequest, server_id: int) -> HttpResponse:
     """New Virtual Network on a physical server: also to which of its adapters, and which containers."""
     server = server_or_404(request.user, server_id)
-    state = of_server(server.pk, request.user).drafted
+    part = of_server(server.pk, request.user)
+    state = part.drafted
     form = ServerNetworkForm(
         request.POST or None,
         initial={"adapter": NONE},
         taken_names=_drafted_names(request),
-        adapters=adapters_offered(server, state, ""),
+        adapters=adapters_offered(server, part, ""),
         interfaces=(interfaces := interfaces_offered(server, state, "")),
     )
     if request.method == "POST" and form.is_valid():
@@ -81,11 +82,12 @@ def configure_on_server(request: HttpRequest, server_id: int, network_id: uuid.U
     """A network on one physical server: its adapter there, and the members there."""
     server = server_or_404(request.user, server_id)
     network = network_or_404(request.user, network_id)
-    state = of_server(server.pk, request.user).drafted
+    part = of_server(server.pk, request.user)
+    state = part.drafted
     form = ServerPartForm(
         request.POST or None,
         initial=_part(server, network.id, state),
-        adapters=adapters_offered(server, state, network.id),
+        adapters=adapters_offered(server, part, network.id),
         interfaces=(interfaces := interfaces_offered(server, state, network.id)),
     )
     if request.method == "POST" and form.is_valid():
@@ -180,10 +182,11 @@ def _pickers(request: HttpRequest, network: Network) -> dict[str, Any]:
     server = servers.filter(pk=chosen).first() if chosen.isdecimal() else None
     context: dict[str, Any] = {"pickable": servers[:100], "picked": server, "find": text}
     if server is not None:
-        state = of_server(server.pk, request.user).drafted
+        part = of_server(server.pk, request.user)
+        state = part.drafted
         form = ServerPartForm(
             initial=_part(server, network.id, state),
-            adapters=adapters_offered(server, state, network.id),
+            adapters=adapters_offered(server, part, network.id),
             interfaces=(interfaces := interfaces_offered(server, state, network.id)),
         )
         context |= {"part_form": form, "interfaces": interfaces}
@@ -198,10 +201,11 @@ def add_server(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
     if not picked.isdecimal():
         raise Http404("No physical server was chosen.")
     server = server_or_404(request.user, int(picked))
-    state = of_server(server.pk, request.user).drafted
+    part = of_server(server.pk, request.user)
+    state = part.drafted
     form = ServerPartForm(
         request.POST,
-        adapters=adapters_offered(server, state, network.id),
+        adapters=adapters_offered(server, part, network.id),
         interfaces=(interfaces := interfaces_offered(server, state, network.id)),
     )
     if form.is_valid():

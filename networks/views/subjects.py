@@ -66,7 +66,9 @@ def _link(
     if server not in servers:
         return None
     if subject["kind"] == "adapter":
-        return reverse("nodes:server_adapters", args=[server]), f"{subject['adapter']} on {servers[server]}"
+        return reverse(
+            "networks:server_adapters", args=[server]
+        ), f"{subject['adapter']} on {servers[server]}"
     if "ctid" in subject and (server, subject["ctid"]) in containers:
         pk = containers[server, subject["ctid"]]
         return reverse("nodes:container", args=[pk]), f"container {subject['ctid']} on {servers[server]}"

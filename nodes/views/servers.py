@@ -1,4 +1,4 @@
-"""Physical servers: overview with live state, adapters, containers, editing, removing."""
+"""Physical servers: overview with live state, containers, editing, removing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nodes import services
 from nodes.choices import HostKeyState, Role
 from nodes.forms.groups import RemoveForm
 from nodes.forms.servers import ServerForm
-from nodes.models import Adapter, Bridge, Container, Look, PhysicalServer
+from nodes.models import Container, Look, PhysicalServer
 from nodes.services.errors import NotAllowed, ServiceError
 from nodes.tables import ContainerTable, ServerTable
 from nodes.views.gate import has_role, said_on, server_or_404
@@ -102,21 +102,6 @@ def look(request: HttpRequest, server_id: int) -> HttpResponse:
         if back == "nodes:server":
             messages.info(request, f"{server} is being looked at.")
     return redirect(back, server.pk)
-
-
-@require_safe
-def adapters(request: HttpRequest, server_id: int) -> HttpResponse:
-    """Network Adapters: NICs, bonds and VLAN adapters, whoever made them, and the bridges."""
-    server = server_or_404(request.user, server_id)
-    rows = (
-        Adapter.objects.filter(server=server, gone_at=None)
-        .with_wire()
-        .select_related("segment", "base__segment", "bridge", "bond", "assignment__network")
-        .order_by("name")
-    )
-    bridges = Bridge.objects.filter(server=server, gone_at=None).order_by("name")
-    context = _head(request, server) | {"adapters": rows, "bridges": bridges}
-    return render(request, "nodes/server_adapters.html", context)
 
 
 @require_safe

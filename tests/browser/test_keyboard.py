@@ -61,7 +61,7 @@ def test_the_tree_opens_and_closes_with_the_arrows(open_page: Callable[..., Any]
 
 
 def test_the_tree_shows_where_the_page_belongs(open_page: Callable[..., Any], site: Any) -> None:
-    page = open_page(reverse("nodes:server_adapters", args=[site.scene.server1.pk]))
+    page = open_page(reverse("networks:server_adapters", args=[site.scene.server1.pk]))
     page.wait_for_selector("#tree a[aria-current]:has-text('server1')")
     container = site.scene.server1.containers.get(ctid="102")
     page.goto(reverse("nodes:container", args=[container.pk]))

@@ -35,7 +35,7 @@ def pages(lab: Lab, admin: Any) -> dict[str, dict[str, str]]:
         pool().forget(str(server.pk))
         found[server.name] = {
             "server": words("nodes:server", server.pk),
-            "adapters": words("nodes:server_adapters", server.pk),
+            "adapters": words("networks:server_adapters", server.pk),
             "containers": words("nodes:server_containers", server.pk),
         } | {row.ctid: words("nodes:container", row.pk) for row in Container.objects.filter(server=server)}
     return found

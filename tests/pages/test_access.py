@@ -29,7 +29,7 @@ READ = [
     ("networks:group_networks", "group"),
     ("nodes:server", "server"),
     ("nodes:server_state", "server"),
-    ("nodes:server_adapters", "server"),
+    ("networks:server_adapters", "server"),
     ("nodes:server_containers", "server"),
     ("nodes:edit_server", "server"),
     ("nodes:remove_server", "server"),

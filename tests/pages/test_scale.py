@@ -48,7 +48,7 @@ def test_no_page_takes_more_queries_than_it_may(db: None, alice: Any) -> None:
         reverse("networks:server_networks", args=[server.pk]): MOST,
         reverse("nodes:group", args=[tops[0].pk]): MOST_OF_A_PAGE,
         reverse("nodes:server", args=[server.pk]): MOST_OF_A_PAGE,
-        reverse("nodes:server_adapters", args=[server.pk]): MOST_OF_A_PAGE,
+        reverse("networks:server_adapters", args=[server.pk]): MOST_OF_A_PAGE,
         reverse("nodes:server_containers", args=[server.pk]): MOST_OF_A_PAGE,
         reverse("nodes:container", args=[container.pk]): MOST_OF_A_PAGE,
     }

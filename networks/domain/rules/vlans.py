@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from networks.domain import words
-from networks.domain.inventory import Inventory, Subject
+from networks.domain.inventory import Inventory, NetworkRef, Subject
 from networks.domain.names import LINK_NAME_BYTES, is_link_name
 from networks.domain.rules.problem import Problem
 from networks.domain.state import AdapterKey, Desired, VlanAdapter, grouped
@@ -174,6 +174,7 @@ def vlan_in_use_stays(before: Desired, after: Desired, inventory: Inventory) -> 
         for assignment in after.assignments_on(vlan.server):
             if assignment.adapter == vlan.name:
                 users.append(f"{words.network(assignment.network, after, before)} is assigned to it")
+                subjects.append(NetworkRef(assignment.network))
         if view is not None and not view.gone:
             if view.addresses:
                 users.append(f"the server itself has the address {words.listed(view.addresses)} on it")
