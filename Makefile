@@ -1,6 +1,6 @@
 # The project's commands. `make` or `make help` lists them; each may be run again at any time.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test soak lint lab-up lab-down lock
+.PHONY: help demo run test soak screenshots lint lab-up lab-down lock
 
 PYTHON := .venv/bin/python
 LISTEN ?= 127.0.0.1:8000
@@ -24,6 +24,10 @@ soak: ## the long loops: 200 confirmations against the deadline, 20 moves of a N
 	@scripts/prepare.sh test
 	@VNP_TEST_CONFIRMS=200 VNP_TEST_MOVES=10 VNP_TEST_LAB_MOVES=20 VNP_TEST_RANDOM=40 \
 		$(PYTHON) -m pytest -s -p no:randomly tests/host -k "against or open_connection or again_and_again or random" --timeout 3000 $(ARGS)
+
+screenshots: ## the pictures of docs/screens.md anew (needs Chromium)
+	@scripts/prepare.sh test
+	@$(PYTHON) scripts/screenshots.py
 
 lint: ## formatting, types, the arrows between packages, shell scripts, migrations, deployment checks
 	@scripts/prepare.sh lint

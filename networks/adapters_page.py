@@ -26,7 +26,7 @@ class AdapterShown:
     """One network adapter as the page shows it.
 
     `mark` is "new" or "removed" where the draft makes or deletes it. `is_ours`: a VLAN adapter that the panel
-    made or will make.
+    made or will make. `bridge_addresses` are the server's own that moved to the bridge which holds it.
     """
 
     name: str
@@ -41,7 +41,7 @@ class AdapterShown:
     base: str = ""
     mtu: int | None = None
     bridge: str = ""
-    bridge_is_foreign: bool = False
+    bridge_addresses: tuple[str, ...] = ()
     made_by: str = ""
     is_ours: bool = False
     is_management: bool = False
@@ -50,16 +50,17 @@ class AdapterShown:
     @property
     def text(self) -> str:
         """All that the filter box looks into."""
-        words = (
+        words = [
             self.name,
             self.kind_label,
             self.mac,
-            *self.addresses,
             self.segment,
             self.held.network,
             self.base,
-        )
-        return " ".join((*words, str(self.vlan_id or ""), self.bridge)).lower()
+            self.bridge,
+        ]
+        words += [*self.addresses, *self.bridge_addresses, str(self.vlan_id or "")]
+        return " ".join(words).lower()
 
 
 def adapters_shown(server: PhysicalServer, part: Drafted) -> list[AdapterShown]:
@@ -106,7 +107,7 @@ class _Page:
             base=row.base.name if row.base else "",
             mtu=row.mtu,
             bridge=row.bridge.name if row.bridge else "",
-            bridge_is_foreign=row.bridge is not None and row.bridge.origin == "found",
+            bridge_addresses=tuple(row.bridge.addresses) if row.bridge else (),
             made_by=("this panel" if is_ours else "outside") if is_vlan else "",
             is_ours=is_vlan and is_ours,
             is_management=row.is_management,

@@ -70,7 +70,7 @@ class AdapterTable(tables.Table):
     """Network adapters of one server: rows of networks.adapters_page."""
 
     name = MarkupColumn(template_name="networks/cells/adapter_name.html")
-    kind = MarkupColumn("{{ record.kind_label }}", order_by=("kind_label", "name"))
+    kind = MarkupColumn(template_name="networks/cells/adapter_kind.html", order_by=("kind_label", "name"))
     state = MarkupColumn(template_name="networks/cells/adapter_state.html")
     mac = tables.Column(verbose_name="MAC address", attrs={"td": {"class": "mono nowrap"}})
     addresses = MarkupColumn(template_name="networks/cells/adapter_addresses.html")
@@ -84,8 +84,6 @@ class AdapterTable(tables.Table):
     vlan_id = tables.Column(verbose_name="VLAN id", default="", attrs={"td": {"class": "num"}})
     base = tables.Column(default="")
     mtu = tables.Column(verbose_name="MTU", default="", attrs={"td": {"class": "num"}})
-    bridge = MarkupColumn(template_name="networks/cells/adapter_bridge.html")
-    made_by = tables.Column(verbose_name="Made by", default="")
     actions = MarkupColumn(
         verbose_name="",
         orderable=False,

@@ -1,0 +1,112 @@
+"""The manual's scheme as rows, applied, with a small draft on top: for pictures, no server behind it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.urls import reverse
+from django.utils import timezone
+
+from networks.choices import ChangeState, OperationState
+from networks.domain.diff import describe
+from networks.domain.state import CreateNetwork, CreateVlan, Desired, Edit
+from networks.inventory_rows import inventory
+from networks.models import Change, Operation
+from networks.ours import ours_of
+from networks.services import drafts
+from networks.state_json import dump_edits
+from nodes.choices import ServerOS, ServerState
+from nodes.models import Adapter, Container, PhysicalSegment, PhysicalServer, ServerGroup
+from nodes.sync import Timing, store
+
+F = "00000000-0000-4000-8000-00000000000f"
+
+
+def seed() -> dict[str, str]:
+    """Fill an empty database; the addresses of the pages worth a picture, by name."""
+    from tests.domain import built, scheme
+    from tests.networks.changes import write
+
+    admin = User.objects.create_superuser("admin", password="correct-horse-battery")
+    PhysicalSegment.objects.get_or_create(is_default=True, defaults={"name": "physical network"})
+    group = ServerGroup.objects.create(name="Lab", description="The manual's three physical servers.")
+    for number in (1, 2, 3):
+        PhysicalServer.objects.create(
+            pk=number, name=f"server{number}", group=group, address=f"10.77.0.1{number}", state=ServerState.OK
+        )
+    PhysicalServer.objects.create(
+        name="winnie",
+        group=group,
+        address="10.77.0.66",
+        os=ServerOS.WINDOWS,
+        state=ServerState.INVENTORY_ONLY,
+    )
+    for number, facts in built.LOOKS.items():
+        store(number, facts, Timing(timezone.now(), 180), ours_of(built.DESIRED, number))
+    write(_described(built.DESIRED))
+    change = _done(admin, scheme.EDITS)
+    drafts.stage(
+        admin,
+        [
+            CreateNetwork(F, "F", "For the new web servers"),
+            CreateVlan(1, "eth1.200", "eth1", 200),
+        ],
+    )
+    return _pages(group, change)
+
+
+def _described(state: Desired) -> Desired:
+    words = {
+        "A": "Everything that the world may reach",
+        "B": "Behind container 201",
+        "C": "Test machines, by themselves",
+        "D": "Storage, over VLAN 100",
+        "E": "Behind container 302",
+    }
+    return replace(
+        state, networks=tuple(replace(n, description=words.get(n.name, "")) for n in state.networks)
+    )
+
+
+def _done(admin: User, edits: tuple[Edit, ...]) -> Change:
+    summary = "\n".join(describe(edits, Desired(), inventory([1, 2, 3])))
+    change = Change.objects.create(
+        author=admin,
+        edits=dump_edits(edits),
+        base=0,
+        state=ChangeState.DONE,
+        summary=summary,
+        reason="The manual's scheme",
+        ended_at=timezone.now(),
+    )
+    for server in PhysicalServer.objects.filter(os=ServerOS.LINUX):
+        Operation.objects.create(
+            change=change, server=server, server_name=server.name, state=OperationState.DONE, is_guarded=True
+        )
+    return change
+
+
+def _pages(group: ServerGroup, change: Change) -> dict[str, str]:
+    from tests.domain.scheme import A, D
+
+    def at(name: str, *keys: Any) -> str:
+        return reverse(name, args=keys)
+
+    container = Container.objects.get(server_id=2, ctid="201")
+    assert Adapter.objects.filter(server_id=3).exists()
+    return {
+        "server-networks": at("networks:server_networks", 2),
+        "server-new-network": at("networks:create_on_server", 1),
+        "server-configure": at("networks:configure_on_server", 2, A),
+        "network-details": at("networks:detail", D),
+        "group-networks": at("networks:group_networks", group.pk),
+        "group-new-network": at("networks:create"),
+        "group-configure": at("networks:configure", D),
+        "adapters": at("networks:server_adapters", 2),
+        "adapters-new-vlan": at("networks:create_vlan", 1),
+        "container": at("nodes:container", container.pk),
+        "draft": at("networks:draft"),
+        "change": at("networks:change", change.pk),
+    }
