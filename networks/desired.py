@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass
 
 from django.db.models import Max
+from django.utils import timezone
 
 from networks.domain.state import (
     Assignment,
@@ -13,13 +14,15 @@ from networks.domain.state import (
     InterfaceKey,
     Member,
     Network,
+    NewInterface,
     VlanAdapter,
 )
 from networks.models import Assignment as AssignmentRow
 from networks.models import ManagedVlan, Revision, VirtualNetwork
 from networks.models import Member as MemberRow
 from networks.state_json import dump_desired, load_desired
-from nodes.models import Adapter, ContainerInterface
+from nodes.choices import InterfaceMode
+from nodes.models import Adapter, Container, ContainerInterface
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +60,13 @@ def write_head(
 ) -> Revision:
     """Store `after` as revision `number` and bring the rows from `before` to it.
 
-    Must run inside a transaction. Raises IntegrityError if the number is taken or a constraint forbids it,
+    Errands of `after` are not kept; a member that one makes gets its row here, not seen yet. Must run inside
+    a transaction. Raises IntegrityError if the number is taken or a constraint forbids it,
     MissingRow if the inventory lacks something that `after` names.
     """
-    revision = Revision(number=number, author_id=author_id, reason=reason, state=dump_desired(after))
+    revision = Revision(
+        number=number, author_id=author_id, reason=reason, state=dump_desired(after.without_errands())
+    )
     revision.save(force_insert=True)
     # Freed first, taken after: so an adapter can change hands within one revision.
     gone_assignments = set(before.assignments) - set(after.assignments)
@@ -75,7 +81,11 @@ def write_head(
         for v in sorted(set(after.vlans) - set(before.vlans), key=lambda v: (v.server, v.name))
     )
     _create_assignments(set(after.assignments) - set(before.assignments))
-    _create_members(set(after.members) - set(before.members))
+    new = set(after.members) - set(before.members)
+    _create_interfaces(
+        [made for made in after.new_interfaces if made.interface in {m.interface for m in new}]
+    )
+    _create_members(new)
     return revision
 
 
@@ -142,6 +152,21 @@ def _create_assignments(new: set[Assignment]) -> None:
         )
         for a in sorted(new, key=lambda a: (a.network, a.server))
     )
+
+
+def _create_interfaces(made: list[NewInterface]) -> None:
+    """Rows for members that vzctl makes after the decision; the next look finds them."""
+    now = timezone.now()
+    for new in made:
+        key = new.interface
+        container = Container.objects.filter(server_id=key.server, ctid=key.ctid, gone_at=None).first()
+        if container is None:
+            raise MissingRow(f"container {key.ctid}")
+        ContainerInterface.objects.get_or_create(
+            container=container,
+            ifname=key.ifname,
+            defaults={"mode": InterfaceMode.BRIDGED, "mac": new.mac, "gone_at": now},
+        )
 
 
 def _create_members(new: set[Member]) -> None:

@@ -40,6 +40,7 @@ def servers_named(*states: Desired) -> frozenset[int]:
             *(a.server for a in state.assignments),
             *(m.interface.server for m in state.members),
             *(v.server for v in state.vlans),
+            *state.errand_servers,
         )
     )
 

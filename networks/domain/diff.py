@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from networks.domain import words
-from networks.domain.inventory import Inventory
+from networks.domain.inventory import ContainerKey, Inventory
 from networks.domain.state import (
     AdapterKey,
+    AddAddress,
+    AddInterface,
     AddMember,
     Assign,
     CreateNetwork,
@@ -22,6 +24,8 @@ from networks.domain.state import (
     Edit,
     InterfaceKey,
     NetworkId,
+    RemoveAddress,
+    RemoveInterface,
     RemoveMember,
     Unassign,
     grouped,
@@ -32,11 +36,12 @@ def edits_between(a: Desired, b: Desired) -> tuple[Edit, ...]:
     """Edits that make `b` of `a`: `apply_edits(a, edits_between(a, b))` is `b`, up to order.
 
     Names of bridges are not edited: they are what servers call things, given at the first apply. Both
-    states have each network, assignment and VLAN adapter once, as decided ones have.
+    states have each network, assignment and VLAN adapter once, as decided ones have, and `a` has no errands.
     """
     old_vlans, new_vlans = set(a.vlans), set(b.vlans)
     return (
         *_removed_members(a, b),
+        *(RemoveInterface(key) for key in b.gone_interfaces),
         *(Unassign(x.network, x.server) for x in a.assignments if b.assignment(x.network, x.server) is None),
         *(DeleteVlan(vlan.server, vlan.name) for vlan in a.vlans if vlan not in new_vlans),
         *(DeleteNetwork(network.id) for network in a.networks if b.network(network.id) is None),
@@ -47,7 +52,14 @@ def edits_between(a: Desired, b: Desired) -> tuple[Edit, ...]:
             for x in b.assignments
             if (old := a.assignment(x.network, x.server)) is None or old.adapter != x.adapter
         ),
+        *(AddInterface(new.interface, new.mac) for new in b.new_interfaces),
         *_added_members(a, b),
+        *(
+            AddAddress(change.interface, change.address)
+            if change.is_wanted
+            else RemoveAddress(change.interface, change.address)
+            for change in b.address_changes
+        ),
     )
 
 
@@ -153,6 +165,17 @@ def _sentence(edit: Edit, before: Desired, names: _Names, inventory: Inventory) 
             return f"Create VLAN adapter {name} with VLAN id {vid} on {base} of {where}."
         case DeleteVlan(server, name):
             return f"Delete VLAN adapter {name} of {words.server(server, inventory)}."
+        case AddInterface(interface, mac):
+            what = words.container(ContainerKey(interface.server, interface.ctid), inventory)
+            named = f" with MAC address {mac}" if mac else ""
+            return f"Add network adapter {interface.ifname}{named} to {what}."
+        case RemoveInterface(interface):
+            what = words.container(ContainerKey(interface.server, interface.ctid), inventory)
+            return f"Remove network adapter {interface.ifname} from {what}."
+        case AddAddress(interface, address):
+            return f"Give {words.interface(interface, inventory)} the IP address {address}."
+        case RemoveAddress(interface, address):
+            return f"Take the IP address {address} from {words.interface(interface, inventory)}."
 
 
 def _described(network: NetworkId, name: str, description: str, before: Desired) -> str:

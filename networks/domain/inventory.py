@@ -158,6 +158,10 @@ class Inventory:
         """The interface, also when it is gone."""
         return self._interfaces.get(key)
 
+    def interfaces_on(self, server: ServerId) -> tuple[InterfaceView, ...]:
+        """Interfaces of the server's containers that are there now, or that a draft makes."""
+        return tuple(self._interfaces_by_server.get(server, ()))
+
     @cached_property
     def bridge_names(self) -> frozenset[str]:
         """Names of bridges on any server: a new network's bridge takes none of them."""
@@ -203,6 +207,10 @@ class Inventory:
     @cached_property
     def _containers(self) -> Mapping[ContainerKey, ContainerView]:
         return {container.key: container for container in self.containers}
+
+    @cached_property
+    def _interfaces_by_server(self) -> Mapping[ServerId, list[InterfaceView]]:
+        return grouped((i for i in self.interfaces if not i.gone), lambda i: i.key.server)
 
     @cached_property
     def _interfaces(self) -> Mapping[InterfaceKey, InterfaceView]:

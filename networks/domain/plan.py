@@ -2,16 +2,18 @@
 
 A plan names only what is the panel's (its bridges and VLAN adapters), adapters that desired assigns, and host
 sides of members. Everything else stays as it is; where it is in the way, a note says so. The plan of a
-server that is as desired has no step.
+server that is as desired has no step. What a draft does to containers themselves (errands) comes after the
+commit, by vzctl, which saves outside any rollback.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from networks.domain.errands import host_ifname
 from networks.domain.inventory import Inventory, ServerView
 from networks.domain.names import is_link_name, name_bridges
-from networks.domain.state import Desired, InterfaceKey
+from networks.domain.state import AddressChange, Desired, InterfaceKey, NewInterface
 from networks.domain.wanted import (
     Adopted,
     Ours,
@@ -27,10 +29,15 @@ from networks.domain.wanted import (
 from networks.host.grammar import (
     Adopt,
     Bridge,
+    Errand,
     HostPlan,
+    IpAdd,
+    IpDel,
     Keep,
     KeepBridge,
     KeepVlan,
+    NetifAdd,
+    NetifDel,
     Port,
     RemoveBridge,
     RemoveVlan,
@@ -102,12 +109,12 @@ class _Planner:
         early = [r for r in removed if any(r.adapter and r.adapter == b.adapter for b in bridges)]
         late = [r for r in removed if r not in early]
         steps: list[Step] = [*vlans, *early, *self._freeing_first(bridges), *ports, *late, *gone_vlans]
-        host = HostPlan(tuple(steps), self._keeps(), tuple(self.saves))
+        host = HostPlan(tuple(steps), self._keeps(), tuple(self.saves), tuple(self._errands()))
         return ServerPlan(
             host,
             tuple(dict.fromkeys(self.notes)),
             self._adopted(),
-            is_empty=not steps and not self.saves and self._record_agrees(host),
+            is_empty=not (steps or self.saves or host.errands) and self._record_agrees(host),
         )
 
     # --- VLAN adapters ---
@@ -245,6 +252,8 @@ class _Planner:
                     step = self._join(container, interface, bridge, made)
                 elif key in self.former.ports:
                     step = self._leave(container, interface, leaving_from, going)
+                elif key in self.desired.gone_interfaces:
+                    continue
                 elif interface.configured_bridge in going and interface.mode == "bridged":
                     self.notes.append(
                         f"Container {container.ctid} has {interface.configured_bridge} saved for "
@@ -253,7 +262,8 @@ class _Planner:
                     self._save(container, interface, "")
                 if step is not None and steps.setdefault(step.iface, step) is not step:
                     self.notes.append(f"Two interfaces claim {step.iface}: only the first is moved.")
-        for key in sorted(self.wanted.ports.keys() - found):
+        coming = {new.interface for new in self.desired.new_interfaces}
+        for key in sorted(self.wanted.ports.keys() - found - coming):
             self.notes.append(f"{key.ifname} of Container {key.ctid} is not on this server: passed over.")
         return list(steps.values())
 
@@ -308,6 +318,8 @@ class _Planner:
 
     def _save(self, container: Container, interface: ContainerInterface, bridge: str) -> None:
         what = f"{interface.ifname} of Container {container.ctid}"
+        if InterfaceKey(self.server.id, container.ctid, interface.ifname) in self.desired.gone_interfaces:
+            return
         dialect: Dialect | None = self.facts.vzctl_dialect
         if dialect is None:
             self.notes.append(f"The server has no vzctl, so nothing is saved for {what}.")
@@ -317,6 +329,45 @@ class _Planner:
             self.notes.append(f"{what} has a name that vzctl cannot be told: nothing is saved for it.")
         else:
             self.saves.append(Save(dialect, container.ctid, interface.ifname, interface.host_ifname, bridge))
+
+    # --- containers themselves ---
+
+    def _errands(self) -> list[Errand]:
+        """What vzctl is to do, in the order in which it can be done: made, removed, addressed."""
+        found: list[Errand] = []
+        dialect = self.facts.vzctl_dialect
+        there = {container.ctid: container for container in self.facts.containers}
+        for errand in self.desired.errands_on(self.server.id):
+            key = errand if isinstance(errand, InterfaceKey) else errand.interface
+            if dialect is None:
+                self.notes.append(f"The server has no vzctl, so nothing is done to Container {key.ctid}.")
+            elif key.ctid not in there:
+                self.notes.append(f"Container {key.ctid} is not on this server: passed over.")
+            elif (made := self._errand(errand, dialect, there[key.ctid])) is not None:
+                found.append(made)
+        return found
+
+    def _errand(
+        self, errand: NewInterface | InterfaceKey | AddressChange, dialect: Dialect, container: Container
+    ) -> Errand | None:
+        ctid = container.ctid
+        match errand:
+            case NewInterface(key, mac):
+                bridge = self.wanted.ports.get(key, "")
+                return NetifAdd(
+                    dialect, ctid, key.ifname, mac, host_ifname(dialect, ctid, key.ifname), bridge
+                )
+            case AddressChange(key, address, is_wanted):
+                kind = IpAdd if is_wanted else IpDel
+                return kind(dialect, ctid, key.ifname, address)
+            case key if any(i.ifname == key.ifname and not i.saved for i in container.interfaces):
+                self.notes.append(
+                    f"{key.ifname} of Container {ctid} is not in its saved configuration: it goes at the "
+                    "Container's next restart."
+                )
+                return None
+            case key:
+                return NetifDel(dialect, ctid, key.ifname)
 
     # --- the record ---
 

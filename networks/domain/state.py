@@ -4,6 +4,10 @@
 draft is a tuple of edits on top of a revision of it; `apply_edits` gives the state the draft asks for.
 Servers are named by their primary key, containers by (server, CTID), interfaces by (server, CTID, ifname),
 adapters by (server, name): keys that stay true when rows are written anew.
+
+Which interfaces a container has and which addresses are on them is its own configuration: observed, never
+desired. What is to be done about it is an *errand*: part of a draft and of its Change, never of a stored
+revision.
 """
 
 from __future__ import annotations
@@ -76,6 +80,23 @@ class VlanAdapter:
     vid: int
 
 
+@dataclass(frozen=True, slots=True)
+class NewInterface:
+    """Errand: a bridged interface to be made. `mac` "" leaves the choice to vzctl."""
+
+    interface: InterfaceKey
+    mac: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressChange:
+    """Errand: an address ("10.77.0.5/24") that the interface is to get, or to lose (`is_wanted` False)."""
+
+    interface: InterfaceKey
+    address: str
+    is_wanted: bool
+
+
 _Item = TypeVar("_Item")
 _Key = TypeVar("_Key", bound=Hashable)
 
@@ -93,13 +114,16 @@ class Desired:
     """The whole design at one revision.
 
     The look-ups below are indexed on first use and kept with the value: rules and plans ask them for
-    thousands of servers.
+    thousands of servers. The last three fields are errands, which only a drafted state has.
     """
 
     networks: tuple[Network, ...] = ()
     assignments: tuple[Assignment, ...] = ()
     members: tuple[Member, ...] = ()
     vlans: tuple[VlanAdapter, ...] = ()
+    new_interfaces: tuple[NewInterface, ...] = ()
+    gone_interfaces: tuple[InterfaceKey, ...] = ()
+    address_changes: tuple[AddressChange, ...] = ()
 
     def network(self, network_id: NetworkId) -> Network | None:
         found = self._networks.get(network_id)
@@ -136,6 +160,19 @@ class Desired:
     def memberships(self, interface: InterfaceKey) -> tuple[Member, ...]:
         """Memberships of the interface: one or none, more only in a state that the rules refuse."""
         return tuple(self._memberships.get(interface, ()))
+
+    def without_errands(self) -> Desired:
+        """The state as a revision keeps it."""
+        return replace(self, new_interfaces=(), gone_interfaces=(), address_changes=())
+
+    def errands_on(self, server: ServerId) -> tuple[NewInterface | InterfaceKey | AddressChange, ...]:
+        """What is to be done on the server's containers: made, removed, addressed."""
+        return tuple(self._errands_by_server.get(server, ()))
+
+    @property
+    def errand_servers(self) -> frozenset[ServerId]:
+        """Servers that have an errand."""
+        return frozenset(self._errands_by_server)
 
     def is_bridge_of_ours(self, name: str, server: ServerId) -> bool:
         """Whether a network's bridge has that name on the server, adopted ones included."""
@@ -186,6 +223,15 @@ class Desired:
     @cached_property
     def _memberships(self) -> Mapping[InterfaceKey, list[Member]]:
         return grouped(self.members, lambda m: m.interface)
+
+    @cached_property
+    def _errands_by_server(self) -> Mapping[ServerId, list[NewInterface | InterfaceKey | AddressChange]]:
+        errands: list[NewInterface | InterfaceKey | AddressChange] = [
+            *self.new_interfaces,
+            *self.gone_interfaces,
+            *self.address_changes,
+        ]
+        return grouped(errands, lambda e: (e if isinstance(e, InterfaceKey) else e.interface).server)
 
     @cached_property
     def _vlans_by_server(self) -> Mapping[ServerId, list[VlanAdapter]]:
@@ -259,6 +305,38 @@ class DeleteVlan:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class AddInterface:
+    """Make a bridged interface; the same draft may put it into a network. `mac` "": vzctl chooses."""
+
+    interface: InterfaceKey
+    mac: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveInterface:
+    """Take a bridged interface away from its container; to be removed from its network first."""
+
+    interface: InterfaceKey
+
+
+@dataclass(frozen=True, slots=True)
+class AddAddress:
+    """Give the interface an address with prefix length; on a host-routed one it is host-routed."""
+
+    interface: InterfaceKey
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveAddress:
+    interface: InterfaceKey
+    address: str
+
+
+Errand = AddInterface | RemoveInterface | AddAddress | RemoveAddress
+"""Edits that are done once: the state that a revision keeps does not show them."""
+
 Edit = (
     CreateNetwork
     | DescribeNetwork
@@ -269,6 +347,10 @@ Edit = (
     | RemoveMember
     | CreateVlan
     | DeleteVlan
+    | AddInterface
+    | RemoveInterface
+    | AddAddress
+    | RemoveAddress
 )
 
 
@@ -283,6 +365,9 @@ class _Sheet:
         self.assignments = grouped(state.assignments, lambda a: (a.network, a.server))
         self.members = grouped(state.members, lambda m: m.interface)
         self.vlans = grouped(state.vlans, lambda v: (v.server, v.name))
+        self.new = grouped(state.new_interfaces, lambda n: n.interface)
+        self.gone = dict.fromkeys(state.gone_interfaces)
+        self.addresses = {(a.interface, a.address): a for a in state.address_changes}
 
     def write(self, edit: Edit) -> None:
         match edit:
@@ -310,6 +395,32 @@ class _Sheet:
                 self.vlans.setdefault((server, name), []).append(VlanAdapter(server, name, base, vid))
             case DeleteVlan(server, name):
                 self.vlans.pop((server, name), None)
+            case _:
+                self.errand(edit)
+
+    def errand(self, edit: Errand) -> None:
+        """An errand and its opposite are nothing to be done."""
+        match edit:
+            case AddInterface(interface, mac):
+                new = self.new.setdefault(interface, [])
+                if NewInterface(interface, mac) not in new:
+                    new.append(NewInterface(interface, mac))
+            case RemoveInterface(interface):
+                if self.new.pop(interface, None) is None:
+                    self.gone[interface] = None
+                self.addresses = {key: a for key, a in self.addresses.items() if a.interface != interface}
+            case AddAddress(interface, address):
+                self.address(AddressChange(interface, address, True))
+            case RemoveAddress(interface, address):
+                self.address(AddressChange(interface, address, False))
+
+    def address(self, change: AddressChange) -> None:
+        key = (change.interface, change.address)
+        pending = self.addresses.get(key)
+        if pending is not None and pending.is_wanted != change.is_wanted:
+            del self.addresses[key]
+        else:
+            self.addresses[key] = change
 
     def read(self) -> Desired:
         return Desired(
@@ -317,6 +428,9 @@ class _Sheet:
             assignments=tuple(a for group in self.assignments.values() for a in group),
             members=tuple(m for group in self.members.values() for m in group),
             vlans=tuple(v for group in self.vlans.values() for v in group),
+            new_interfaces=tuple(n for group in self.new.values() for n in group),
+            gone_interfaces=tuple(self.gone),
+            address_changes=tuple(self.addresses.values()),
         )
 
 

@@ -56,7 +56,7 @@ def mismatches(server: ServerView, desired: Desired, facts: ServerFacts) -> tupl
     return (
         *_vlans(server, wanted, facts),
         *(found for here in wanted.bridges.values() for found in _bridge(server, here, placed, facts)),
-        *_ports(server, wanted, facts),
+        *_ports(server, wanted, {new.interface for new in desired.new_interfaces}, facts),
     )
 
 
@@ -120,7 +120,10 @@ def _adapter(
             )
 
 
-def _ports(server: ServerView, wanted: Wanted, facts: ServerFacts) -> Iterator[Mismatch]:
+def _ports(
+    server: ServerView, wanted: Wanted, made: set[InterfaceKey], facts: ServerFacts
+) -> Iterator[Mismatch]:
+    """`made`: interfaces that vzctl makes only after the commit."""
     networks = {name: here.network for name, here in wanted.bridges.items()}
     seen: set[InterfaceKey] = set()
     for container in facts.containers:
@@ -132,7 +135,8 @@ def _ports(server: ServerView, wanted: Wanted, facts: ServerFacts) -> Iterator[M
                 yield from _port(key, container, interface, bridge, networks[bridge], facts)
     for key in sorted(wanted.ports.keys() - seen):
         bridge = wanted.ports[key]
-        yield Mismatch(key, "interface", f"in {bridge}", MISSING, networks[bridge])
+        what = "saved configuration" if key in made else "interface"
+        yield Mismatch(key, what, f"in {bridge}", MISSING, networks[bridge])
 
 
 def _port(

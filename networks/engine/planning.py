@@ -140,6 +140,7 @@ def changed_servers(before: Desired, after: Desired) -> frozenset[int]:
         if set(before.assignments_on(server)) != set(after.assignments_on(server))
         or set(before.members_on(server)) != set(after.members_on(server))
         or set(before.vlans_on(server)) != set(after.vlans_on(server))
+        or before.errands_on(server) != after.errands_on(server)
     )
 
 

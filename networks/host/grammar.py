@@ -11,6 +11,8 @@ The grammar (one line each, single spaces, ASCII, LF; `-` means none)::
     step port IFACE BR|- | step rmbridge BR [ADAPTER] | step rmvlan DEV
     keep vlan DEV BASE VID | keep bridge BR ADAPTER|- | keep adopted BR ADAPTER
     save 4|7 CTID IFNAME HOSTIF BRIDGE|-
+    netif_add 4|7 CTID IFNAME MAC|- HOSTIF|- BRIDGE|- | netif_del 4|7 CTID IFNAME
+    ipadd 4|7 CTID IFNAME ADDRESS/LENGTH | ipdel 4|7 CTID IFNAME ADDRESS/LENGTH
     end
 """
 
@@ -31,6 +33,10 @@ NO_BRIDGE_NAME = "vn-none"
 # /proc/sys/net/ipv4/conf that are not links.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
 _NOT_NAMES = frozenset({"all", "default", "lo"})
+_MAC = re.compile(r"[0-9a-f][02468ace](:[0-9a-f]{2}){5}")
+# What plan.awk can check as well; whether it is an address at all, `ip` and vzctl say.
+_ADDRESS4 = re.compile(r"(0|[1-9][0-9]{0,2})(\.(0|[1-9][0-9]{0,2})){3}/[0-9]{1,2}")
+_ADDRESS6 = re.compile(r"[0-9a-f:.]*:[0-9a-f:.]*/[0-9]{1,3}")
 _VID = re.compile(r"[1-9][0-9]{0,3}")
 _CTID = re.compile(r"[1-9][0-9]{0,9}")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -165,6 +171,67 @@ class Save:
         return ("save", self.dialect, self.ctid, self.ifname, self.host_ifname, self.bridge or "-")
 
 
+@dataclass(frozen=True, slots=True)
+class NetifAdd:
+    """What vzctl is to do once after the commit: make a bridged interface, joined to `bridge` ("": none).
+
+    `mac` and `host_ifname` "" leave the choice to vzctl.
+    """
+
+    dialect: Literal["4", "7"]
+    ctid: str
+    ifname: str
+    mac: str = ""
+    host_ifname: str = ""
+    bridge: str = ""
+
+    def words(self) -> tuple[str, ...]:
+        names = (self.mac or "-", self.host_ifname or "-", self.bridge or "-")
+        return ("netif_add", self.dialect, self.ctid, self.ifname, *names)
+
+
+@dataclass(frozen=True, slots=True)
+class NetifDel:
+    """What vzctl is to do once after the commit: take a bridged interface away."""
+
+    dialect: Literal["4", "7"]
+    ctid: str
+    ifname: str
+
+    def words(self) -> tuple[str, ...]:
+        return ("netif_del", self.dialect, self.ctid, self.ifname)
+
+
+@dataclass(frozen=True, slots=True)
+class IpAdd:
+    """What is to be done once after the commit: give the interface `address` ("10.77.0.5/24").
+
+    "venet0" is the host-routed interface. On vzctl 4 a bridged one gets it inside the running container.
+    """
+
+    dialect: Literal["4", "7"]
+    ctid: str
+    ifname: str
+    address: str
+
+    def words(self) -> tuple[str, ...]:
+        return ("ipadd", self.dialect, self.ctid, self.ifname, self.address)
+
+
+@dataclass(frozen=True, slots=True)
+class IpDel:
+    """As `IpAdd`: take `address` away."""
+
+    dialect: Literal["4", "7"]
+    ctid: str
+    ifname: str
+    address: str
+
+    def words(self) -> tuple[str, ...]:
+        return ("ipdel", self.dialect, self.ctid, self.ifname, self.address)
+
+
+Errand = NetifAdd | NetifDel | IpAdd | IpDel
 Step = Vlan | Bridge | Adopt | Port | RemoveBridge | RemoveVlan
 Keep = KeepVlan | KeepBridge
 
@@ -174,16 +241,17 @@ class HostPlan:
     """What one transaction does on one server.
 
     `steps` in order; `keeps` is the server's whole committed state afterwards (it replaces the former one);
-    `saves` what vzctl must have saved when all is done.
+    `saves` what vzctl must have saved when all is done, `errands` what is done once to containers.
     """
 
     steps: tuple[Step, ...] = ()
     keeps: tuple[Keep, ...] = ()
     saves: tuple[Save, ...] = ()
+    errands: tuple[Errand, ...] = ()
 
     def render(self) -> str:
         """The plan as text for standard input. Raises `BadPlan` for anything the server would refuse."""
-        lines = [" ".join(item.words()) for item in (*self.steps, *self.keeps, *self.saves)]
+        lines = [" ".join(item.words()) for item in (*self.steps, *self.keeps, *self.saves, *self.errands)]
         text = "\n".join([HEADER, *lines, "end"]) + "\n"
         if parse_plan(text.encode("utf-8", "surrogatepass")) != self:
             raise BadPlan(0, "plan", "a word of it reads as another")
@@ -228,7 +296,9 @@ class _Reader:
     steps: list[tuple[int, Step]] = field(default_factory=list)
     keeps: list[Keep] = field(default_factory=list)
     saves: list[Save] = field(default_factory=list)
+    errands: list[Errand] = field(default_factory=list)
     seen: set[tuple[str, ...]] = field(default_factory=set)
+    highest: int = 0
     FIELDS: ClassVar[dict[tuple[str, str], tuple[str, ...]]] = {
         ("step", "vlan"): ("DEV", "BASE", "VID"),
         ("step", "bridge"): ("BR", "ADAPTER-"),
@@ -241,8 +311,12 @@ class _Reader:
         ("keep", "adopted"): ("BR", "ADAPTER"),
         ("save", "4"): ("CTID", "IFNAME", "HOSTIF", "BR-"),
         ("save", "7"): ("CTID", "IFNAME", "HOSTIF", "BR-"),
+        **{("netif_add", d): ("CTID", "IFNAME", "MAC-", "HOSTIF-", "BR-") for d in "47"},
+        **{("netif_del", d): ("CTID", "IFNAME") for d in "47"},
+        **{(kind, d): ("CTID", "IFNAME", "ADDRESS") for kind in ("ipadd", "ipdel") for d in "47"},
     }
-    SECTIONS: ClassVar[tuple[str, ...]] = ("step", "keep", "save")
+    RANKS: ClassVar[dict[str, int]] = {"step": 1, "keep": 2, "save": 3}
+    """Errands come last, in the order in which they are to be done."""
 
     def line(self, number: int, words: list[str]) -> None:
         kind = (words[0], words[1] if len(words) > 1 else "")
@@ -262,10 +336,16 @@ class _Reader:
     def _once(self, number: int, kind: tuple[str, str], value: tuple[str, ...]) -> None:
         """Nothing is said twice: a link in two steps, two keeps or two bridges; a save."""
         group = kind[0]
-        rank = self.SECTIONS.index(group)
-        if rank < max((self.SECTIONS.index(key[0]) for key in self.seen), default=0):
-            raise BadPlan(number, "order", "steps come first, then keeps, then saves")
-        keys: list[tuple[str, ...]] = [(group, *(value[:2] if group == "save" else value[:1]))]
+        rank = self.RANKS.get(group, 4)
+        if rank < self.highest:
+            raise BadPlan(number, "order", "steps come first, then keeps, then saves, then errands")
+        self.highest = rank
+        key: tuple[str, ...] = (group, value[0])
+        if group in ("save", "netif_add", "netif_del"):
+            key = ("save", *value[:2])
+        elif rank == 4:
+            key = ("address", *value)
+        keys: list[tuple[str, ...]] = [key]
         if kind == ("keep", "vlan"):
             keys.append(("keep", "tag", value[1], value[2]))
         elif group == "keep" and value[1]:
@@ -293,8 +373,16 @@ class _Reader:
                 self.keeps.append(KeepVlan(value[0], value[1], int(value[2])))
             case ("keep", _):
                 self.keeps.append(KeepBridge(value[0], value[1], kind[1] == "adopted"))
+            case ("netif_add", dialect):
+                self.errands.append(NetifAdd(_dialect(dialect), *value))
+            case ("netif_del", dialect):
+                self.errands.append(NetifDel(_dialect(dialect), *value))
+            case ("ipadd", dialect):
+                self.errands.append(IpAdd(_dialect(dialect), *value))
+            case ("ipdel", dialect):
+                self.errands.append(IpDel(_dialect(dialect), *value))
             case (_, dialect):
-                self.saves.append(Save("4" if dialect == "4" else "7", *value))
+                self.saves.append(Save(_dialect(dialect), *value))
 
     def finish(self) -> HostPlan:
         vlans = {keep.dev: keep for keep in self.keeps if isinstance(keep, KeepVlan)}
@@ -309,7 +397,16 @@ class _Reader:
         for number, step in self.steps:
             if reason := _disagreement(step, vlans, bridges, adapters):
                 raise BadPlan(number, "keep", reason)
-        return HostPlan(tuple(step for _, step in self.steps), tuple(self.keeps), tuple(self.saves))
+        return HostPlan(
+            tuple(step for _, step in self.steps),
+            tuple(self.keeps),
+            tuple(self.saves),
+            tuple(self.errands),
+        )
+
+
+def _dialect(word: str) -> Literal["4", "7"]:
+    return "4" if word == "4" else "7"
 
 
 def _check_word(number: int, kind: tuple[str, str], spec: str, word: str) -> None:
@@ -318,6 +415,10 @@ def _check_word(number: int, kind: tuple[str, str], spec: str, word: str) -> Non
         return
     if name == "VID":
         good = _VID.fullmatch(word) is not None and int(word) <= 4094
+    elif name == "MAC":
+        good = _MAC.fullmatch(word) is not None
+    elif name == "ADDRESS":
+        good = len(word) <= 43 and (_ADDRESS4.fullmatch(word) or _ADDRESS6.fullmatch(word)) is not None
     elif name == "CTID":
         good = _CTID.fullmatch(word) is not None or (kind[1] == "7" and _UUID.fullmatch(word) is not None)
     else:
@@ -351,7 +452,8 @@ def _disagreement(
 
 # --- reading an answer ---
 
-Phase = Literal["prologue", "critical", "epilogue"]
+Phase = Literal["prologue", "critical", "epilogue", "follow"]
+"""What comes after the commit is `follow`; what comes before is taken back if it fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,7 +535,7 @@ def parse_answer(raw: bytes) -> Answer:
             if not _CODE.fullmatch(code):
                 raise BadAnswer(f"a {head} line without a code")
             notes[head].append(Note(code, text))
-        elif head in ("prologue", "critical", "epilogue"):
+        elif head in ("prologue", "critical", "epilogue", "follow"):
             commands.append(Command(head, rest))  # type: ignore[arg-type]
         elif head == "saved":
             saved.append(_parse_saved(rest))

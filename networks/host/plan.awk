@@ -14,10 +14,26 @@ function is_uuid(w, part) {
 	return split(w, part, "-") == 5 && length(w) == 36 && w ~ /^[0-9A-Fa-f-]*$/ && length(part[1]) == 8 && \
 		length(part[2]) == 4 && length(part[3]) == 4 && length(part[4]) == 4
 }
+function is_mac(w, part) {
+	return split(w, part, ":") == 6 && length(w) == 17 && \
+		w ~ /^[0-9a-f][02468ace]:[0-9a-f][0-9a-f]:[0-9a-f][0-9a-f]:[0-9a-f][0-9a-f]:[0-9a-f][0-9a-f]:[0-9a-f][0-9a-f]$/
+}
+# Words that look like one; whether it is an address, ip and vzctl say.
+function is_address(w, n, i, part) {
+	if (length(w) > 43) return 0
+	if (w ~ /:/) return w ~ /^[0-9a-f:.]*:[0-9a-f:.]*\/[0-9][0-9]?[0-9]?$/
+	if (w !~ /^[0-9.]+\/[0-9][0-9]?$/) return 0
+	sub(/\/.*/, "", w)
+	n = split(w, part, ".")
+	for (i = 1; i <= n; i++) if (part[i] !~ /^(0|[1-9][0-9]?[0-9]?)$/) return 0
+	return n == 4
+}
 function is_good(what, w, dialect) {
 	if (what ~ /-$/ && w == "-") return 1
 	sub(/[-?]$/, "", what)
 	if (what == "VID") return w ~ /^[1-9][0-9]*$/ && length(w) <= 4 && w + 0 <= 4094
+	if (what == "MAC") return is_mac(w)
+	if (what == "ADDRESS") return is_address(w)
 	if (what == "CTID") return (w ~ /^[1-9][0-9]*$/ && length(w) <= 10) || (dialect == "7" && is_uuid(w))
 	return is_name(w) && !(what == "BR" && w == "vn-none")
 }
@@ -34,7 +50,8 @@ function remember() {
 		if ($4 != "-") { once("keep adapter " $4); kadapter[$4] = $3 }
 	}
 	if ($1 == "step") step[++steps] = $0
-	once($1 == "save" ? "save " $3 " " $4 : $1 " " $3)
+	if ($1 ~ /^ip/) once("address " $3 " " $4 " " $5)
+	else once($1 == "save" || $1 ~ /^netif/ ? "save " $3 " " $4 : $1 " " $3)
 }
 function agrees(line, w, taken) {
 	split(line, w, " ")
@@ -56,7 +73,13 @@ BEGIN {
 	spec["step rmbridge"] = "BR ADAPTER?"
 	spec["step rmvlan"] = "DEV"
 	spec["save 4"] = spec["save 7"] = "CTID IFNAME HOSTIF BR-"
+	for (i = 4; i <= 7; i += 3) {
+		spec["netif_add " i] = "CTID IFNAME MAC- HOSTIF- BR-"
+		spec["netif_del " i] = "CTID IFNAME"
+		spec["ipadd " i] = spec["ipdel " i] = "CTID IFNAME ADDRESS"
+	}
 	rank["step"] = 1; rank["keep"] = 2; rank["save"] = 3
+	rank["netif_add"] = rank["netif_del"] = rank["ipadd"] = rank["ipdel"] = 4
 }
 failed { next }
 {
@@ -73,7 +96,7 @@ failed { next }
 	n = split(spec[kind], want, " ")
 	if (NF - 2 > n || NF - 2 < n - (want[n] ~ /\?$/)) { bad("words", "wrong number of words"); next }
 	for (i = 3; i <= NF; i++) if (!is_good(want[i - 2], $i, $2)) { bad(want[i - 2], "not a valid value"); next }
-	if (rank[$1] < highest) { bad("order", "steps come first, then keeps, then saves"); next }
+	if (rank[$1] < highest) { bad("order", "steps come first, then keeps, then saves, then errands"); next }
 	highest = rank[$1]
 	remember()
 }

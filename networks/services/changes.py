@@ -16,6 +16,8 @@ from networks.choices import ChangeState, OperationState
 from networks.desired import at_revision, head
 from networks.domain.diff import edits_between
 from networks.domain.state import (
+    AddAddress,
+    AddInterface,
     AddMember,
     Assign,
     CreateNetwork,
@@ -24,6 +26,8 @@ from networks.domain.state import (
     DeleteVlan,
     DescribeNetwork,
     Edit,
+    RemoveAddress,
+    RemoveInterface,
     RemoveMember,
     Unassign,
 )
@@ -175,6 +179,10 @@ def touched(edits: Iterable[Edit]) -> set[str | int]:
                 found.add(interface.server)
             case CreateVlan(server=server) | DeleteVlan(server=server):
                 found.add(server)
+            case AddInterface(interface=interface) | RemoveInterface(interface=interface):
+                found.add(interface.server)
+            case AddAddress(interface=interface) | RemoveAddress(interface=interface):
+                found.add(interface.server)
     return found
 
 

@@ -11,6 +11,8 @@ from django.db import transaction
 from networks.desired import Head, at_revision, head
 from networks.domain.diff import edits_between
 from networks.domain.state import (
+    AddAddress,
+    AddInterface,
     AddMember,
     Assign,
     CreateNetwork,
@@ -20,6 +22,8 @@ from networks.domain.state import (
     DescribeNetwork,
     Desired,
     Edit,
+    RemoveAddress,
+    RemoveInterface,
     RemoveMember,
     Unassign,
     apply_edits,
@@ -92,6 +96,17 @@ def stage(user: User, edits: Iterable[Edit]) -> Draft:
     return draft
 
 
+def withdraw(user: User, unwanted: Iterable[Edit]) -> Draft:
+    """Take these edits back out of the user's draft, those that are in it; an errand has no other undo."""
+    gone = set(unwanted)
+    with transaction.atomic():
+        draft = draft_of(user)
+        draft.edits = dump_edits(edit for edit in edits_of(draft) if edit not in gone)
+        if draft.pk is not None:
+            draft.save()
+    return draft
+
+
 def discard(user: User) -> None:
     """Forget the draft."""
     Draft.objects.filter(user_id=user.pk).delete()
@@ -100,8 +115,8 @@ def discard(user: User) -> None:
 def check_allowed(user: User, edits: Iterable[Edit]) -> None:
     """Raise NotAllowed for the first edit that needs a role which the user lacks.
 
-    Assignments, members and VLANs need operator on the server's group; a network's name and its end need
-    operator wherever it has members or assignments; a new network needs operator somewhere.
+    Assignments, members, VLANs and errands need operator on the server's group; a network's name and its end
+    need operator wherever it has members or assignments; a new network needs operator somewhere.
     """
     servers: set[int] = set()
     networks: set[str] = set()
@@ -117,6 +132,10 @@ def check_allowed(user: User, edits: Iterable[Edit]) -> None:
             case CreateVlan(server=server) | DeleteVlan(server=server):
                 servers.add(server)
             case AddMember(interface=interface) | RemoveMember(interface=interface):
+                servers.add(interface.server)
+            case AddInterface(interface=interface) | RemoveInterface(interface=interface):
+                servers.add(interface.server)
+            case AddAddress(interface=interface) | RemoveAddress(interface=interface):
                 servers.add(interface.server)
     _need_servers(user, servers)
     stored = VirtualNetwork.objects.filter(pk__in=networks)

@@ -11,8 +11,13 @@ from networks.domain.wanted import ARP_IGNORE_ALL, carries_layer3
 from networks.host.grammar import (
     Adopt,
     Bridge,
+    Errand,
     HostPlan,
+    IpAdd,
+    IpDel,
     KeepBridge,
+    NetifAdd,
+    NetifDel,
     Port,
     RemoveBridge,
     RemoveVlan,
@@ -21,7 +26,7 @@ from networks.host.grammar import (
     Vlan,
 )
 from nodes.facts import Bridge as BridgeFacts
-from nodes.facts import Link, ServerFacts, Transaction
+from nodes.facts import Container, ContainerInterface, Link, ServerFacts, Transaction
 from nodes.facts import Vlan as VlanFacts
 
 ADAPTERS = ("nic", "bond", "vlan")
@@ -36,6 +41,8 @@ def simulate(facts: ServerFacts, plan: HostPlan) -> ServerFacts:
     machine = _Machine(facts, plan)
     for step in plan.steps:
         machine.run(step)
+    for errand in plan.errands:
+        machine.errand(errand)
     return machine.look(plan)
 
 
@@ -138,6 +145,31 @@ class _Machine:
         self.need(not self.link(bridge).addresses, f"{bridge} keeps addresses")
         self.emptied.add(bridge)
 
+    def errand(self, errand: Errand) -> None:
+        """What vzctl does after the commit."""
+        by_ctid = {container.ctid: container for container in self.facts.containers}
+        self.need(errand.ctid in by_ctid, f"there is no container {errand.ctid}")
+        container = by_ctid[errand.ctid]
+        interfaces = {i.ifname: i for i in container.interfaces}
+        match errand:
+            case NetifAdd(_, _, ifname, mac, host, bridge):
+                self.need(ifname not in interfaces, f"{ifname} exists")
+                host = host or f"veth{len(self.links):08x}"
+                interfaces[ifname] = ContainerInterface(
+                    ifname, "bridged", mac=mac, host_ifname=host, configured_bridge=bridge
+                )
+                if container.status == "running":
+                    self.need(not bridge or self.link(bridge).kind == "bridge", f"{bridge} is no bridge")
+                    self.links[host] = Link(host, "veth", mtu=1500, up=True, master=bridge)
+            case NetifDel(_, _, ifname):
+                self.need(ifname in interfaces, f"{ifname} is not there")
+                self.links.pop(interfaces.pop(ifname).host_ifname, None)
+            case IpAdd(_, _, ifname, address) | IpDel(_, _, ifname, address):
+                container = _addressed(container, ifname, address, isinstance(errand, IpAdd))
+                interfaces = {i.ifname: i for i in container.interfaces}
+        container = replace(container, interfaces=tuple(interfaces.values()))
+        self.facts = replace(self.facts, containers=tuple({**by_ctid, errand.ctid: container}.values()))
+
     def look(self, plan: HostPlan) -> ServerFacts:
         saved = {(save.ctid, save.ifname): save for save in plan.saves}
         containers = tuple(
@@ -172,6 +204,21 @@ class _Machine:
             for link in facts.links
         ]
         return replace(facts, links=tuple(links))
+
+
+def _addressed(container: Container, ifname: str, address: str, is_wanted: bool) -> Container:
+    """The container with an address more or less in its saved configuration."""
+    if ifname == "venet0":
+        host = address.partition("/")[0]
+        kept = tuple(a for a in container.host_routed if a != host)
+        return replace(container, host_routed=(*kept, *([host] if is_wanted else [])))
+    interfaces = []
+    for one in container.interfaces:
+        if one.ifname == ifname:
+            kept = tuple(a for a in one.configured_addresses if a != address)
+            one = replace(one, configured_addresses=(*kept, *([address] if is_wanted else [])))
+        interfaces.append(one)
+    return replace(container, interfaces=tuple(interfaces))
 
 
 def _saved(save: Save) -> str:

@@ -16,6 +16,8 @@ from networks.domain.inventory import Inventory
 from networks.domain.names import vlan_name
 from networks.domain.rules import review
 from networks.domain.state import (
+    AddAddress,
+    AddInterface,
     AddMember,
     Assign,
     CreateNetwork,
@@ -26,6 +28,7 @@ from networks.domain.state import (
     Desired,
     Edit,
     InterfaceKey,
+    RemoveInterface,
     RemoveMember,
     Unassign,
     apply_edits,
@@ -107,6 +110,13 @@ def edit_group(rng: Random, found: Inventory, state: Desired) -> tuple[Edit, ...
             return (*(Unassign(a.network, a.server) for a in users), DeleteVlan(server, vlan))
         case "vlan network":
             return (CreateVlan(server, vlan, base, vid), Assign(network, server, vlan))
+        case "new interface":
+            return _new_interface(rng, network, interface)
+        case "no interface":
+            return (
+                *(RemoveMember(m.interface) for m in state.memberships(interface)),
+                RemoveInterface(interface),
+            )
         case "take over":
             owner = next((a for a in state.assignments_on(server) if a.adapter == base), None)
             freed = (Assign(owner.network, server, None),) if owner else ()
@@ -116,8 +126,19 @@ def edit_group(rng: Random, found: Inventory, state: Desired) -> tuple[Edit, ...
 
 
 KINDS = ("create", "rename", "delete", "assign", "unassign", "add", "move", "remove", "vlan", "no vlan",
-         "vlan network", "take over", "swap")  # fmt: skip
-WEIGHTS = (2, 1, 1, 8, 1, 10, 3, 1, 1, 1, 3, 2, 4)
+         "vlan network", "take over", "swap", "new interface", "no interface")  # fmt: skip
+WEIGHTS = (2, 1, 1, 8, 1, 10, 3, 1, 1, 1, 3, 2, 4, 2, 1)
+
+
+def _new_interface(rng: Random, network: str, beside: InterfaceKey) -> tuple[Edit, ...]:
+    """A new interface of a container, perhaps a member at once, perhaps with an address."""
+    key = InterfaceKey(beside.server, beside.ctid, rng.choice(("eth1", "eth2", "eth7")))
+    edits: list[Edit] = [AddInterface(key)]
+    if rng.random() < 0.7:
+        edits.append(AddMember(network, key))
+    if rng.random() < 0.5:
+        edits.append(AddAddress(key, f"10.77.{rng.randint(1, 9)}.5/24"))
+    return tuple(edits)
 
 
 def without(network: str, state: Desired) -> Iterator[Edit]:

@@ -42,7 +42,7 @@ def random_state(rng: Random) -> Desired:
     """A state that was reached by accepted drafts."""
     state = DESIRED
     for _ in range(rng.randint(0, 3)):
-        state = apply_edits(state, strategies.draft(rng, state, FOUND))
+        state = apply_edits(state, strategies.draft(rng, state, FOUND)).without_errands()
     return state
 
 
@@ -60,6 +60,16 @@ def test_between_a_state_and_itself_is_nothing(rng: Random) -> None:
     state = random_state(rng)
     assert edits_between(state, state) == ()
     assert edits_between(state, replace(state, members=state.members[::-1])) == ()
+
+
+@settings(max_examples=20, deadline=None)
+@given(strategies.seeds)
+def test_errands_of_a_draft_are_told_in_full(rng: Random) -> None:
+    before = random_state(rng)
+    after = apply_edits(before, strategies.draft(rng, before, FOUND))
+    again = apply_edits(before, edits_between(before, after))
+    assert (again.new_interfaces, again.gone_interfaces) == (after.new_interfaces, after.gone_interfaces)
+    assert again.address_changes == after.address_changes
 
 
 def test_names_of_bridges_are_no_edits() -> None:

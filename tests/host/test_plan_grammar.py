@@ -14,8 +14,12 @@ from networks.host.grammar import (
     BadPlan,
     Bridge,
     HostPlan,
+    IpAdd,
+    IpDel,
     KeepBridge,
     KeepVlan,
+    NetifAdd,
+    NetifDel,
     Port,
     RemoveBridge,
     RemoveVlan,
@@ -46,6 +50,14 @@ EXAMPLE = HostPlan(
     (
         Save("4", "101", "eth0", "veth101.0", "vn-c"),
         Save("7", "0f1e2d3c-0000-4000-8000-00112233aabb", "eth1", "veth42f0c1aa"),
+    ),
+    (
+        NetifAdd("4", "101", "eth1", "00:18:51:aa:bb:cc", "veth101.1", "vn-c"),
+        NetifAdd("7", "0f1e2d3c-0000-4000-8000-00112233aabb", "eth2"),
+        NetifDel("4", "102", "eth1"),
+        IpAdd("7", "0f1e2d3c-0000-4000-8000-00112233aabb", "eth2", "10.77.0.5/24"),
+        IpAdd("4", "101", "eth1", "fd77::5/64"),
+        IpDel("4", "101", "venet0", "10.77.0.101/32"),
     ),
 )
 
@@ -82,11 +94,13 @@ def accepted_here(raw: bytes) -> bool:
 words = st.sampled_from(
     "step keep save vlan bridge adopt adopted port rmbridge rmvlan end - 4 7 0 1 010 4094 4095 101 eth0 eth1 "
     "eth0.100 vn-a vn-b vn-none veth101.0 veth102.0 lo all default . .. -x a;reboot $(id) sixteen-letters- "
-    "0f1e2d3c-0000-4000-8000-00112233aabb 0f1e2d3c0000-4000-8000-00112233aabb-".split()
+    "0f1e2d3c-0000-4000-8000-00112233aabb 0f1e2d3c0000-4000-8000-00112233aabb- "
+    "netif_add netif_del ipadd ipdel 00:18:51:aa:bb:cc 01:18:51:aa:bb:cc 10.77.0.5/24 10.77.0.5 "
+    "10.77.0.05/24 fd77::5/64 ::ffff:1.2.3.4/96 x/1".split()
 )
-lines = st.lists(words, min_size=1, max_size=6).map(" ".join)
+lines = st.lists(words, min_size=1, max_size=7).map(" ".join)
 mended = st.sampled_from(
-    [" ".join(item.words()) for item in (*EXAMPLE.steps, *EXAMPLE.keeps, *EXAMPLE.saves)]
+    [" ".join(item.words()) for item in (*EXAMPLE.steps, *EXAMPLE.keeps, *EXAMPLE.saves, *EXAMPLE.errands)]
 )
 
 
@@ -115,7 +129,7 @@ def test_both_halves_of_the_grammar_agree(raw: bytes, awk: tuple[str, ...]) -> N
 @given(st.permutations(EXAMPLE.steps), st.sets(st.sampled_from(EXAMPLE.saves)))
 @settings(max_examples=40, deadline=None)
 def test_what_is_rendered_is_accepted_and_reads_back(steps: list[object], saves: set[Save]) -> None:
-    plan = HostPlan(tuple(steps), EXAMPLE.keeps, tuple(saves))  # type: ignore[arg-type]
+    plan = HostPlan(tuple(steps), EXAMPLE.keeps, tuple(saves), EXAMPLE.errands[2:])  # type: ignore[arg-type]
     raw = plan.render().encode()
     assert parse_plan(raw) == plan
     assert accepted_by_the_server(raw)
@@ -148,6 +162,24 @@ def test_what_is_rendered_is_accepted_and_reads_back(steps: list[object], saves:
         "save 4 0f1e2d3c-0000-4000-8000-00112233aabb eth0 veth1.0 -",
         "save 4 101 eth0 veth101.0 -\nsave 4 101 eth0 veth101.0 vn-a",
         "save 5 101 eth0 veth101.0 -",
+        "netif_add 4 101 eth1 - veth101.1",
+        "netif_add 4 101 eth1 00:18:51:AA:bb:cc veth101.1 -",
+        "netif_add 4 101 eth1 01:18:51:aa:bb:cc veth101.1 -",
+        "netif_add 4 101 eth1 - - vn-none",
+        "netif_add 4 101 eth1,x - - -",
+        "netif_add 4 101 eth1 - - -\nnetif_del 4 101 eth1",
+        "save 4 101 eth0 veth101.0 -\nnetif_del 4 101 eth0",
+        "netif_del 4 101 all",
+        "netif_del 5 101 eth1",
+        "ipadd 4 101 eth1 10.77.0.5",
+        "ipadd 4 101 eth1 10.77.0.5;id/24",
+        "ipadd 4 101 eth1 $(id)/24",
+        "ipadd 4 101 eth1 010.77.0.5/24",
+        "ipadd 4 101 eth1 10.77.0/24",
+        "ipadd 4 101 eth1 FD77::5/64",
+        "ipadd 4 101 eth1 fd77::5%eth0/64",
+        "ipadd 4 101 eth1 10.77.0.5/24\nipdel 4 101 eth1 10.77.0.5/24",
+        "netif_del 4 101 eth1\nsave 4 102 eth0 veth102.0 -",
         "step  rmvlan eth0.5",
         "step rmvlan eth0.5 ",
         "step rmvlan eth0.5\r",

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from networks.domain.state import (
+    AddAddress,
+    AddInterface,
     AddMember,
     Assign,
     CreateNetwork,
@@ -16,6 +18,8 @@ from networks.domain.state import (
     Desired,
     Edit,
     InterfaceKey,
+    RemoveAddress,
+    RemoveInterface,
     apply_edits,
 )
 from networks.state_json import UnreadableState, dump_desired, dump_edits, load_desired, load_edits
@@ -26,6 +30,10 @@ EDITS: tuple[Edit, ...] = (
     Assign("n1", 1, "eth0"),
     Assign("n1", 2, None),
     AddMember("n1", InterfaceKey(1, "102", "eth0")),
+    AddInterface(InterfaceKey(1, "102", "eth1"), "00:18:51:aa:bb:cc"),
+    AddAddress(InterfaceKey(1, "102", "eth1"), "10.77.0.5/24"),
+    RemoveAddress(InterfaceKey(1, "102", "eth1"), "10.77.0.6/24"),
+    RemoveInterface(InterfaceKey(1, "102", "eth2")),
 )
 
 

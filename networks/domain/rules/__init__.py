@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from networks.domain.errands import with_errands
 from networks.domain.inventory import Inventory, Subject
 from networks.domain.rules.adapters import (
     adapter_can_be_bridged,
@@ -23,6 +24,19 @@ from networks.domain.rules.adapters import (
     windows_servers_are_only_shown,
 )
 from networks.domain.rules.edits import edits_meet_what_is_there
+from networks.domain.rules.interfaces import (
+    address_can_be_set,
+    address_is_fit,
+    address_may_not_last,
+    address_meets_an_interface,
+    errands_meet_a_container,
+    host_side_name_is_free,
+    new_interface_is_new,
+    new_interface_mac_is_fit,
+    new_interface_name_is_fit,
+    removed_interface_is_in_no_network,
+    removed_interface_is_there,
+)
 from networks.domain.rules.membership import (
     addresses_are_unique,
     interface_is_in_one_network,
@@ -52,6 +66,7 @@ from networks.domain.rules.vlans import (
 from networks.domain.state import Desired, Edit, apply_edits
 
 __all__ = [
+    "ERRANDS",
     "REFUSALS",
     "WARNINGS",
     "Problem",
@@ -95,16 +110,32 @@ WARNINGS: tuple[Rule, ...] = (
     addresses_are_unique,
     tags_stay_out_of_containers,
 )
+ERRANDS: tuple[Rule, ...] = (
+    errands_meet_a_container,
+    new_interface_name_is_fit,
+    new_interface_is_new,
+    host_side_name_is_free,
+    new_interface_mac_is_fit,
+    removed_interface_is_there,
+    removed_interface_is_in_no_network,
+    address_is_fit,
+    address_meets_an_interface,
+    address_can_be_set,
+    address_may_not_last,
+)
+"""About what is to be done once; asked about what was seen, not about what the errands will leave."""
 FOUND_NOT_MADE = frozenset({"partitioned"})
 """Refusals that are warnings when the edits only write down what was found (adopting, a container moved)."""
 
 
 def problems_of(state: Desired, inventory: Inventory, rules: Iterable[Rule] = ()) -> tuple[Problem, ...]:
     """Everything wrong with a state as it is, by all rules or the given ones."""
+    expected = with_errands(inventory, state)
+    rules = tuple(rules) or (*REFUSALS, *WARNINGS, *ERRANDS)
     return tuple(
         problem
-        for rule in (tuple(rules) or (*REFUSALS, *WARNINGS))
-        for problem in rule(state, state, inventory)
+        for rule in rules
+        for problem in rule(state, state, inventory if rule in ERRANDS else expected)
     )
 
 
@@ -119,9 +150,11 @@ def review(
     what is so already.
     """
     after = apply_edits(before, edits)
+    expected = with_errands(inventory, after)
     problems = edits_meet_what_is_there(before, edits, inventory)
+    problems.extend(problem for rule in ERRANDS for problem in rule(before, after, inventory))
     for rule in (*REFUSALS, *WARNINGS):
-        new = rule(before, after, inventory)
+        new = rule(before, after, expected)
         # Most rules find nothing, and then the old state need not be asked.
         old = _subjects_by_code(rule(before, before, inventory)) if new else {}
         problems.extend(_weighed(problem, old, found=found) for problem in new)

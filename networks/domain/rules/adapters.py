@@ -137,7 +137,7 @@ def windows_servers_are_only_shown(before: Desired, after: Desired, inventory: I
             continue
         ids = after.networks_on(server.id)
         vlans = tuple(sorted(AdapterKey(server.id, vlan.name) for vlan in after.vlans_on(server.id)))
-        if ids or vlans:
+        if ids or vlans or after.errands_on(server.id):
             problems.append(
                 Problem(
                     "windows-server",
@@ -154,7 +154,7 @@ def windows_servers_are_only_shown(before: Desired, after: Desired, inventory: I
 def server_is_registered(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
     """Assignments, members and VLAN adapters name registered servers."""
     named = {a.server for a in after.assignments} | {m.interface.server for m in after.members}
-    named |= {vlan.server for vlan in after.vlans}
+    named |= {vlan.server for vlan in after.vlans} | after.errand_servers
     return [
         Problem(
             "no-such-server",
