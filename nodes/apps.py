@@ -9,3 +9,7 @@ class NodesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
     name = "nodes"
     verbose_name = "Inventory"
+
+    def ready(self) -> None:
+        """Begin to record what people change in the inventory."""
+        from nodes import watched  # noqa: F401

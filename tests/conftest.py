@@ -70,6 +70,20 @@ def browser_missing() -> str:
     return "" if shutil.which("chromium") else "needs Chromium (apt install chromium)"
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """The test database without the audit trail's triggers: tests with real commits empty all tables.
+
+    What the triggers do is tested in tests/trust/test_audit_trail.py, which puts them back.
+    """
+    from django.db import connection
+
+    from trust import triggers
+
+    with django_db_blocker.unblock():
+        triggers.remove(connection)
+
+
 @pytest.fixture
 def alice(django_user_model: Any) -> Any:
     """A user without any role."""

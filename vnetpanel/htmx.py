@@ -25,19 +25,28 @@ def wants_fragment(request: HttpRequest) -> bool:
     return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
 
 
+#: Pages that stand before others: the whole page goes there, and from there back.
+DOORS = ("login", "prove", "two_factor")
+
+
 class LoginRedirectMiddleware:
-    """When the session has ended, takes the whole page to the login instead of putting it into a fragment."""
+    """When the session has ended, takes the whole page to the login instead of putting it into a fragment.
+
+    The same for the other doors: the password asked for again, the set-up of a second factor.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Replace a redirect to the login, which the browser would follow unseen, by one for the page."""
+        """Replace a redirect to a door, which the browser would follow unseen, by one for the page."""
         response = self.get_response(request)
         htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
-        login = resolve_url(settings.LOGIN_URL)
-        if not htmx or response.status_code != 302 or urlsplit(response["Location"]).path != login:
+        if not htmx or response.status_code != 302:
+            return response
+        door = urlsplit(response["Location"]).path
+        if door not in [resolve_url(name) for name in DOORS]:
             return response
         # Back to the page that the person sees, not to the fragment's address.
         page = htmx.current_url_abs_path or resolve_url(settings.LOGIN_REDIRECT_URL)
-        return HttpResponseClientRedirect(f"{login}?{urlencode({'next': page})}")
+        return HttpResponseClientRedirect(f"{door}?{urlencode({'next': page})}")

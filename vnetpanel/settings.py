@@ -26,6 +26,7 @@ CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if HTTPS and
 
 INSTALLED_APPS = [
     "vnetpanel.apps.PanelConfig",
+    "trust",
     "nodes",
     "networks",
     "django.contrib.admin",
@@ -50,11 +51,13 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "vnetpanel.htmx.LoginRedirectMiddleware",
+    "trust.middleware.AuditContextMiddleware",
+    "trust.middleware.SessionGuardMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "vnetpanel.logs.RequestContextMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -106,10 +109,18 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 LOGIN_URL = "login"
+#: Whether every user must log in with a second factor, or whoever wants to.
+TWO_FACTOR = env.envchoice("VNETPANEL_TWO_FACTOR", "optional", ("optional", "required"))
+#: A session that nobody used for so long has ended.
+IDLE_MINUTES = env.envint("VNETPANEL_IDLE_MINUTES", 30, 1, 1440)
+#: Credentials, removing servers and the like ask for the password again when it was last given longer ago.
+PROOF_MINUTES = env.envint("VNETPANEL_PROOF_MINUTES", 10, 1, 1440)
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
 
 SESSION_COOKIE_NAME = "vnetpanel_session"
+#: The longest that one login lasts, however busy; trust.middleware ends idle sessions long before.
+SESSION_COOKIE_AGE = 12 * 3600
 CSRF_COOKIE_NAME = "vnetpanel_csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 # htmx takes the token from a header that the page carries, so no script needs to read the cookie.
@@ -117,7 +128,8 @@ CSRF_COOKIE_HTTPONLY = True
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.envbool("VNETPANEL_HSTS_SUBDOMAINS", HTTPS)
 SECURE_HSTS_PRELOAD = env.envbool("VNETPANEL_HSTS_PRELOAD", HTTPS)
-if env.envbool("VNETPANEL_BEHIND_PROXY", False):
+BEHIND_PROXY = env.envbool("VNETPANEL_BEHIND_PROXY", False)
+if BEHIND_PROXY:
     # Believed only where a proxy is said to overwrite the header: a client could send it as well.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"

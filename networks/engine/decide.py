@@ -7,6 +7,7 @@ from dataclasses import replace
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from networks.change_trail import record_change
 from networks.choices import ChangeState, OperationState
 from networks.desired import MissingRow, head, write_head
 from networks.domain.state import AdapterKey, CreateVlan, Desired, apply_edits
@@ -65,6 +66,7 @@ def _decide(lease: Lease, change: Change) -> None:
         newest.number + 1, newest.state, after, author_id=change.author_id, reason=change.reason
     )
     lease.update(decided_at=timezone.now(), revision=revision)
+    record_change("decided", change, f"Desired is revision {revision.number} now.")
 
 
 def is_cancelled(change: Change) -> bool:

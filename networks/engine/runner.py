@@ -19,6 +19,7 @@ import structlog
 from django.db import connections, transaction
 from django.utils import timezone
 
+from networks.change_trail import record_change
 from networks.choices import IDLE_OPERATION_STATES, ChangeState, OperationState
 from networks.engine import operation as steps
 from networks.engine.decide import Cancelled, DecisionRefused, decide, is_cancelled
@@ -157,6 +158,7 @@ class _Run:
             left = self.change.operations.exclude(state__in=IDLE_OPERATION_STATES)
             left.filter(state=OperationState.QUEUED).update(state=OperationState.CANCELLED, ended_at=now)
             left.exclude(state=OperationState.QUEUED).update(state=OperationState.IN_DOUBT)
+            record_change("ended", self.change, f"{ChangeState(state).label}. {result}".strip())
         log.info("change_ended", change=str(self.change.pk), state=state)
 
     def _operations(self) -> list[Operation]:

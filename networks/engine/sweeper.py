@@ -20,6 +20,7 @@ from networks.engine.hosts import Host, NoAnswer
 from networks.engine.operation import StepFailed, server_of
 from networks.models import Change, Operation
 from networks.services.changes import send
+from trust.audit import record
 
 log = structlog.get_logger(__name__)
 
@@ -109,6 +110,12 @@ def settle(operation: Operation, state: str) -> None:
         )
         if settled:
             _tell_change(operation.change)
+            record(
+                "change.settled",
+                f"Change {operation.change_id} on {operation.server_name}: {text}",
+                actor="",
+                servers=[(operation.server_id or 0, operation.server_name)],
+            )
 
 
 def _tell_change(change: Change) -> None:

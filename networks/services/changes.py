@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from networks.change_trail import record_change
 from networks.choices import ChangeState, OperationState
 from networks.desired import at_revision, head
 from networks.domain.diff import edits_between
@@ -94,6 +95,7 @@ def apply_change(user: User, change: Change, ticked: Collection[str]) -> Change:
             _queue(change)
             take_applied(change.author_id, load_edits(change.edits))
             transaction.on_commit(partial(send, "networks.run_change", change.pk))
+            record_change("applied", change, "", actor=user)
     except IntegrityError as error:
         raise Conflict(_in_the_way(change)) from error
     change.refresh_from_db()
@@ -207,15 +209,19 @@ def cancel_change(user: User, change: Change) -> None:
     mine = Change.objects.filter(pk=change.pk)
     # By what the row says now: it may have been applied since the page was made. A review is its author's.
     own = mine if user.is_superuser else mine.filter(author=user)
-    if own.filter(state__in=REVIEWS).update(state=ChangeState.DISCARDED, ended_at=now, version=next_version):
-        return
-    asked = (
-        mine.exclude(state__in=REVIEWS)
-        .filter(decided_at=None, ended_at=None)
-        .update(cancel_requested_at=now, version=next_version)
-    )
-    if not asked:
-        raise Conflict("It has been decided already. Revert it with a new change instead.")
+    with transaction.atomic():
+        if own.filter(state__in=REVIEWS).update(
+            state=ChangeState.DISCARDED, ended_at=now, version=next_version
+        ):
+            return
+        asked = (
+            mine.exclude(state__in=REVIEWS)
+            .filter(decided_at=None, ended_at=None)
+            .update(cancel_requested_at=now, version=next_version)
+        )
+        if not asked:
+            raise Conflict("It has been decided already. Revert it with a new change instead.")
+        record_change("cancelled", change, "", actor=user)
     send("networks.run_change", change.pk)
 
 

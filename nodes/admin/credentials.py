@@ -14,6 +14,7 @@ from nodes.choices import HostKeyState
 from nodes.models import Credential, HostKey, PhysicalServer
 from nodes.services import ServiceError, approve_host_key, refuse_host_key
 from nodes.services.credentials import Secrets, set_secrets
+from trust.proved_admin import ProvedAdmin
 
 KEEP = "Leave empty to keep what is stored."
 
@@ -70,7 +71,7 @@ class CredentialForm(forms.ModelForm):
 
 
 @admin.register(Credential)
-class CredentialAdmin(admin.ModelAdmin):
+class CredentialAdmin(ProvedAdmin):
     """Logins."""
 
     form = CredentialForm
@@ -109,7 +110,7 @@ class CredentialAdmin(admin.ModelAdmin):
 
 
 @admin.register(HostKey)
-class HostKeyAdmin(admin.ModelAdmin):
+class HostKeyAdmin(ProvedAdmin):
     """Host keys: offered ones are approved or refused here, nothing else is changed."""
 
     list_display = ("server", "key_type", "sha256", "state", "seen_at", "decided_at", "decided_by")

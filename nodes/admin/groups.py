@@ -10,8 +10,11 @@ from django.contrib.auth.models import User
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
+from django.utils.decorators import method_decorator
 
 from nodes.models import GroupRole, PhysicalServer, ServerGroup
+from trust.proof import recently_proved
+from trust.proved_admin import ProvedAdmin
 
 
 class GroupRoleOfGroup(admin.TabularInline):
@@ -31,7 +34,7 @@ class GroupRoleOfUser(admin.TabularInline):
 
 
 @admin.register(ServerGroup)
-class ServerGroupAdmin(admin.ModelAdmin):
+class ServerGroupAdmin(ProvedAdmin):
     """Groups in the order of the tree's names."""
 
     list_display = ("name", "parent", "servers", "roles_given", "description")
@@ -64,7 +67,7 @@ class ServerGroupAdmin(admin.ModelAdmin):
 
 
 @admin.register(GroupRole)
-class GroupRoleAdmin(admin.ModelAdmin):
+class GroupRoleAdmin(ProvedAdmin):
     """All roles in one list: who may do what where."""
 
     list_display = ("user", "role", "group")
@@ -80,10 +83,14 @@ admin.site.unregister(User)
 
 
 @admin.register(User)
-class UserAdmin(auth_admin.UserAdmin):
+class UserAdmin(ProvedAdmin, auth_admin.UserAdmin):
     """Users with their roles in server groups."""
 
     inlines = (GroupRoleOfUser,)
+
+    @method_decorator(recently_proved)
+    def user_change_password(self, *args: Any, **kwargs: Any) -> Any:
+        return super().user_change_password(*args, **kwargs)
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         """Roles are given to a user who exists: the form for a new one asks for name and password only."""

@@ -15,6 +15,7 @@ from nodes.choices import ServerOS, ServerState
 from nodes.models import Adapter, HostKey, Look, PhysicalServer
 from nodes.services import request_looks
 from nodes.services.host_keys import read_host_key_soon
+from trust.proved_admin import ProvedAdmin
 
 OBSERVED = (
     "state", "state_reason", "state_since", "looked_at", "seen_at", "hostname", "kernel", "distribution",
@@ -50,7 +51,7 @@ class EnteredAdapterInline(admin.TabularInline):
 
 
 @admin.register(PhysicalServer)
-class PhysicalServerAdmin(admin.ModelAdmin):
+class PhysicalServerAdmin(ProvedAdmin):
     """Physical servers: what people decide is entered, what looks found is shown."""
 
     list_display = (

@@ -13,6 +13,7 @@ from nodes.choices import HostKeyState, Role, ServerState
 from nodes.models import HostKey, PhysicalServer
 from nodes.querysets import AnyUser
 from nodes.services.errors import ServiceError, require_role
+from trust.audit import record
 
 
 def ask_host_key(user: AnyUser, server: PhysicalServer) -> None:
@@ -57,11 +58,14 @@ def approve_host_key(user: AnyUser, key: HostKey) -> None:
             next_look_at=Case(When(is_enabled=True, then=Value(now))), look_requested_at=now
         )
         transaction.on_commit(partial(tasks.send_shards, [key.server_id]))
+        record("host_key.approved", f"The host key {key} was approved.", actor=user, servers=[key.server])
     key.refresh_from_db()
 
 
 def refuse_host_key(user: AnyUser, key: HostKey) -> None:
     """Take an offered key off the list; it is offered again if the server still presents it."""
     require_role(user, Role.ADMIN, key.server.group)
-    if not HostKey.objects.filter(pk=key.pk, state=HostKeyState.OFFERED).delete()[0]:
-        raise ServiceError("This host key is not on offer any more: somebody else has decided about it.")
+    with transaction.atomic():
+        if not HostKey.objects.filter(pk=key.pk, state=HostKeyState.OFFERED).delete()[0]:
+            raise ServiceError("This host key is not on offer any more: somebody else has decided about it.")
+        record("host_key.refused", f"The host key {key} was refused.", actor=user, servers=[key.server])

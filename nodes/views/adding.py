@@ -18,12 +18,15 @@ from nodes.forms.servers import AddServerForm
 from nodes.models import PhysicalServer, ServerGroup
 from nodes.services.errors import NotAllowed, ServiceError
 from nodes.views.gate import has_role, said_on, server_or_404
+from trust import proof
+from trust.proof import recently_proved
 from vnetpanel.htmx import wants_fragment
 
 READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])
 
 
 @READ_WRITE
+@recently_proved
 def add(request: HttpRequest) -> HttpResponse:
     """Register a server; a Linux one goes on to its host key."""
     may = ServerGroup.objects.administered_by(request.user).exists()
@@ -45,6 +48,7 @@ def host_key(request: HttpRequest, server_id: int) -> HttpResponse:
     server = server_or_404(request.user, server_id)
     keys = list(server.host_keys.select_related("decided_by").order_by("-seen_at"))
     offered = next((key for key in keys if key.state == HostKeyState.OFFERED), None)
+    is_changed = any(key.state == HostKeyState.PINNED for key in keys)
     if request.method == "POST" and offered is not None:
         # What is approved is what was shown, not what came in between.
         if request.POST.get("sha256") != offered.sha256:
@@ -52,6 +56,8 @@ def host_key(request: HttpRequest, server_id: int) -> HttpResponse:
             return redirect("nodes:host_key", server.pk)
         try:
             if request.POST.get("decision") == "approve":
+                if is_changed and not proof.is_proved(request):
+                    return proof.ask(request)
                 services.approve_host_key(request.user, offered)
                 return redirect("nodes:preflight", server.pk)
             services.refuse_host_key(request.user, offered)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
 from typing import Any
 
 import django_tables2 as tables
@@ -14,6 +12,7 @@ from django_tables2 import LazyPaginator, RequestConfig
 
 from nodes.models import Container, ContainerInterface
 from nodes.views.columns import columns_chosen
+from vnetpanel.csv_file import csv_response
 
 PER_PAGE = 50
 
@@ -48,32 +47,11 @@ def answered(request: HttpRequest, table: tables.Table, name: str) -> HttpRespon
     return as_csv(request, table, name) or columns_chosen(request, table)
 
 
-class _Echo:
-    """A file that gives back what is written, for csv.writer."""
-
-    def write(self, value: str) -> str:
-        return value
-
-
 def as_csv(request: HttpRequest, table: tables.Table, name: str) -> StreamingHttpResponse | None:
     """The whole table as a CSV file, if that was asked for (?format=csv)."""
     if request.GET.get("format") != "csv":
         return None
-    writer = csv.writer(_Echo())
-
-    def lines() -> Iterator[str]:
-        for row in table.as_values():
-            yield writer.writerow([_cell(value) for value in row])
-
-    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-    return response
-
-
-def _cell(value: Any) -> str:
-    """One cell as text. A spreadsheet runs what begins like a formula, and names come from servers."""
-    text = " ".join(str("" if value is None else value).split())
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+    return csv_response(name, table.as_values())
 
 
 def with_interfaces(containers: QuerySet[Container]) -> QuerySet[Container]:

@@ -20,6 +20,8 @@ from nodes.services.errors import NotAllowed, ServiceError
 from nodes.tables import ContainerTable, ServerTable
 from nodes.views.gate import has_role, said_on, server_or_404
 from nodes.views.lists import answered, matching, paged, text_filter, with_interfaces
+from trust import proof
+from trust.proof import recently_proved
 from vnetpanel.htmx import wants_fragment
 
 READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])
@@ -124,6 +126,8 @@ def edit(request: HttpRequest, server_id: int) -> HttpResponse:
     server = server_or_404(request.user, server_id)
     form = ServerForm(request.POST or None, user=request.user, server=server)
     if request.method == "POST" and form.is_valid():
+        if "credential" in form.changed_data and not proof.is_proved(request):
+            return proof.ask(request)
         with said_on(form):
             services.change_server(request.user, server, **form.changes())
             messages.success(request, f"{server} is stored.")
@@ -133,6 +137,7 @@ def edit(request: HttpRequest, server_id: int) -> HttpResponse:
 
 
 @READ_WRITE
+@recently_proved
 def remove(request: HttpRequest, server_id: int) -> HttpResponse:
     """Forget a server; refused while virtual networks are on it."""
     server = server_or_404(request.user, server_id)

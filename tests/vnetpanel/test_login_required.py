@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.converters import get_converters
 
-OPEN = {"login/", "logout/", "healthz"}
+OPEN = {"login/", "login/code/", "logout/", "healthz"}
 #: A text that each converter accepts.
 EXAMPLES = {
     "str": "x",

@@ -1,0 +1,33 @@
+"""What the tests of logins share."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from trust import two_factor
+from trust.models import TwoFactor
+
+PASSWORD = "correct-horse-battery"
+
+
+def code_of(user: object, steps: int = 0) -> str:
+    """The code that the user's app shows now, or so many steps of 30 seconds away."""
+    row = TwoFactor.objects.get(user=user)
+    return two_factor._totp(row.secret).generate(int(time.time()) + steps * two_factor.STEP_S).decode()
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Any) -> None:
+    """These tests give many passwords; that they are kept with Argon2 is tested elsewhere."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def clock(time_machine: Any) -> Any:
+    """A clock that can be moved; it starts in the middle of a step, so that no code ends during a test."""
+    now = int(time.time())
+    time_machine.move_to(now - now % 30 + 10)
+    return time_machine

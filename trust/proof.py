@@ -1,0 +1,72 @@
+"""How long ago a person has shown that it is she: idleness of the session, and the password asked for again.
+
+The session holds when its user was last seen (`seen`), when she last gave her password (`proved`), and
+whether a second factor was used (`two_factor`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import urlencode
+
+SEEN, PROVED, TWO_FACTOR = "seen", "proved", "two_factor"
+SEEN_EVERY_S = 60
+"""The session is written at most this often for being used."""
+
+
+def begin(request: HttpRequest) -> None:
+    """A login: seen and proved just now."""
+    request.session[SEEN] = request.session[PROVED] = int(time.time())
+
+
+def prove(request: HttpRequest) -> None:
+    """The password was given again."""
+    request.session[PROVED] = int(time.time())
+
+
+def is_proved(request: HttpRequest) -> bool:
+    """Whether the password was given within the last VNETPANEL_PROOF_MINUTES."""
+    age = time.time() - int(request.session.get(PROVED, 0))
+    return 0 <= age <= settings.PROOF_MINUTES * 60
+
+
+def is_idle_too_long(request: HttpRequest) -> bool:
+    """Whether the session was not used for VNETPANEL_IDLE_MINUTES. One that says nothing is new."""
+    seen = request.session.get(SEEN)
+    return seen is not None and time.time() - int(seen) > settings.IDLE_MINUTES * 60
+
+
+def note_use(request: HttpRequest, *, by_person: bool) -> None:
+    """Move the idle clock. What a page asks for by itself (polls) is no sign of a person."""
+    now = int(time.time())
+    if SEEN not in request.session or (by_person and now - int(request.session[SEEN]) >= SEEN_EVERY_S):
+        request.session[SEEN] = now
+
+
+def ask(request: HttpRequest, back_to: str = "") -> HttpResponse:
+    """To the page that asks for the password again, and from there back."""
+    if request.method not in ("GET", "HEAD"):
+        messages.info(request, "Nothing was stored. Confirm that it is you, then do it once more.")
+    return redirect(f"{reverse('prove')}?{urlencode({'next': back_to or request.get_full_path()})}")
+
+
+def recently_proved(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Let a view be used only shortly after the password was given; ask for it otherwise."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.user.is_authenticated and not is_proved(request):
+            return ask(request)
+        return view(request, *args, **kwargs)
+
+    return guarded
