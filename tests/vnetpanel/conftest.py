@@ -90,7 +90,7 @@ class RunningPanel:
     def children(self) -> dict[int, str]:
         """Process ids and command lines of all processes under it, however deep."""
         listing = subprocess.run(
-            ["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+            ["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True
         )
         rows = [line.split(None, 2) for line in listing.stdout.splitlines()]
         family, grown = {self.process.pid}, True
@@ -99,6 +99,10 @@ class RunningPanel:
             family |= more
             grown = bool(more)
         return {int(pid): args for pid, _, args in rows if int(pid) in family - {self.process.pid}}
+
+    def running(self, part: str) -> list[int]:
+        """Process ids under it whose command line has that text, lowest first."""
+        return sorted(pid for pid, args in self.children().items() if part in args)
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         """Ctrl-C, and its exit code."""
