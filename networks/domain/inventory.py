@@ -13,7 +13,16 @@ from functools import cached_property
 from typing import Literal
 
 from networks.domain.state import AdapterKey, InterfaceKey, NetworkId, ServerId, grouped
-from nodes.facts import Container, ContainerInside, ContainerStatus, Dialect, Link, Mode, ServerFacts
+from nodes.facts import (
+    Container,
+    ContainerInside,
+    ContainerStatus,
+    Dialect,
+    Link,
+    Mode,
+    Route,
+    ServerFacts,
+)
 
 AdapterKind = Literal["nic", "bond", "vlan"]
 
@@ -45,10 +54,36 @@ Subject = NetworkRef | ServerRef | AdapterKey | ContainerKey | InterfaceKey
 
 
 @dataclass(frozen=True, slots=True)
+class RouteView:
+    """A route to more than the own subnet: `dst` is a prefix or "default" (IPv4; IPv6's is "::/0").
+
+    `via` is the router, "" if there is none.
+    """
+
+    dst: str
+    via: str = ""
+    dev: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingView:
+    """What a server or a container was seen to route. Connected subnets follow from its addresses.
+
+    `forwards` are the IP versions it forwards between its interfaces; `proxies` are (address, link) that it
+    answers ARP or neighbour discovery for.
+    """
+
+    forwards: frozenset[int] = frozenset()
+    routes: tuple[RouteView, ...] = ()
+    proxies: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ServerView:
     """A physical server. `facts` only where a plan is to be made; rules do without.
 
     `filters_tags`: its kernel can keep tagged frames from containers (vlan_filtering); None is unknown.
+    `routing` is None as long as nobody has looked.
     """
 
     id: ServerId
@@ -58,6 +93,7 @@ class ServerView:
     dialect: Dialect | None = None
     filters_tags: bool | None = None
     facts: ServerFacts | None = None
+    routing: RoutingView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +102,7 @@ class AdapterView:
 
     `segment` is the physical segment of a NIC or bond (None: unknown); a VLAN adapter is on its base's.
     `bond_mode` is the kernel's number (0 to 6) for a bond. `addresses` are the server's own on it, as CIDR.
+    `up` is whether it is switched on, `carrier` whether its cable has a signal; None is unknown.
     """
 
     server: ServerId
@@ -80,6 +117,8 @@ class AdapterView:
     gone: bool = False
     bridge: str = ""
     addresses: tuple[str, ...] = ()
+    up: bool | None = None
+    carrier: bool | None = None
 
     @property
     def key(self) -> AdapterKey:
@@ -87,14 +126,35 @@ class AdapterView:
 
 
 @dataclass(frozen=True, slots=True)
+class BridgeView:
+    """A bridge of a server, made by whomever. `addresses` are the server's own on it, as CIDR.
+
+    `foreign_ports` are ports that are neither adapters nor known container interfaces: virtual machines, or
+    what nobody has told the panel. `answers`: the server answers ARP on it though it has no address there.
+    """
+
+    server: ServerId
+    name: str
+    addresses: tuple[str, ...] = ()
+    foreign_ports: tuple[str, ...] = ()
+    answers: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerView:
-    """A container. `joined` are groups of its interfaces that a bridge inside joins (201 of the scheme)."""
+    """A container. `joined` are groups of its interfaces that a bridge inside joins (201 of the scheme).
+
+    `host_routed` are addresses that its server routes to it; `routing` is None while it is not running or
+    nobody could look inside.
+    """
 
     server: ServerId
     ctid: str
     name: str = ""
     status: ContainerStatus = "unknown"
     joined: tuple[tuple[str, ...], ...] = ()
+    host_routed: tuple[str, ...] = ()
+    routing: RoutingView | None = None
 
     @property
     def key(self) -> ContainerKey:
@@ -126,7 +186,8 @@ class InterfaceView:
 class Inventory:
     """Everything that exists. `hidden` are servers that the reader may not see: counted, never named.
 
-    `bridges` are the bridges on the servers, made by whomever.
+    `bridges` are the bridges on the servers, made by whomever; `bridge_views` say more of those that matter
+    to who sees whom.
     """
 
     servers: tuple[ServerView, ...] = ()
@@ -135,6 +196,7 @@ class Inventory:
     interfaces: tuple[InterfaceView, ...] = ()
     bridges: frozenset[tuple[ServerId, str]] = frozenset()
     hidden: frozenset[ServerId] = frozenset()
+    bridge_views: tuple[BridgeView, ...] = ()
 
     def server(self, server: ServerId) -> ServerView | None:
         return self._servers.get(server)
@@ -185,6 +247,10 @@ class Inventory:
             bridges=frozenset(b for b in self.bridges if b[0] != server.id)
             | {(server.id, link.name) for link in facts.links if link.kind == "bridge"},
             hidden=self.hidden,
+            bridge_views=(
+                *(b for b in self.bridge_views if b.server != server.id),
+                *bridges_of_server(server.id, facts),
+            ),
         )
 
     @cached_property
@@ -244,6 +310,58 @@ def addresses_inside(inside: ContainerInside, ifname: str) -> tuple[str, ...]:
     )
 
 
+_FORWARDING = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
+MOST_ROUTES = 64
+"""So many routes of one machine are kept: more is a router's table, which explains nothing to people."""
+
+
+def routing_seen(
+    routes: Iterable[Route], forwards: frozenset[int], proxies: tuple[tuple[str, str], ...] = ()
+) -> RoutingView:
+    """Routes that lead further than the own subnet, with what is forwarded."""
+    kept = [
+        RouteView("::/0" if (route.family, route.dst) == (6, "default") else route.dst, route.via, route.dev)
+        for route in routes
+        if route.table == "main"
+        and route.proto != "kernel"
+        and not route.dst.startswith(("fe80:", "ff00:", "multicast"))
+    ]
+    return RoutingView(forwards, tuple(kept[:MOST_ROUTES]), proxies)
+
+
+def routing_inside(inside: ContainerInside) -> RoutingView:
+    """What a container was seen to route."""
+    forwards = {4: inside.forwarding4, 6: inside.forwarding6}
+    return routing_seen(inside.routes, frozenset(v for v, on in forwards.items() if on))
+
+
+def bridges_of_server(server: ServerId, facts: ServerFacts) -> tuple[BridgeView, ...]:
+    """The bridges that one look found."""
+    known = {i.host_ifname for c in facts.containers for i in c.interfaces if i.host_ifname}
+    return tuple(
+        BridgeView(
+            server,
+            link.name,
+            tuple(a.cidr for a in link.addresses if a.scope not in ("link", "host")),
+            tuple(
+                sorted(
+                    port.name
+                    for port in facts.ports(link.name)
+                    if port.kind not in ("nic", "bond", "vlan") and port.name not in known
+                )
+            ),
+            answers_without_address(link),
+        )
+        for link in facts.links
+        if link.kind == "bridge"
+    )
+
+
+def answers_without_address(bridge: Link) -> bool:
+    """Whether the server answers ARP on a bridge that has no address: Linux does unless told not to."""
+    return bridge.arp_ignore == 0
+
+
 def views_of_server(
     server: ServerView, facts: ServerFacts
 ) -> tuple[ServerView, tuple[AdapterView, ...], tuple[ContainerView, ...], tuple[InterfaceView, ...]]:
@@ -256,6 +374,11 @@ def views_of_server(
         dialect=facts.vzctl_dialect,
         filters_tags="vlan_filtering" in facts.capabilities,
         facts=facts,
+        routing=routing_seen(
+            facts.routes,
+            frozenset(v for v, name in _FORWARDING.items() if facts.sysctls.get(name) == "1"),
+            tuple((entry.address, entry.dev) for entry in facts.proxies),
+        ),
     )
     adapters = tuple(
         _adapter_view(server.id, link, link.name in slaves, masters.get(link.name, ""))
@@ -264,7 +387,13 @@ def views_of_server(
     )
     containers = tuple(
         ContainerView(
-            server.id, c.ctid, c.name or c.hostname, c.status, joined_inside(c.inside) if c.inside else ()
+            server.id,
+            c.ctid,
+            c.name or c.hostname,
+            c.status,
+            joined_inside(c.inside) if c.inside else (),
+            c.host_routed,
+            routing_inside(c.inside) if c.inside else None,
         )
         for c in facts.containers
     )
@@ -288,6 +417,8 @@ def _adapter_view(server: ServerId, link: Link, is_slave: bool, bridge: str) -> 
         is_slave=is_slave,
         bridge=bridge,
         addresses=tuple(a.cidr for a in link.addresses if a.scope not in ("link", "host")),
+        up=link.up,
+        carrier=link.carrier,
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from networks.domain.inventory import AdapterView, ContainerView, Inventory, NetworkRef, Subject
+from networks.domain.inventory import AdapterView, Inventory, NetworkRef, Subject
 from networks.domain.state import (
     AdapterKey,
     Assignment,
@@ -149,78 +149,93 @@ class Layer2:
         return _knots(self.joints)
 
 
+@dataclass(frozen=True)
+class Places:
+    """Where adapters and container interfaces of `after` are on layer 2, on what the inventory has seen."""
+
+    before: Desired
+    after: Desired
+    inventory: Inventory
+
+    @cached_property
+    def adopted(self) -> dict[tuple[ServerId, str], Assignment]:
+        """Bridges of somebody else that an assignment of `after` uses, by (server, name)."""
+        return {(a.server, name): a for a, name in self._adoptions()}
+
+    @cached_property
+    def assigned(self) -> dict[AdapterKey, list[Assignment]]:
+        """Assignments by adapter: one each, more only in a state that the rules refuse."""
+        bridged = (a for a in self.after.assignments if a.adapter is not None)
+        return grouped(bridged, lambda a: AdapterKey(a.server, a.adapter or ""))
+
+    def _adoptions(self) -> Iterator[tuple[Assignment, str]]:
+        for assignment in self.after.assignments:
+            if assignment.adapter is None:
+                continue
+            view = self.inventory.adapter(AdapterKey(assignment.server, assignment.adapter))
+            if view is None or view.gone or not view.bridge:
+                continue
+            if view.bridge == assignment.bridge or self.is_foreign(view.bridge, assignment.server):
+                yield assignment, view.bridge
+
+    def is_foreign(self, bridge: str, server: ServerId) -> bool:
+        return is_foreign(bridge, server, self.before, self.after)
+
+    def of_bridge(self, server: ServerId, bridge: str) -> NetworkHere | ForeignBridge:
+        """The node of a bridge that is not the panel's own."""
+        assignment = self.adopted.get((server, bridge))
+        return NetworkHere(assignment.network, server) if assignment else ForeignBridge(server, bridge)
+
+    def holder(self, view: AdapterView) -> Node | None:
+        """The bridge that holds the adapter, None if none does."""
+        if assignments := self.assigned.get(view.key):
+            return NetworkHere(assignments[0].network, view.server)
+        if not view.bridge or view.gone:
+            return None
+        if (view.server, view.bridge) in self.adopted or self.is_foreign(view.bridge, view.server):
+            return self.of_bridge(view.server, view.bridge)
+        return None
+
+    def wire(self, view: AdapterView) -> Node:
+        """The wire that the adapter is on."""
+        return wire_of(view, self.inventory) or UnknownWire(view.key)
+
+    def of_interface(self, key: InterfaceKey) -> tuple[Node, ...]:
+        """The networks or foreign bridge that the container interface is in: one or none, as a rule."""
+        members = self.after.memberships(key)
+        if members:
+            return tuple(NetworkHere(member.network, key.server) for member in members)
+        view = self.inventory.interface(key)
+        if view is None or view.gone or not view.bridge:
+            return ()
+        # A former member leaves an adopted bridge; a stranger in it stays.
+        stays = (key.server, view.bridge) in self.adopted and not self.before.memberships(key)
+        if stays or self.is_foreign(view.bridge, key.server):
+            return (self.of_bridge(key.server, view.bridge),)
+        return ()
+
+    def joints(self) -> Iterator[Joint]:
+        """Everything that joins two nodes."""
+        for key, assignments in self.assigned.items():
+            wanted = adapter_wanted(key, self.before, self.after, self.inventory)
+            if wanted is not None:
+                for assignment in assignments:
+                    yield Joint(NetworkHere(assignment.network, key.server), self.wire(wanted), key)
+        for view in self.inventory.adapters:
+            if view.key not in self.assigned and (node := self.holder(view)) is not None:
+                yield Joint(node, self.wire(view), view.key)
+        for container in self.inventory.containers:
+            for number, group in enumerate(container.joined):
+                inside = InsideBridge(container.server, container.ctid, number)
+                for ifname in group:
+                    port = InterfaceKey(container.server, container.ctid, ifname)
+                    for node in self.of_interface(port):
+                        yield Joint(inside, node, port)
+
+
 def layer2(before: Desired, after: Desired, inventory: Inventory) -> Layer2:
     """The graph for `after`, on what the inventory has seen."""
-    adopted = {(a.server, name): a for a, name in _adoptions(before, after, inventory)}
-    joints = list(_adapter_joints(adopted, before, after, inventory))
-    for container in inventory.containers:
-        if container.joined:
-            joints.extend(_inside_joints(container, adopted, before, after, inventory))
-    return Layer2(tuple(joints))
-
-
-def _adoptions(before: Desired, after: Desired, inventory: Inventory) -> Iterator[tuple[Assignment, str]]:
-    """Assignments to adapters that a bridge of somebody else holds, and that bridge's name."""
-    for assignment in after.assignments:
-        if assignment.adapter is None:
-            continue
-        view = inventory.adapter(AdapterKey(assignment.server, assignment.adapter))
-        if view is None or view.gone or not view.bridge:
-            continue
-        if view.bridge == assignment.bridge or is_foreign(view.bridge, assignment.server, before, after):
-            yield assignment, view.bridge
-
-
-def _bridge_node(
-    server: ServerId, bridge: str, adopted: dict[tuple[ServerId, str], Assignment]
-) -> NetworkHere | ForeignBridge:
-    assignment = adopted.get((server, bridge))
-    return NetworkHere(assignment.network, server) if assignment else ForeignBridge(server, bridge)
-
-
-def _adapter_joints(
-    adopted: dict[tuple[ServerId, str], Assignment], before: Desired, after: Desired, inventory: Inventory
-) -> Iterator[Joint]:
-    assigned: set[AdapterKey] = set()
-    for assignment in after.assignments:
-        if assignment.adapter is None:
-            continue
-        key = AdapterKey(assignment.server, assignment.adapter)
-        assigned.add(key)
-        view = adapter_wanted(key, before, after, inventory)
-        if view is not None:
-            wire = wire_of(view, inventory)
-            yield Joint(NetworkHere(assignment.network, key.server), wire or UnknownWire(key), key)
-    for view in inventory.adapters:
-        if not view.bridge or view.gone or view.key in assigned:
-            continue
-        if (view.server, view.bridge) in adopted or is_foreign(view.bridge, view.server, before, after):
-            wire = wire_of(view, inventory)
-            node = _bridge_node(view.server, view.bridge, adopted)
-            yield Joint(node, wire or UnknownWire(view.key), view.key)
-
-
-def _inside_joints(
-    container: ContainerView,
-    adopted: dict[tuple[ServerId, str], Assignment],
-    before: Desired,
-    after: Desired,
-    inventory: Inventory,
-) -> Iterator[Joint]:
-    for number, group in enumerate(container.joined):
-        inside = InsideBridge(container.server, container.ctid, number)
-        for ifname in group:
-            key = InterfaceKey(container.server, container.ctid, ifname)
-            members = after.memberships(key)
-            for member in members:
-                yield Joint(inside, NetworkHere(member.network, container.server), key)
-            view = inventory.interface(key)
-            if members or view is None or view.gone or not view.bridge:
-                continue
-            # A former member leaves an adopted bridge; a stranger in it stays.
-            stays = (key.server, view.bridge) in adopted and not before.memberships(key)
-            if stays or is_foreign(view.bridge, key.server, before, after):
-                yield Joint(inside, _bridge_node(key.server, view.bridge, adopted), key)
+    return Layer2(tuple(Places(before, after, inventory).joints()))
 
 
 def subjects_of(joints: tuple[Joint, ...]) -> tuple[Subject, ...]:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from networks.domain.inventory import ContainerKey, Inventory
 from networks.domain.state import AdapterKey, Desired, InterfaceKey, NetworkId, ServerId
 
+_NOUNS = ("a ", "an ", "the ", "physical ", "other ", "bridge ")
+
 MOST_NAMED = 5
 """A sentence names so many things and counts the rest."""
 
@@ -75,4 +77,4 @@ def interface(key: InterfaceKey, inventory: Inventory) -> str:
 
 def sentence(text: str) -> str:
     """The text as a sentence begins: with a capital letter, but "eth0" stays "eth0"."""
-    return text[:1].upper() + text[1:] if text.startswith(("a ", "an ", "physical ")) else text
+    return text[:1].upper() + text[1:] if text.startswith(_NOUNS) else text

@@ -112,7 +112,11 @@ def _server1() -> ServerFacts:
         "4",
         [
             Container(
-                "101", "c101", status="running", host_routed=("10.77.0.101",), inside=ContainerInside()
+                "101",
+                "c101",
+                status="running",
+                host_routed=("10.77.0.101",),
+                inside=ContainerInside(routes=(Route(4, "default", dev="venet0"),)),
             ),
             container("102", "4", ("10.77.0.102/24",)),
             container("103", "4", ("10.77.0.103/24",)),
@@ -171,7 +175,9 @@ def container(
     interfaces = [bridged]
     if host_routed and dialect == "7":
         interfaces.append(ContainerInterface("venet0", "host-routed"))
-    inside = ContainerInside(links=(Link("eth0", "veth", up=True, addresses=_addresses(addresses)),))
+    routes = (Route(4, "default", dev="venet0"),) if host_routed else ()
+    links = (Link("eth0", "veth", up=True, addresses=_addresses(addresses)),)
+    inside = ContainerInside(links, routes)
     return Container(
         ctid,
         f"c{ctid}",
@@ -252,6 +258,8 @@ def _server(
         links=tuple(links),
         routes=(Route(4, "default", via="10.77.0.1", dev=owner),),
         proxies=tuple(ProxyEntry(4, address, owner) for address in proxies),
+        # vzctl needs it for host-routed interfaces and sets it at boot.
+        sysctls={"net.ipv4.ip_forward": "1"},
         containers=tuple(containers),
     )
 

@@ -24,7 +24,13 @@ from tests.domain.scheme import interface, inventory
 def test_the_scheme_is_seen_as_it_is() -> None:
     found = inventory()
     assert found.adapter(AdapterKey(3, "eth0")) == AdapterView(
-        3, "eth0", segment=scheme.SEGMENT, segment_name=scheme.SEGMENT_NAME, bridge="br0"
+        3,
+        "eth0",
+        segment=scheme.SEGMENT,
+        segment_name=scheme.SEGMENT_NAME,
+        bridge="br0",
+        up=True,
+        carrier=True,
     )
     assert found.bridges == {(3, "br0")}
     view = found.interface(interface(2, "201", "eth1"))

@@ -34,7 +34,7 @@ def installation() -> tuple[Desired, Inventory]:
         assignments += [Assignment(str(n), server, f"eth{n}") for n in range(NICS)]
         for c in range(CONTAINERS):
             key = InterfaceKey(server, str(100 + c), "eth0")
-            address = f"10.{c % NICS}.{server // 250}.{server % 250 + 1}/16"
+            address = f"10.{c % NICS}.{server // 4}.{server % 4 * 50 + c + 1}/16"
             mac = f"00:18:{server >> 8:02x}:{server & 255:02x}:{c:02x}:01"
             joined = (("eth0", "eth1"),) if c == 0 else ()
             containers.append(ContainerView(server, key.ctid, f"c{c}", "running", joined))

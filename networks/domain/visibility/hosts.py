@@ -1,0 +1,250 @@
+"""Who is there, and where each stands on layer 2: containers, servers' own stacks, other hosts.
+
+A host has ports; a port is on one layer-2 segment, a number of `Layer2`. What does not run has ports as well,
+but `up` says that nobody answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from networks.domain.inventory import (
+    AdapterView,
+    BridgeView,
+    ContainerKey,
+    ContainerView,
+    InterfaceView,
+    Inventory,
+    RoutingView,
+    ServerRef,
+    ServerView,
+)
+from networks.domain.state import AdapterKey, Desired, InterfaceKey, ServerId, grouped
+from networks.domain.visibility.addresses import Ip, read_all
+from networks.domain.visibility.verdict import HostKey, OtherHosts
+from networks.domain.wires import (
+    Joint,
+    Layer2,
+    NetworkHere,
+    Node,
+    Places,
+    UnknownWire,
+    Wire,
+    adapter_wanted,
+)
+
+
+@dataclass(frozen=True)
+class Port:
+    """A host's place on a segment. `node` is the bridge or wire it stands on, None if on none.
+
+    `links` are the names it has on its machine: a bridge with its adapters, or the interface. `known`: the
+    addresses are; `answers`: it answers ARP though it has no address itself (a plain bridge of a server).
+    """
+
+    node: Node | None
+    segment: int
+    links: tuple[str, ...]
+    texts: tuple[str, ...] = ()
+    known: bool = True
+    interface: InterfaceKey | None = None
+    answers: bool = False
+
+    @cached_property
+    def addresses(self) -> tuple[Ip, ...]:
+        return read_all(self.texts) if self.known else ()
+
+
+@dataclass(frozen=True)
+class Host:
+    """One machine with a network of its own. `up` None: whether it runs is not known.
+
+    `host_routed` are addresses that its server `uplink` routes to it. `routing` None: not known.
+    """
+
+    key: HostKey
+    ports: tuple[Port, ...] = ()
+    up: bool | None = True
+    host_routed: tuple[str, ...] = ()
+    uplink: ServerId | None = None
+    routing: RoutingView | None = None
+
+    @cached_property
+    def routed(self) -> tuple[Ip, ...]:
+        return read_all(self.host_routed)
+
+    @cached_property
+    def addresses(self) -> tuple[Ip, ...]:
+        """Every address of the host, each once, in the order of its ports."""
+        if len(self.ports) == 1 and not self.host_routed:
+            return self.ports[0].addresses
+        return tuple(dict.fromkeys([ip for port in self.ports for ip in port.addresses] + [*self.routed]))
+
+    @property
+    def known(self) -> bool:
+        """Whether all addresses are known."""
+        return all(port.known for port in self.ports)
+
+    def forwards(self, version: int) -> bool | None:
+        """Whether it routes between its interfaces; None where nobody has looked."""
+        return None if self.routing is None else version in self.routing.forwards
+
+
+NOWHERE = -1
+"""The segment of a port that is in no bridge: it shares it with nobody."""
+
+
+def carries(key: AdapterKey, before: Desired, after: Desired, inventory: Inventory) -> bool:
+    """Whether frames pass the adapter: it is switched on and its cable, or its base's, has a signal."""
+    view = adapter_wanted(key, before, after, inventory)
+    if view is None:
+        return False
+    base = inventory.adapter(AdapterKey(view.server, view.base)) if view.kind == "vlan" else None
+    if base is not None and (base.gone or base.up is False or base.carrier is False):
+        return False
+    return not (is_switched_off(view, before, after) or (view.up is not False and view.carrier is False))
+
+
+def is_switched_off(view: AdapterView, before: Desired, after: Desired) -> bool:
+    """Down, and no Change is about to switch it on: assigning an adapter does."""
+    if view.up is not False:
+        return False
+    was, becomes = (
+        any(a.adapter == view.name for a in state.assignments_on(view.server)) for state in (before, after)
+    )
+    return was or not becomes
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The graph of what carries frames, and every host on it."""
+
+    before: Desired
+    after: Desired
+    inventory: Inventory
+
+    @cached_property
+    def places(self) -> Places:
+        return Places(self.before, self.after, self.inventory)
+
+    @cached_property
+    def all_joints(self) -> tuple[Joint, ...]:
+        """Joints as they would be if everything ran."""
+        return tuple(self.places.joints())
+
+    @cached_property
+    def layer2(self) -> Layer2:
+        """Only what carries frames now: running containers, adapters with a signal."""
+        return Layer2(tuple(joint for joint in self.all_joints if self.holds(joint)))
+
+    def holds(self, joint: Joint) -> bool:
+        """Whether the joint passes frames on."""
+        if isinstance(joint.by, AdapterKey):
+            return carries(joint.by, self.before, self.after, self.inventory)
+        container = self.inventory.container(ContainerKey(joint.by.server, joint.by.ctid))
+        return container is not None and container.status == "running"
+
+    def segment(self, node: Node | None) -> int:
+        return NOWHERE if node is None else self.layer2.segment(node)
+
+    @cached_property
+    def hosts(self) -> Mapping[HostKey, Host]:
+        """Every host by its key."""
+        found: dict[HostKey, Host] = {}
+        interfaces = grouped(
+            (i for i in self.inventory.interfaces if not i.gone),
+            lambda i: ContainerKey(i.key.server, i.key.ctid),
+        )
+        for container in self.inventory.containers:
+            host = self._container(container, interfaces.get(container.key, ()))
+            found[host.key] = host
+        adapters = grouped((a for a in self.inventory.adapters if not a.gone), lambda a: a.server)
+        bridges = grouped(self.inventory.bridge_views, lambda b: b.server)
+        for server in self.inventory.servers:
+            key = ServerRef(server.id)
+            here = self._server_ports(server, adapters.get(server.id, []), bridges.get(server.id, []))
+            found[key] = Host(key, tuple(here), True, routing=server.routing)
+        for segment in sorted({a.segment for a in self.inventory.adapters if a.segment is not None}):
+            wire = Wire(segment)
+            others = OtherHosts(segment)
+            found[others] = Host(others, (Port(wire, self.segment(wire), (), known=False),))
+        return found
+
+    def _container(
+        self, container: ContainerView, interfaces: list[InterfaceView] | tuple[InterfaceView, ...]
+    ) -> Host:
+        ports = []
+        for view in interfaces:
+            if view.mode == "host-routed":
+                continue
+            # In two networks at once is refused; what such a state shows is all of them.
+            for node in self.places.of_interface(view.key) or (None,):
+                ports.append(
+                    Port(
+                        node,
+                        self.segment(node),
+                        (view.key.ifname,),
+                        view.addresses,
+                        view.addresses_known,
+                        view.key,
+                    )
+                )
+        return Host(
+            container.key,
+            tuple(ports),
+            None if container.status == "unknown" else container.status == "running",
+            container.host_routed,
+            container.server if container.host_routed else None,
+            container.routing,
+        )
+
+    def _server_ports(
+        self, server: ServerView, adapters: list[AdapterView], bridges: list[BridgeView]
+    ) -> Iterator[Port]:
+        for view in adapters:
+            if view.addresses:
+                node: Node | None = self.places.holder(view) or self.places.wire(view)
+                up = carries(view.key, self.before, self.after, self.inventory)
+                segment = self.segment(node) if up or not isinstance(node, Wire | UnknownWire) else NOWHERE
+                yield Port(node, segment, (view.name,), view.addresses)
+        for bridge in bridges:
+            node = self.bridge_node(bridge)
+            links = (bridge.name, *(a.name for a in self._held.get((server.id, bridge.name), ())))
+            if node is not None and bridge.addresses:
+                yield Port(node, self.segment(node), links, bridge.addresses)
+            elif bridge.answers and self._is_somebody_elses(bridge):
+                yield Port(node, self.segment(node), links, answers=True)
+
+    def _is_somebody_elses(self, bridge: BridgeView) -> bool:
+        """The panel's own bridges do not answer for the server: isolation is made, not assumed."""
+        adopted = (bridge.server, bridge.name) in self.places.adopted
+        return adopted or self.places.is_foreign(bridge.name, bridge.server)
+
+    @cached_property
+    def _held(self) -> Mapping[tuple[ServerId, str], list[AdapterView]]:
+        held = (a for a in self.inventory.adapters if a.bridge and not a.gone)
+        return grouped(held, lambda a: (a.server, a.bridge))
+
+    def bridge_node(self, bridge: BridgeView) -> Node | None:
+        """Where the server's stack on a bridge stands: its addresses follow its adapter when that moves."""
+        if adapters := self._held.get((bridge.server, bridge.name)):
+            first = adapters[0]
+            return self.places.holder(first) or self.places.wire(first)
+        if self.places.is_foreign(bridge.name, bridge.server):
+            return self.places.of_bridge(bridge.server, bridge.name)
+        for network in self.after.networks_on(bridge.server):
+            found = self.after.network(network)
+            assignment = self.after.assignment(network, bridge.server)
+            if found and bridge.name in (found.bridge, assignment.bridge if assignment else ""):
+                return NetworkHere(network, bridge.server)
+        return None
+
+
+def on_interface(host: Host, interface: InterfaceKey) -> Host:
+    """The container as it is on one interface alone."""
+    ports = tuple(port for port in host.ports if port.interface == interface)
+    if ports:
+        return replace(host, ports=ports, host_routed=(), uplink=None)
+    return replace(host, ports=())

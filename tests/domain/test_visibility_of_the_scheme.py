@@ -1,0 +1,128 @@
+"""The manual's scheme is the acceptance test of the model: every cell of proof/scheme.toml."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from networks.domain.inventory import ContainerKey, ServerRef
+from networks.domain.state import Desired
+from networks.domain.visibility import HostKey, OtherHosts, Visibility, observed, visibility
+from proof.cells import LAYERS, read_cells
+from tests.domain import built, scheme
+
+CELLS = read_cells()
+ENDS = sorted({origin for origin, _, _ in CELLS})
+
+
+def key(name: str) -> HostKey:
+    """The host that a name of the data file means."""
+    if name == "other":
+        return OtherHosts(scheme.SEGMENT)
+    if name.startswith("server"):
+        return ServerRef(int(name.removeprefix("server")))
+    return ContainerKey(int(name[0]), name)
+
+
+@pytest.fixture(scope="module", params=["drafted", "decided", "observed"])
+def sight(request: pytest.FixtureRequest) -> Visibility:
+    """The scheme as a draft on bare servers, as decided and applied, and as looks find it then."""
+    if request.param == "drafted":
+        return visibility(scheme.DESIRED, Desired(), scheme.inventory())
+    found = scheme.inventory(built.LOOKS)
+    if request.param == "decided":
+        return visibility(built.DESIRED, built.DESIRED, found)
+    return observed(found, built.DESIRED)
+
+
+def test_every_pair_is_in_the_data_file_and_each_quote_is_the_manuals() -> None:
+    assert len(ENDS) == 15
+    assert len(CELLS) == 15 * 14 * len(LAYERS)
+    assert all(cell.quote or cell.derivation for cell in CELLS.values())
+
+
+def test_the_model_says_what_the_manual_says(sight: Visibility) -> None:
+    wrong = []
+    for cell in CELLS.values():
+        a, b = key(cell.origin), key(cell.target)
+        verdict = sight.reaches(a, b) if cell.layer == "ip" else sight.shares_layer2(a, b)
+        quick = sight.answer(a, b) if cell.layer == "ip" else sight.layer2_answer(a, b)
+        if (verdict.answer, quick) != (cell.answer, cell.answer):
+            wrong.append((cell.origin, cell.target, cell.layer, verdict.text))
+    assert wrong == []
+
+
+def test_every_verdict_has_a_reason_and_every_no_its_first_broken_hop(sight: Visibility) -> None:
+    for cell in CELLS.values():
+        a, b = key(cell.origin), key(cell.target)
+        verdict = sight.reaches(a, b) if cell.layer == "ip" else sight.shares_layer2(a, b)
+        assert re.fullmatch(r"[A-Z].*\.", verdict.text), verdict.text
+        assert verdict.hops
+        if verdict.answer == "yes":
+            assert verdict.broken is None
+        else:
+            assert verdict.broken is verdict.hops[-1]
+
+
+def test_the_reasons_read_as_the_manual_tells_them() -> None:
+    sight = visibility(built.DESIRED, built.DESIRED, scheme.inventory(built.LOOKS))
+
+    def why(a: str, b: str) -> str:
+        return sight.reaches(key(a), key(b)).text
+
+    assert why("303", "other") == (
+        "Container 303 (c303) does not reach other hosts: Virtual Network E on physical server server3 is "
+        "local: it is bridged to no network adapter there. Container 302 (c302) stands where it reaches "
+        "other hosts, but does not forward packets for others."
+    )
+    assert why("202", "other") == (
+        "Container 202 (c202) reaches other hosts: Container 201 (c201) bridges its interfaces and they are "
+        "joined by eth0 of physical server server2, on “physical network”, untagged."
+    )
+    assert why("102", "201") == (
+        "Container 102 (c102) reaches Container 201 (c201): Virtual Network A is assigned to eth0 of "
+        "physical server server1 and eth0 of physical server server2, on “physical network”, untagged."
+    )
+    assert why("other", "101") == (
+        "Other hosts reach Container 101 (c101): Container 101 (c101) has a host-routed interface, so it "
+        "sees and is seen by whoever can access vn-a or eth0 of physical server server1."
+    )
+    assert why("203", "server2").endswith("is local: it is bridged to no network adapter there.")
+    assert why("205", "other") == (
+        "Container 205 (c205) does not reach other hosts: Virtual Network D is isolated within VLAN 100 of "
+        "“physical network”, apart from “physical network”, untagged."
+    )
+
+
+def test_components_have_names_and_members() -> None:
+    sight = visibility(built.DESIRED, built.DESIRED, scheme.inventory(built.LOOKS))
+    assert {c.name: [i.ctid for i in c.interfaces] for c in sight.components()} == {
+        "Virtual Networks A and B, on “physical network”, untagged": ["102", "103", "201", "201", "202"],
+        "Virtual Network C on physical server server2": ["203", "204"],
+        "Virtual Network D, on VLAN 100 of “physical network”": ["205", "301"],
+        "Virtual Network E on physical server server3": ["302", "303"],
+    }
+    lan = sight.components()[-1]
+    assert lan.servers == (ServerRef(1), ServerRef(2), ServerRef(3)) and lan.others == (OtherHosts(1),)
+
+
+def test_hosts_that_see_the_same_are_one_row() -> None:
+    sight = visibility(built.DESIRED, built.DESIRED, scheme.inventory(built.LOOKS))
+    rows = [list(group.members) for group in sight.groups(map(key, ENDS))]
+    assert [key("102"), key("103"), key("202")] in rows
+    assert [key("203"), key("204")] in rows and [key("205"), key("301")] in rows
+    assert [key("303")] in rows and [key("302")] in rows
+
+
+def test_a_difference_names_who_gains_and_who_loses_sight_of_whom() -> None:
+    nothing = visibility(Desired(), Desired(), scheme.inventory())
+    all_of_it = visibility(scheme.DESIRED, Desired(), scheme.inventory())
+    gained = nothing.difference(all_of_it)
+    assert not gained.lost and not gained.unclear
+    said = {(s.first.name, s.second.name) for s in gained.gained}
+    assert ("Containers 203 and 204", "Containers 203 and 204") in said
+    assert ("Containers 102, 103 and 202", "Other hosts on “physical network”") in said
+    lost = all_of_it.difference(nothing)
+    assert not lost.gained and len(lost.lost) == len(gained.gained)
+    assert not all_of_it.difference(all_of_it)
