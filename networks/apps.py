@@ -11,5 +11,5 @@ class NetworksConfig(AppConfig):
     verbose_name = "Virtual networks"
 
     def ready(self) -> None:
-        """Connect what keeps servers from being removed under a Change."""
+        """Connect what keeps servers of a Change from being removed, and what compares looks."""
         from networks import signals  # noqa: F401

@@ -61,3 +61,19 @@ class ChangeQuerySet(models.QuerySet[Any]):
         return self.filter(
             Q(author=user.pk) | (~Q(pk__in=hidden) & ~Q(state__in=("planning", "planned", "discarded")))
         )
+
+
+class DriftQuerySet(models.QuerySet[Any]):
+    """What differs from desired."""
+
+    def open(self) -> Self:
+        """What still differs."""
+        return self.filter(ended_at=None)
+
+    def visible_to(self, user: AnyUser) -> Self:
+        """Drift on servers that the user may see."""
+        from nodes.models import PhysicalServer
+
+        if getattr(user, "is_active", False) and getattr(user, "is_superuser", False):
+            return self.all()
+        return self.filter(server__in=PhysicalServer.objects.visible_to(user).values("pk"))

@@ -1,7 +1,8 @@
-"""What the inventory must not take away from under a Change."""
+"""What the inventory must not take away from under a Change, and what each look is compared with."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db.models import ProtectedError
@@ -9,8 +10,11 @@ from django.db.models.signals import pre_delete
 from django.dispatch import receiver
 
 from networks.choices import IDLE_OPERATION_STATES
+from networks.drift import compare
 from networks.models import Operation
+from nodes.facts import ServerFacts
 from nodes.models import PhysicalServer
+from nodes.signals import looked
 
 
 @receiver(pre_delete, sender=PhysicalServer)
@@ -22,3 +26,11 @@ def keep_servers_of_open_changes(
     # With their Changes: whoever words the refusal is in a transaction that can ask no more.
     if busy := list(open_parts.select_related("change")):
         raise ProtectedError("A change is under way on this server.", set(busy))
+
+
+@receiver(looked)
+def compare_with_desired(
+    sender: type[PhysicalServer], server_id: int, facts: ServerFacts, at: datetime, **kwargs: Any
+) -> None:
+    """Every look shows whether the server still is as it was decided."""
+    compare(server_id, facts, at)

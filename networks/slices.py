@@ -61,18 +61,20 @@ def of_network(network_id: uuid.UUID, user: AbstractBaseUser | AnonymousUser) ->
 
 def of_server(server_id: int, user: AbstractBaseUser | AnonymousUser) -> Drafted:
     """Everything about one server: the networks with something on it. Four queries."""
+    return _drafted(decided_on(server_id), user)
+
+
+def decided_on(server_id: int) -> Desired:
+    """What has been decided for one server: the networks with something on it. Four queries."""
     assignments = _assignments(AssignmentRow.objects.filter(server_id=server_id))
     members = _members(MemberRow.objects.filter(interface__container__server_id=server_id))
     named = {a.network for a in assignments} | {m.network for m in members}
     vlans = ManagedVlan.objects.filter(server_id=server_id)
-    return _drafted(
-        Desired(
-            networks=tuple(_network(row) for row in VirtualNetwork.objects.filter(pk__in=named)),
-            assignments=assignments,
-            members=members,
-            vlans=tuple(VlanAdapter(v.server_id, v.name, v.base, v.vid) for v in vlans),
-        ),
-        user,
+    return Desired(
+        networks=tuple(_network(row) for row in VirtualNetwork.objects.filter(pk__in=named)),
+        assignments=assignments,
+        members=members,
+        vlans=tuple(VlanAdapter(v.server_id, v.name, v.base, v.vid) for v in vlans),
     )
 
 

@@ -85,7 +85,8 @@ class Link:
     up: bool = False
     carrier: bool | None = None
     master: str = ""
-    mac_pinned: bool = False
+    mac_pinned: bool | None = False
+    """Somebody set the MAC, so that a bridge keeps it; None: the kernel does not tell (before 2.6.36)."""
     vlan: Vlan | None = None
     bond: Bond | None = None
     bridge: Bridge | None = None

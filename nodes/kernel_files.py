@@ -125,7 +125,9 @@ def _link(
         carrier=None if carrier is None else carrier == 1,
         master=shown_link_name((files.masters or {}).get(name, "")) or base.master,
         # NET_ADDR_SET (include/uapi/linux/netdevice.h): a bridge then no longer takes its ports' lowest MAC.
-        mac_pinned=files.first(f"{name}/addr_assign_type") == "3",
+        mac_pinned=files.first(f"{name}/addr_assign_type") == "3"
+        if f"{name}/addr_assign_type" in files.lines
+        else None,
         vlan=vlan,
         bond=_bond(files, name) or base.bond,
         bridge=_bridge(files, name) or base.bridge,

@@ -113,7 +113,9 @@ def look(server_id: int, ours: sync.Ours | None = None) -> ServerFacts:
     synced = sync.store(server_id, answer.facts, timing, ours)
     if synced.is_stored:
         # Robust: what listens may fail (it is logged then), the look is stored all the same.
-        looked.send_robust(sender=PhysicalServer, server_id=server_id, facts=answer.facts, synced=synced)
+        looked.send_robust(
+            sender=PhysicalServer, server_id=server_id, facts=answer.facts, synced=synced, at=at
+        )
     return answer.facts
 
 

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from django.dispatch import Signal
 
-#: A look was stored. Arguments: server_id (int), facts (nodes.facts.ServerFacts), synced (nodes.sync.Synced).
+#: A look was stored. Arguments: server_id (int), facts (nodes.facts.ServerFacts), synced (nodes.sync.Synced),
+#: at (datetime: when the look began).
 looked = Signal()

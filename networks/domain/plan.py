@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from networks.domain.errands import host_ifname
 from networks.domain.inventory import Inventory, ServerView
 from networks.domain.names import is_link_name, name_bridges
+from networks.domain.record import keeps_of, record_differs
 from networks.domain.state import AddressChange, Desired, InterfaceKey, NewInterface
 from networks.domain.wanted import (
     Adopted,
@@ -33,9 +34,6 @@ from networks.host.grammar import (
     HostPlan,
     IpAdd,
     IpDel,
-    Keep,
-    KeepBridge,
-    KeepVlan,
     NetifAdd,
     NetifDel,
     Port,
@@ -100,8 +98,8 @@ class _Planner:
 
     def plan(self) -> ServerPlan:
         self.ours = ours_on(self.server.id, self.facts, self.before, self.desired)
-        self.wanted = wanted_on(self.server.id, self.desired, self.facts, self.ours)
-        self.former = wanted_on(self.server.id, self.before, self.facts, self.ours)
+        self.wanted = wanted_on(self.server.id, self.desired, self.facts, self.ours, self.before)
+        self.former = wanted_on(self.server.id, self.before, self.facts, self.ours, self.before)
         vlans, gone_vlans = self._vlans(), self._gone_vlans()
         bridges = self._bridges({step.dev for step in vlans})
         removed = self._removed_bridges()
@@ -109,12 +107,13 @@ class _Planner:
         early = [r for r in removed if any(r.adapter and r.adapter == b.adapter for b in bridges)]
         late = [r for r in removed if r not in early]
         steps: list[Step] = [*vlans, *early, *self._freeing_first(bridges), *ports, *late, *gone_vlans]
-        host = HostPlan(tuple(steps), self._keeps(), tuple(self.saves), tuple(self._errands()))
+        errands = tuple(self._errands())
+        host = HostPlan(tuple(steps), keeps_of(self.wanted), tuple(self.saves), errands)
         return ServerPlan(
             host,
             tuple(dict.fromkeys(self.notes)),
             self._adopted(),
-            is_empty=not (steps or self.saves or host.errands) and self._record_agrees(host),
+            is_empty=not (steps or self.saves or errands or any(record_differs(self.wanted, self.facts))),
         )
 
     # --- VLAN adapters ---
@@ -155,7 +154,7 @@ class _Planner:
                 steps.extend(self._adopt(here))
             elif here.adapter and here.adapter not in new_vlans and self.facts.link(here.adapter) is None:
                 self.notes.append(f"{here.adapter} is not there, so {here.bridge} cannot be bridged to it.")
-            elif self._needs_step(here):
+            elif self._needs_step(here) and not self._is_taken(here):
                 steps.append(Bridge(here.bridge, here.adapter))
         return steps
 
@@ -174,6 +173,17 @@ class _Planner:
                 "leaves it as it is: put the adapter back, or assign the network anew."
             )
         return []
+
+    def _is_taken(self, here: WantedBridge) -> bool:
+        """Somebody has put the adapter into a bridge of theirs since: that never stops unrelated edits."""
+        holder = bridge_holding(here.adapter, self.facts) if here.adapter else ""
+        if holder in ("", here.bridge) or here.adapter in self.ours.bridges.get(holder, ()):
+            return False
+        self.notes.append(
+            f"{here.adapter} is in {holder}, which the panel did not make, so {here.bridge} cannot have it: "
+            "take it out there, or take the network off this server and assign it anew."
+        )
+        return True
 
     def _needs_step(self, here: WantedBridge) -> bool:
         link = self.facts.link(here.bridge)
@@ -370,16 +380,6 @@ class _Planner:
                 return NetifDel(dialect, ctid, key.ifname)
 
     # --- the record ---
-
-    def _keeps(self) -> tuple[Keep, ...]:
-        vlans = [KeepVlan(vlan.name, vlan.base, vlan.vid) for vlan in self.wanted.vlans.values()]
-        bridges = [
-            KeepBridge(here.bridge, here.adapter, here.adopted) for here in self.wanted.bridges.values()
-        ]
-        return (*sorted(vlans, key=lambda k: k.dev), *sorted(bridges, key=lambda k: k.bridge))
-
-    def _record_agrees(self, host: HostPlan) -> bool:
-        return committed_keeps(self.facts) == {keep.words()[1:] for keep in host.keeps}
 
     def _adopted(self) -> tuple[Adopted, ...]:
         return tuple(

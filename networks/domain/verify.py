@@ -1,7 +1,7 @@
 """What differs between desired and what a look found, property by property. Pure.
 
-Used after an apply (is it as decided?) and later for drift. Desired may say less than observed: ports,
-bridges, adapters and settings that desired does not speak of never differ.
+Used after an apply (is it as decided?) and for drift (networks/domain/drift.py). Desired may say less than
+observed: ports, bridges, adapters and settings that desired does not speak of never differ.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from networks.domain.inventory import NetworkRef, ServerRef, ServerView, Subject
 from networks.domain.state import AdapterKey, Desired, InterfaceKey
 from networks.domain.wanted import (
-    Fault,
     Wanted,
     WantedBridge,
     adapters_in,
@@ -51,7 +50,7 @@ def mismatches(server: ServerView, desired: Desired, facts: ServerFacts) -> tupl
     """
     if server.os == "windows":
         return ()
-    wanted = wanted_on(server.id, desired, facts, ours_on(server.id, facts, desired))
+    wanted = wanted_on(server.id, desired, facts, ours_on(server.id, facts, desired), desired)
     placed = frozenset(here.adapter for here in wanted.bridges.values())
     return (
         *_vlans(server, wanted, facts),
@@ -85,16 +84,9 @@ def _bridge(
         observed = MISSING if link is None else f"a link of kind {link.kind}"
         yield Mismatch(subject, "bridge", here.bridge, observed, here.network, here.bridge)
     else:
-        for fault in (*_pins(here, facts), *bridge_faults(here, facts)):
+        for fault in bridge_faults(here, facts):
             yield Mismatch(subject, fault.property, fault.desired, fault.observed, here.network, here.bridge)
     yield from _adapter(server, here, placed, facts)
-
-
-def _pins(here: WantedBridge, facts: ServerFacts) -> Iterator[Fault]:
-    """An unpinned MAC changes with the first container that starts, and peers lose the server."""
-    link = facts.link(here.bridge)
-    if link is not None and here.adapter and not here.adopted and not link.mac_pinned:
-        yield Fault("MAC pinning", "pinned", "not pinned")
 
 
 def _adapter(

@@ -65,15 +65,26 @@ def record_adopted(state: Desired, server: ServerId, adopted: Iterable[Adopted])
     )
 
 
-def wanted_on(server: ServerId, desired: Desired, facts: ServerFacts, ours: Ours) -> Wanted:
-    """What `desired` wants on the server. Networks need their bridge names (`names.name_bridges`)."""
+def wanted_on(
+    server: ServerId, desired: Desired, facts: ServerFacts, ours: Ours, settled: Desired | None = None
+) -> Wanted:
+    """What `desired` wants on the server. Networks need their bridge names (`names.name_bridges`).
+
+    An assignment that is the same in `settled` has its bridge already: if somebody put its adapter into a
+    bridge of theirs since, that bridge is not adopted.
+    """
+    settled = settled or Desired()
     bridges: dict[str, WantedBridge] = {}
     ports: dict[InterfaceKey, str] = {}
     for network_id in desired.networks_on(server):
         network = desired.network(network_id)
         if network is None:
             continue
-        here = _bridge_here(network_id, network.bridge, desired.assignment(network_id, server), facts, ours)
+        assignment = desired.assignment(network_id, server)
+        if assignment is not None and assignment == settled.assignment(network_id, server):
+            here = _settled_here(network_id, network.bridge, assignment)
+        else:
+            here = _bridge_here(network_id, network.bridge, assignment, facts, ours)
         if not here.bridge:
             continue
         bridges.setdefault(here.bridge, here)
@@ -83,6 +94,11 @@ def wanted_on(server: ServerId, desired: Desired, facts: ServerFacts, ours: Ours
     return Wanted(
         dict(sorted(bridges.items())), ports, {vlan.name: vlan for vlan in desired.vlans_on(server)}
     )
+
+
+def _settled_here(network: NetworkId, own: str, assignment: Assignment) -> WantedBridge:
+    adopted = assignment.bridge != ""
+    return WantedBridge(network, assignment.bridge or own, assignment.adapter or "", adopted)
 
 
 def _bridge_here(
@@ -194,6 +210,9 @@ def bridge_faults(wanted: WantedBridge, facts: ServerFacts) -> list[Fault]:
     if adapter is not None and adapter.master == wanted.bridge:
         if link.mac != adapter.mac:
             faults.append(Fault("MAC address", adapter.mac, link.mac))
+        # An unpinned MAC changes with the first container that starts, and peers lose the server.
+        if link.mac_pinned is False:
+            faults.append(Fault("MAC pinning", "pinned", "not pinned"))
         if link.mtu != adapter.mtu:
             faults.append(Fault("MTU", str(adapter.mtu), str(link.mtu)))
         if not adapter.up:

@@ -58,7 +58,7 @@ def _decide(lease: Lease, change: Change) -> None:
     newest = head()
     edits = load_edits(change.edits)
     made = frozenset(AdapterKey(e.server, e.name) for e in edits if isinstance(e, CreateVlan))
-    problems = refusals(newest.state, edits, made=made)
+    problems = refusals(newest.state, edits, made=made, found=change.is_found)
     if problems:
         raise DecisionRefused(" ".join(problem.text for problem in problems))
     after = settled(change, newest.state)

@@ -19,6 +19,7 @@ from networks.desired import head
 from networks.domain.inventory import ServerView
 from networks.domain.state import AddMember
 from networks.domain.verify import mismatches
+from networks.drift import not_known
 from networks.engine.hosts import Host, NoAnswer, Reply
 from networks.engine.lease import Lease
 from networks.host import script_digest
@@ -222,7 +223,8 @@ def _differences(operation: Operation) -> str:
     added = {e.interface for e in load_edits(operation.change.edits) if isinstance(e, AddMember)}
     different = [
         m
-        for m in mismatches(view, desired, facts)
+        # Drift stood before: it is shown as such and never stops an unrelated edit.
+        for m in not_known(server.pk, mismatches(view, desired, facts))
         # A member whose container is gone was reviewed as such: it must not stop unrelated edits for ever.
         if m.property != FOLLOWS_LATER and not (m.property == "interface" and m.subject not in added)
     ]

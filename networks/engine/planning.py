@@ -17,6 +17,7 @@ from django.db.models import F, QuerySet
 
 from networks.choices import ChangeState, OperationState
 from networks.desired import Head, head
+from networks.domain import words
 from networks.domain.diff import describe
 from networks.domain.inventory import Inventory
 from networks.domain.names import name_bridges
@@ -101,9 +102,9 @@ def _plan(lease: Lease, change: Change) -> None:
     edits = load_edits(change.edits)
     after = apply_edits(newest.state, edits)
     servers = list(
-        PhysicalServer.objects.filter(pk__in=changed_servers(newest.state, after)).select_related(
-            "credential"
-        )
+        PhysicalServer.objects.filter(
+            pk__in=changed_servers(newest.state, after) | set(change.repairs)
+        ).select_related("credential")
     )
     looks = _in_parallel(_look, servers)
     known = inventory(servers_named(newest.state, after) | {s.pk for s in servers}, change.author)
@@ -111,7 +112,7 @@ def _plan(lease: Lease, change: Change) -> None:
         view = known.server(server.pk)
         if isinstance(facts, ServerFacts) and view is not None:
             known = known.with_server(view, facts)
-    problems = review(newest.state, edits, known)
+    problems = review(newest.state, edits, known, found=change.is_found)
     named = name_bridges(after, known.bridge_names)
     reviews = [
         _reviewed(server, facts, named, newest.state, known)
@@ -119,8 +120,14 @@ def _plan(lease: Lease, change: Change) -> None:
     ]
     if not any(problem.severity == "refuse" for problem in problems):
         _in_parallel(_ask, reviews)
-    sentences = describe(edits, newest.state, known)
+    sentences = (*describe(edits, newest.state, known), *_repair_sentences(change, known))
     _store(lease, change, newest, sentences, _rows(problems, reviews), named, reviews)
+
+
+def _repair_sentences(change: Change, known: Inventory) -> tuple[str, ...]:
+    return tuple(
+        f"Bring {words.server(server, known)} back to what was decided." for server in change.repairs
+    )
 
 
 def _reviewed(

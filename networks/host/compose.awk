@@ -213,7 +213,7 @@ function step_bridge(br, dev, i, p) {
 			return refuse("in-other-bridge", dev " is in the bridge " master[dev] ": adopt that one, or take it out")
 		release(master[dev], dev)
 	}
-	if (master[dev] != br || has_l3(dev) || mac[br] != mac[dev] || mtu[br] != mtu[dev]) {
+	if (master[dev] != br || has_l3(dev) || mac[br] != mac[dev] || mtu[br] != mtu[dev] || is_unpinned(br)) {
 		risk(dev); risk(br)
 		pin(br, dev)
 	}
@@ -229,7 +229,7 @@ function touch_vlans(dev, v) { for (v in vid) if (base[v] == dev) touch(v) }
 # keep the former address in their tables whenever a container starts or stops. Setting the MTU it already has is
 # no change and pins nothing, hence the detour over one less.
 function pin(br, dev) {
-	if (mac[br] != mac[dev] || sys(br, "addr_assign_type") ~ /[01]/)
+	if (mac[br] != mac[dev] || is_unpinned(br))
 		prologue("ip link set dev " br " address " mac[dev])
 	mac[br] = mac[dev]
 	if (fresh[br] || mtu[br] != mtu[dev]) {
@@ -238,6 +238,7 @@ function pin(br, dev) {
 		mtu[br] = mtu[dev]
 	}
 }
+function is_unpinned(br) { return sys(br, "addr_assign_type") ~ /[01]/ }
 # STP or a forward delay would keep the port silent for 30 seconds: off, before any port joins.
 function plain(br, path) {
 	path = "/sys/class/net/" br "/bridge/"

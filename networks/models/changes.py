@@ -34,6 +34,12 @@ class Change(models.Model):
     reason = models.CharField(max_length=500, blank=True, default="")
     summary = models.TextField(blank=True, default="", help_text="What was asked for, a sentence a line.")
     edits = models.TextField(default="[]")
+    repairs = models.JSONField(
+        default=list, help_text="Keys of servers that are brought back to what was decided, edits or none."
+    )
+    is_found = models.BooleanField(
+        default=False, help_text="Its edits only write down what was found on the servers (adopted drift)."
+    )
     base = models.PositiveBigIntegerField("based on revision")
     settled = models.JSONField(
         default=dict,

@@ -30,6 +30,9 @@ class Draft(models.Model):
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="draft")
     base = models.PositiveBigIntegerField("based on revision", default=0)
     edits = models.TextField(default="[]", help_text="Edits as JSON; see networks/state_json.py.")
+    found = models.TextField(
+        default="[]", help_text="Those of the edits that only write down what was found (adopted drift)."
+    )
     reason = models.CharField(max_length=500, blank=True, default="")
     updated_at = models.DateTimeField(auto_now=True)
 

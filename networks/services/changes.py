@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from networks.change_trail import record_change
 from networks.choices import ChangeState, OperationState
-from networks.desired import at_revision, head
+from networks.desired import at_revision, head, head_number
 from networks.domain.diff import edits_between
 from networks.domain.state import (
     AddAddress,
@@ -33,7 +33,14 @@ from networks.domain.state import (
     Unassign,
 )
 from networks.models import Change, Draft, Operation
-from networks.services.drafts import check_allowed, draft_of, edits_of, take_applied
+from networks.services.drafts import (
+    check_allowed,
+    draft_of,
+    edits_of,
+    is_found,
+    need_servers,
+    take_applied,
+)
 from networks.services.errors import Conflict, NotAllowed
 from networks.services.validate import refusals
 from networks.state_json import load_edits
@@ -65,12 +72,40 @@ def start_review(user: User, reason: str = "") -> Change:
             author_id=user.pk,
             reason=reason or draft.reason,
             edits=draft.edits,
+            is_found=is_found(draft),
             base=draft.base,
             state=ChangeState.PLANNING,
             sent_at=timezone.now(),
         )
         transaction.on_commit(partial(send, "networks.plan_change", change.pk))
     return change
+
+
+def start_repair(user: User, servers: Collection[int]) -> Change:
+    """Make a Change without edits that brings these servers back to what was decided, and have it planned.
+
+    The user's draft stays as it is. Raises NothingToReview for no servers, NotAllowed.
+    """
+    if not servers:
+        raise NothingToReview("No physical server was chosen.")
+    need_servers(user, servers)
+    with transaction.atomic():
+        _discard_reviews(user)
+        change = Change.objects.create(
+            author_id=user.pk,
+            repairs=sorted(set(servers)),
+            base=head_number(),
+            state=ChangeState.PLANNING,
+            sent_at=timezone.now(),
+        )
+        transaction.on_commit(partial(send, "networks.plan_change", change.pk))
+    return change
+
+
+def check_may(user: User, change: Change) -> None:
+    """Raise NotAllowed unless the user has the role that the Change needs where it touches something."""
+    check_allowed(user, load_edits(change.edits))
+    need_servers(user, change.repairs)
 
 
 def _discard_reviews(user: User) -> None:
@@ -85,7 +120,7 @@ def apply_change(user: User, change: Change, ticked: Collection[str]) -> Change:
     `ticked` are the keys of the warnings that the user accepted; all must be. Raises NotAllowed, or Conflict
     with a sentence when it cannot be applied as it was reviewed.
     """
-    check_allowed(user, load_edits(change.edits))
+    check_may(user, change)
     if change.author_id != user.pk and not user.is_superuser:
         raise NotAllowed("Only the author of a reviewed change can apply it.")
     try:
@@ -111,6 +146,8 @@ def _check_reviewed(change: Change, ticked: Collection[str]) -> None:
     if change.state != ChangeState.PLANNED:
         raise Conflict(f"This change is “{change.get_state_display()}” and cannot be applied.")
     _check_still_true(change)
+    if change.repairs and not change.operations.exists():
+        raise Conflict("There is nothing to repair: the servers are as it was decided.")
     refused = [row["text"] for row in change.problems if row["severity"] == "refuse"]
     refused += [text for operation in change.operations.all() for text in operation.refusals]
     if refused:
@@ -126,12 +163,12 @@ def _check_still_true(change: Change) -> None:
     edits = load_edits(change.edits)
     if newest.number != change.base:
         since = edits_between(at_revision(change.base), newest.state)
-        if touched(since) & touched(edits):
+        if touched(since) & (touched(edits) | set(change.repairs)):
             raise Conflict(
                 "Another change of the same networks or servers was decided since this review. "
                 "Review the draft again."
             )
-    broken = refusals(newest.state, edits)
+    broken = refusals(newest.state, edits, found=change.is_found)
     if broken:
         raise Conflict("It cannot be applied any more: " + " ".join(problem.text for problem in broken))
 
@@ -204,7 +241,7 @@ def _in_the_way(change: Change) -> str:
 
 def cancel_change(user: User, change: Change) -> None:
     """Ask the worker to take an undecided Change back; after the decision Conflict says to revert instead."""
-    check_allowed(user, load_edits(change.edits))
+    check_may(user, change)
     now, next_version = timezone.now(), F("version") + 1
     mine = Change.objects.filter(pk=change.pk)
     # By what the row says now: it may have been applied since the page was made. A review is its author's.
@@ -230,7 +267,13 @@ def mend(user: User, change: Change) -> None:
     edits = load_edits(change.edits)
     check_allowed(user, edits)
     Draft.objects.update_or_create(
-        user_id=user.pk, defaults={"edits": change.edits, "base": head().number, "reason": change.reason}
+        user_id=user.pk,
+        defaults={
+            "edits": change.edits,
+            "found": change.edits if change.is_found else "[]",
+            "base": head().number,
+            "reason": change.reason,
+        },
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import structlog
 from django.contrib.auth.models import User
@@ -64,6 +64,20 @@ def edits_of(draft: Draft) -> tuple[Edit, ...]:
         return ()
 
 
+def found_of(draft: Draft) -> tuple[Edit, ...]:
+    """Those of the draft's edits that only write down what was found."""
+    try:
+        return load_edits(draft.found)
+    except UnreadableState:
+        return ()
+
+
+def is_found(draft: Draft) -> bool:
+    """Whether the whole draft only writes down what was found."""
+    edits = edits_of(draft)
+    return bool(edits) and set(edits) <= set(found_of(draft))
+
+
 def take_applied(user_id: int | None, applied: Iterable[Edit]) -> None:
     """Take edits that are being applied out of their author's draft; what she added since stays pending."""
     draft = Draft.objects.filter(user_id=user_id or 0).first()
@@ -71,16 +85,17 @@ def take_applied(user_id: int | None, applied: Iterable[Edit]) -> None:
         return
     done = set(applied)
     if left := [edit for edit in edits_of(draft) if edit not in done]:
-        Draft.objects.filter(pk=draft.pk).update(edits=dump_edits(left))
+        found = [edit for edit in found_of(draft) if edit not in done]
+        Draft.objects.filter(pk=draft.pk).update(edits=dump_edits(left), found=dump_edits(found))
     else:
         draft.delete()
 
 
-def stage(user: User, edits: Iterable[Edit]) -> Draft:
+def stage(user: User, edits: Iterable[Edit], *, found: bool = False) -> Draft:
     """Add edits to the user's draft; NotAllowed if one needs a role that she lacks.
 
     What the edits add up to is kept, not the way there: assigning twice is one edit, making and deleting a
-    network is none.
+    network is none. `found`: they only write down what is so on the servers already.
     """
     new = tuple(edits)
     check_allowed(user, new)
@@ -92,6 +107,8 @@ def stage(user: User, edits: Iterable[Edit]) -> Draft:
         after = apply_edits(base.state, (*pending, *new))
         draft.base = base.number
         draft.edits = dump_edits(edits_between(base.state, after))
+        if found:
+            draft.found = dump_edits(dict.fromkeys((*found_of(draft), *new)))
         draft.save()
     return draft
 
@@ -137,7 +154,7 @@ def check_allowed(user: User, edits: Iterable[Edit]) -> None:
                 servers.add(interface.server)
             case AddAddress(interface=interface) | RemoveAddress(interface=interface):
                 servers.add(interface.server)
-    _need_servers(user, servers)
+    need_servers(user, servers)
     stored = VirtualNetwork.objects.filter(pk__in=networks)
     mine = set(stored.changeable_by(user).values_list("pk", flat=True))
     for row in stored:
@@ -150,7 +167,9 @@ def check_allowed(user: User, edits: Iterable[Edit]) -> None:
         raise NotAllowed("To make a virtual network you need the operator role on a server group.")
 
 
-def _need_servers(user: User, servers: set[int]) -> None:
+def need_servers(user: User, servers: Collection[int]) -> None:
+    """Raise NotAllowed unless the user may operate all these servers."""
+    servers = set(servers)
     allowed = set(
         PhysicalServer.objects.operable_by(user).filter(pk__in=servers).values_list("pk", flat=True)
     )

@@ -20,18 +20,19 @@ def problems(
     user: AnyUser | None = None,
     *,
     made: Collection[AdapterKey] = (),
+    found: bool = False,
 ) -> tuple[Problem, ...]:
     """What the rules say about the edits on top of that state, refusals first, from the stored inventory.
 
     `made`: VLAN adapters that the edits have made on their servers already, before they are decided; that
-    they are seen there is no reason to refuse them.
+    they are seen there is no reason to refuse them. `found`: the edits only write down what is so already.
     """
     edits = tuple(edits)
     after = apply_edits(newest, edits)
     known = inventory(servers_named(newest, after), user)
     if made:
         known = replace(known, adapters=tuple(a for a in known.adapters if a.key not in made))
-    return review(newest, edits, known)
+    return review(newest, edits, known, found=found)
 
 
 def refusals(
@@ -40,9 +41,10 @@ def refusals(
     user: AnyUser | None = None,
     *,
     made: Collection[AdapterKey] = (),
+    found: bool = False,
 ) -> tuple[Problem, ...]:
     """Only what forbids the edits."""
-    return tuple(p for p in problems(newest, edits, user, made=made) if p.severity == "refuse")
+    return tuple(p for p in problems(newest, edits, user, made=made, found=found) if p.severity == "refuse")
 
 
 def added_refusals(

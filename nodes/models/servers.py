@@ -62,6 +62,9 @@ class PhysicalServer(models.Model):
     running_count = models.PositiveIntegerField(default=0)
     adapters_count = models.PositiveIntegerField(default=0)
     findings_count = models.PositiveIntegerField(default=0)
+    drift_count = models.PositiveIntegerField(
+        default=0, help_text="How many properties differ from what was decided; whoever decides writes it."
+    )
 
     objects = PhysicalServerQuerySet.as_manager()
 

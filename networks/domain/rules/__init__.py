@@ -124,7 +124,7 @@ ERRANDS: tuple[Rule, ...] = (
     address_may_not_last,
 )
 """About what is to be done once; asked about what was seen, not about what the errands will leave."""
-FOUND_NOT_MADE = frozenset({"partitioned"})
+FOUND_NOT_MADE = frozenset({"partitioned", "vlan-remade"})
 """Refusals that are warnings when the edits only write down what was found (adopting, a container moved)."""
 
 

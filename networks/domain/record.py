@@ -1,0 +1,21 @@
+"""A server's own record of what was committed there: what its boot brings back (networks/host/README.md)."""
+
+from __future__ import annotations
+
+from networks.domain.wanted import Wanted, committed_keeps
+from networks.host.grammar import Keep, KeepBridge, KeepVlan
+from nodes.facts import ServerFacts
+
+
+def keeps_of(wanted: Wanted) -> tuple[Keep, ...]:
+    """The `keep` lines of a server that is as wanted."""
+    vlans = [KeepVlan(vlan.name, vlan.base, vlan.vid) for vlan in wanted.vlans.values()]
+    bridges = [KeepBridge(here.bridge, here.adapter, here.adopted) for here in wanted.bridges.values()]
+    return (*sorted(vlans, key=lambda k: k.dev), *sorted(bridges, key=lambda k: k.bridge))
+
+
+def record_differs(wanted: Wanted, facts: ServerFacts) -> tuple[frozenset[str], frozenset[str]]:
+    """What the record lacks and what it has beyond, as lines "bridge vn-a eth0"; both empty: it agrees."""
+    should = {" ".join(keep.words()[1:]) for keep in keeps_of(wanted)}
+    has = {" ".join(words) for words in committed_keeps(facts)}
+    return frozenset(should - has), frozenset(has - should)
