@@ -8,7 +8,6 @@ from typing import Any
 
 from django.db import models, transaction
 from django.db.models import Q
-from django.utils import timezone
 
 from networks.choices import IDLE_OPERATION_STATES, OperationState
 from networks.domain.drift import Drift, Judgement, Key, Memory, judge
@@ -125,7 +124,7 @@ def _write(server_id: int, at: datetime, drifts: Iterable[Drift]) -> None:
     ended = [row.pk for identity, row in known.items() if identity not in found]
     if ended:
         DriftRow.objects.filter(pk__in=ended).update(ended_at=at)
-        DriftRow.objects.filter(server_id=server_id, ended_at__lt=timezone.now() - KEPT).delete()
+        DriftRow.objects.filter(server_id=server_id, ended_at__lt=at - KEPT).delete()
     DriftRow.objects.bulk_create(
         DriftRow(
             server_id=server_id, first_seen_at=at, seen_at=at, **_identity(drift.mismatch), **_columns(drift)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from networks.domain.state import CreateNetwork, Edit, InterfaceKey
-from networks.models import Assignment, Change, Member, VirtualNetwork
+from networks.models import Assignment, Change, Drift, Member, VirtualNetwork
 from networks.services.changes import UNDECIDED, touched_networks
 
 
@@ -34,6 +35,7 @@ def with_counts(networks: QuerySet[VirtualNetwork]) -> QuerySet[VirtualNetwork]:
     return networks.annotate(
         members_count=Coalesce(Subquery(_count(Member, "network")), 0),
         servers_count=Coalesce(Subquery(_count(Assignment, "network")), 0),
+        drift_count=Coalesce(Subquery(_drifts(Drift.objects.open())), 0),
     )
 
 
@@ -47,7 +49,14 @@ def on_server(networks: QuerySet[VirtualNetwork], server_id: int) -> QuerySet[Vi
         members_here=Coalesce(
             Subquery(members.order_by().values("network").annotate(n=Count("pk")).values("n")), 0
         ),
+        drift_count=Coalesce(Subquery(_drifts(Drift.objects.open().filter(server_id=server_id))), 0),
     )
+
+
+def _drifts(rows: QuerySet[Drift]) -> QuerySet[Any, Any]:
+    """How many properties of a network differ from desired."""
+    here = rows.filter(network=OuterRef("pk")).order_by().values("network")
+    return here.annotate(n=Count("pk")).values("n")
 
 
 def _count(model: type[Assignment] | type[Member], column: str) -> QuerySet[Assignment] | QuerySet[Member]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import django_tables2 as tables
 
 from networks.adapters_page import AdapterShown
-from networks.models import Change, VirtualNetwork
+from networks.models import Change, Drift, VirtualNetwork
 from nodes.tables import MarkupColumn
 
 
@@ -116,3 +116,39 @@ class ChangeTable(tables.Table):
         fields = ("summary", "state", "author", "created_at")
         attrs = {"class": "table table-vcenter card-table"}
         empty_text = "Nothing has been changed yet."
+
+
+class DriftTable(tables.Table):
+    """What differs from desired, newest first; the ticks choose what to repair or adopt."""
+
+    thing = MarkupColumn(
+        verbose_name="What differs",
+        template_name="networks/cells/drift_thing.html",
+        order_by=("ctid", "name", "link"),
+    )
+    property_name = tables.Column(verbose_name="Property")
+    desired = tables.Column(verbose_name="Desired", attrs={"td": {"class": "cell-text"}})
+    observed = tables.Column(verbose_name="Found", attrs={"td": {"class": "cell-text"}})
+    server = MarkupColumn(
+        template_name="networks/cells/drift_server.html", order_by=("server__name",), accessor="server"
+    )
+    network = MarkupColumn(
+        verbose_name="Virtual network",
+        template_name="networks/cells/drift_network.html",
+        order_by=("network__name",),
+        empty_values=(),
+    )
+    first_seen_at = MarkupColumn(verbose_name="Since", template_name="networks/cells/drift_since.html")
+    adopt = MarkupColumn(
+        verbose_name="Can be adopted",
+        template_name="networks/cells/drift_adopt.html",
+        orderable=False,
+    )
+
+    class Meta:
+        model = Drift
+        fields = (
+            "thing", "property_name", "desired", "observed", "server", "network", "first_seen_at", "adopt",
+        )  # fmt: skip
+        attrs = {"class": "table table-vcenter card-table"}
+        empty_text = "Nothing differs."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from networks.views import adapters, changes, drafts, lists, network
+from networks.views import adapters, changes, drafts, drift, lists, network
 
 app_name = "networks"
 
@@ -27,6 +27,10 @@ urlpatterns = [
     path("servers/<int:server_id>/adapters/", adapters.adapters, name="server_adapters"),
     path("servers/<int:server_id>/adapters/new/", adapters.create_vlan, name="create_vlan"),
     path("servers/<int:server_id>/adapters/<str:name>/delete/", adapters.delete_vlan, name="delete_vlan"),
+    path("servers/<int:server_id>/drift/", drift.server_drift, name="server_drift"),
+    path("drift/", drift.all_drift, name="drift"),
+    path("drift/repair/", drift.repair, name="repair_drift"),
+    path("drift/adopt/", drift.adopt, name="adopt_drift"),
     path("draft/", drafts.show, name="draft"),
     path("draft/discard/", drafts.discard, name="discard_draft"),
     path("draft/review/", drafts.review, name="review_draft"),

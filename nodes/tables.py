@@ -33,6 +33,7 @@ class ServerTable(tables.Table):
         attrs={"td": {"class": "num"}},
     )
     adapters_count = tables.Column(verbose_name="Adapters", attrs={"td": {"class": "num"}})
+    drift_count = MarkupColumn(verbose_name="Drift", template_name="nodes/cells/drift.html")
     vzctl_version = tables.Column(verbose_name="vzctl", default="")
     seen_at = MarkupColumn(template_name="nodes/cells/seen.html", verbose_name="Last seen")
 
@@ -45,6 +46,7 @@ class ServerTable(tables.Table):
             "address",
             "containers_count",
             "adapters_count",
+            "drift_count",
             "vzctl_version",
             "seen_at",
         )

@@ -30,6 +30,7 @@ TABS: dict[str, tuple[Tab, ...]] = {
         Tab("networks", "Virtual Networks", "networks:server_networks"),
         Tab("adapters", "Network Adapters", "networks:server_adapters"),
         Tab("containers", "Containers", "nodes:server_containers"),
+        Tab("drift", "Drift", "networks:server_drift"),
     ),
     "network": (Tab("details", "Details", "networks:detail"),),
     "container": (Tab("overview", "Overview", "nodes:container"),),

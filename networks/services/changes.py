@@ -266,6 +266,8 @@ def mend(user: User, change: Change) -> None:
     """Put the edits of an ended or reviewed Change back into the user's draft, in place of what is there."""
     edits = load_edits(change.edits)
     check_allowed(user, edits)
+    if change.repairs and not edits:
+        return
     Draft.objects.update_or_create(
         user_id=user.pk,
         defaults={

@@ -69,7 +69,9 @@ def _page(request: HttpRequest, change: Change) -> dict[str, Any]:
         "sentences": change.summary.splitlines(),
         "is_refused": refused,
         "is_mine": change.author_id == request.user.pk,
-        "can_apply": change.state == ChangeState.PLANNED and not refused,
+        "can_apply": change.state == ChangeState.PLANNED
+        and not refused
+        and not (change.repairs and not operations),
         "can_cancel": change.decided_at is None
         and not change.is_terminal
         and change.state not in (ChangeState.PLANNING, ChangeState.PLANNED, ChangeState.ROLLING_BACK)

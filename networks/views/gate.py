@@ -18,7 +18,7 @@ from networks.services.errors import NotAllowed
 from networks.slices import of_network
 from nodes.choices import Role
 from nodes.models import PhysicalServer, ServerGroup
-from nodes.querysets import AnyUser, has_role
+from nodes.querysets import AnyUser, group_paths, has_role
 
 
 def user_of(request: HttpRequest) -> User:
@@ -62,6 +62,11 @@ def stage(request: HttpRequest, edits: Iterable[Edit], said: str) -> None:
 
 def can_operate(user: AnyUser, server: PhysicalServer) -> bool:
     return has_role(user, Role.OPERATOR, server.group)
+
+
+def may_operate_somewhere(user: AnyUser) -> bool:
+    """Whether the user has the operator role in some group: what making a network needs."""
+    return bool(getattr(user, "is_superuser", False) or group_paths(user, Role.OPERATOR))
 
 
 def may_change(user: AnyUser, network_id: uuid.UUID) -> bool:

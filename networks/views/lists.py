@@ -14,9 +14,7 @@ from networks.models import VirtualNetwork
 from networks.overview import activity, created_by, on_server, touched_by, with_counts
 from networks.slices import draft_edits
 from networks.tables import NetworkTable, ServerNetworkTable
-from networks.views.gate import can_operate, group_or_404, server_or_404
-from nodes.choices import Role
-from nodes.querysets import group_paths
+from networks.views.gate import can_operate, group_or_404, may_operate_somewhere, server_or_404
 from nodes.views.lists import answered, paged, text_filter
 
 
@@ -39,7 +37,7 @@ def _networks(request: HttpRequest, template: str, context: dict[str, Any]) -> H
     paged(request, table)
     context |= _common(request) | {
         "table": table,
-        "may_create": may_operate_somewhere(request),
+        "may_create": may_operate_somewhere(request.user),
     }
     return render(request, template, context)
 
@@ -59,11 +57,6 @@ def server_networks(request: HttpRequest, server_id: int) -> HttpResponseBase:
         "may_create": server.is_managed and can_operate(request.user, server),
     }
     return render(request, "networks/server_list.html", context)
-
-
-def may_operate_somewhere(request: HttpRequest) -> bool:
-    """Whether the user may make a network: she needs the operator role in some group."""
-    return bool(getattr(request.user, "is_superuser", False) or group_paths(request.user, Role.OPERATOR))
 
 
 def _found(request: HttpRequest) -> QuerySet[VirtualNetwork]:

@@ -30,12 +30,14 @@ from networks.forms.network import LOCAL, NONE, NetworkForm, ServerNetworkForm, 
 from networks.network_page import members_shown, recent_changes, servers_shown
 from networks.offers import adapters_offered, interface_key, interface_value, interfaces_offered
 from networks.overview import activity, created_by
+from networks.services.drift import open_drifts
 from networks.services.validate import problems_of
 from networks.slices import draft_edits, of_network, of_server
 from networks.views.gate import can_operate, may_change, network_or_404, server_or_404, stage
 from networks.views.subjects import with_links
 from nodes.models import PhysicalServer, ServerGroup
 
+MOST_DRIFTS = 20
 READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])
 
 
@@ -146,6 +148,7 @@ def _page(request: HttpRequest, network: Network) -> dict[str, Any]:
         "servers": servers_shown(part, network.id, request.user),
         "members": members_shown(part, network.id, request.user),
         "problems": with_links(problems_of(network.id, part.drafted, request.user)),
+        "drifts": list(open_drifts(request.user).filter(network=uuid.UUID(network.id))[:MOST_DRIFTS]),
         "changes": recent_changes(network.id, request.user),
         "activity": activity(),
         "may_change": may_change(request.user, uuid.UUID(network.id)),

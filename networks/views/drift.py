@@ -1,0 +1,100 @@
+"""Drift: what differs from desired, on all servers or on one, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from networks.models import Drift, DriftCheck
+from networks.services import drift as services
+from networks.services.changes import NothingToReview, start_repair
+from networks.services.errors import Conflict, NotAllowed
+from networks.tables import DriftTable
+from networks.views.gate import can_operate, may_operate_somewhere, server_or_404, user_of
+from nodes.views.lists import answered, matching, paged, text_filter
+
+SEARCHED = ("server__name", "network__name", "link", "ctid", "name", "property_name")
+
+
+@require_safe
+def all_drift(request: HttpRequest) -> HttpResponseBase:
+    """Everything that differs, on all servers that the user may see."""
+    context = {"may_mend": may_operate_somewhere(request.user)}
+    return _page(request, services.open_drifts(request.user), "drift", "networks/drift.html", context)
+
+
+@require_safe
+def server_drift(request: HttpRequest, server_id: int) -> HttpResponseBase:
+    """What differs on one server."""
+    server = server_or_404(request.user, server_id)
+    check = DriftCheck.objects.filter(server=server).only("at", "unsure").first()
+    context = {
+        "server": server,
+        "unsure": check.unsure if check else "",
+        "compared_at": check.at if check else None,
+        "may_mend": can_operate(request.user, server),
+    }
+    rows = services.open_drifts(request.user).filter(server=server)
+    return _page(request, rows, f"drift-{server.pk}", "networks/server_drift.html", context)
+
+
+def _page(
+    request: HttpRequest, rows: Any, name: str, template: str, context: dict[str, Any]
+) -> HttpResponseBase:
+    text = text_filter(request)
+    table = DriftTable(matching(rows, text, *SEARCHED))
+    if "server" in context:
+        table.hidden_here = ("server",)
+    if response := answered(request, table, name):
+        return response
+    return render(request, template, context | {"table": paged(request, table), "q": text})
+
+
+@require_POST
+def repair(request: HttpRequest) -> HttpResponse:
+    """Review a Change that brings the servers of the ticked ones back to what was decided."""
+
+    def mend(chosen: list[Drift]) -> HttpResponse:
+        change = start_repair(user_of(request), services.servers_of(chosen))
+        return redirect("networks:change", change.pk)
+
+    return _done(request, mend)
+
+
+@require_POST
+def adopt(request: HttpRequest) -> HttpResponse:
+    """Put edits into the user's draft that accept what was found."""
+
+    def accept(chosen: list[Drift]) -> HttpResponse:
+        adopted = services.adopt(user_of(request), chosen)
+        for sentence in adopted.not_adopted:
+            messages.warning(request, f"Not adopted: {sentence}")
+        messages.success(request, "What was found is in your draft. Review it to make it what is decided.")
+        return redirect("networks:draft")
+
+    return _done(request, accept)
+
+
+def _done(request: HttpRequest, work: Callable[[list[Drift]], HttpResponse]) -> HttpResponse:
+    ticked = [value for value in request.POST.getlist("drift")[:1000] if value.isdecimal()]
+    chosen = list(services.open_drifts(request.user).filter(pk__in=ticked))
+    try:
+        if chosen:
+            return work(chosen)
+        gone = "It does not differ any more." if ticked else "Tick what to repair or adopt first."
+        messages.info(request, gone)
+    except NotAllowed as error:
+        raise PermissionDenied(str(error)) from error
+    except (Conflict, NothingToReview) as error:
+        messages.error(request, str(error))
+    back = request.POST.get("from", "")
+    if back.isdecimal():
+        return redirect("networks:server_drift", int(back))
+    return redirect("networks:drift")
