@@ -28,7 +28,9 @@ def show(request: HttpRequest) -> HttpResponse:
     known = inventory(servers_named(after) | servers_named(base), request.user)
     context = {
         "sentences": describe(edits, base, known),
-        "problems": with_links(problems(base, edits, request.user)),
+        "problems": with_links(
+            problems(base, edits, request.user, found=drafts.is_found(drafts.draft_of(user_of(request))))
+        ),
     }
     return render(request, "networks/draft.html", context)
 
