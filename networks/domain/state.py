@@ -7,7 +7,7 @@ adapters by (server, name): keys that stay true when rows are written anew.
 
 Which interfaces a container has and which addresses are on them is its own configuration: observed, never
 desired. What is to be done about it is an *errand*: part of a draft and of its Change, never of a stored
-revision.
+revision (docs/adr/0016-errands.md).
 """
 
 from __future__ import annotations

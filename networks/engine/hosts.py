@@ -59,6 +59,7 @@ class Reply:
     def words(self) -> str:
         """Why, in the server's own words."""
         texts = [note.text for note in self.answer.refusals]
+        texts += [f"{s.ifname} of Container {s.ctid}: {s.reason}" for s in self.answer.saved if not s.agrees]
         texts += filter(None, (self.answer.get("error"), self.answer.get("reason")))
         return "; ".join(texts)
 

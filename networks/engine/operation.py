@@ -308,8 +308,9 @@ def follow(lease: Lease, operation: Operation) -> None:
         record(
             lease,
             operation,
-            f"vzctl's saved configuration does not agree yet ({words}); it is tried again.",
+            f"vzctl has not done all of it yet ({words}); it is tried again.",
             state=OperationState.DONE,
+            message=f"Not all is done by vzctl yet, and it is tried again. {words}",
             must_follow=True,
             follow_attempts=F("follow_attempts") + 1,
             next_follow_at=timezone.now() + timedelta(seconds=FOLLOW_AGAIN_S),

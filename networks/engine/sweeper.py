@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.db import transaction
@@ -17,7 +18,7 @@ from django.utils import timezone
 
 from networks.choices import TERMINAL_CHANGE_STATES, ChangeState, OperationState
 from networks.engine.hosts import Host, NoAnswer
-from networks.engine.operation import StepFailed, server_of
+from networks.engine.operation import MAX_MESSAGE, StepFailed, plain, server_of
 from networks.models import Change, Operation
 from networks.services.changes import send
 from trust.audit import record
@@ -166,7 +167,12 @@ def follow_again(operation_id: uuid.UUID) -> bool:
     except (NoAnswer, StepFailed) as error:
         log.info("follow_failed", operation=str(operation_id), error=str(error))
         return False
+    columns: dict[str, Any] = {"message": plain(f"Not all is done by vzctl yet. {answer.words}", MAX_MESSAGE)}
     if answer.ok:
-        Operation.objects.filter(pk=operation_id).update(must_follow=False, next_follow_at=None)
+        line = {"at": timezone.now().isoformat(), "text": "vzctl has done all of it now."}
+        columns = {"must_follow": False, "next_follow_at": None, "message": ""}
+        columns["events"] = [*operation.events, line]
+    if answer.ok or columns["message"] != operation.message:
+        Operation.objects.filter(pk=operation_id).update(**columns)
         Change.objects.filter(pk=operation.change_id).update(version=F("version") + 1)
     return answer.ok

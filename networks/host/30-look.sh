@@ -34,7 +34,7 @@ find_tools() {
 # compose: $D/plan and the kernel's state to $D/{work,snap,expected,committed,…}; prints path, notes.
 compose() {
 	look 2>>"$D/log" | awk -v txid="$1" -v dir="$D" -v plan="$D/plan" -v committed="$ETC/committed" \
-		-v followed="$LIB/followed" -v brctl="$B_brctl" "$AWK_LOOK$AWK_COMPOSE"
+		-v followed="$LIB/followed" -v errands="$LIB/errands" -v brctl="$B_brctl" "$AWK_LOOK$AWK_COMPOSE"
 }
 # compare MODE FILE HARD
 compare() {

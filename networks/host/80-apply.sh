@@ -23,7 +23,7 @@ plan() {
 	trap 'rm -rf "$D"' EXIT
 	prepare_change review
 	rc=$?
-	[ "$rc" = "$BAD" ] || [ "$rc" = "$BROKEN" ] || cat "$D/work"
+	[ "$rc" = "$BAD" ] || [ "$rc" = "$BROKEN" ] || { cat "$D/work" && show_follow; }
 	leave "$rc"
 }
 apply() {

@@ -12,42 +12,51 @@ follow() {
 	committed_txid
 	[ -n "$C_txid" ] || { say state=empty && leave "$OK"; }
 	[ "$1" = - ] || [ "$1" = "$C_txid" ] || fail "$UNKNOWN" "committed is $C_txid"
+	read_errands
 	F_open=0
-	while read -r f_kind f_a f_b f_c f_d f_e; do
+	while read -r f_kind f_words; do
+		# shellcheck disable=SC2086 # words of our own committed file, none of them empty
 		case $f_kind in
-		save) follow_save "$f_a" "$f_b" "$f_c" "$f_d" "$f_e" || F_open=1 ;;
-		drop) drop_bridge "$f_a" || F_open=1 ;;
+		save) follow_save $f_words || F_open=1 ;;
+		netif_add | netif_del | ipadd | ipdel) errand $f_kind $f_words || F_open=1 ;;
+		drop) drop_bridge $f_words || F_open=1 ;;
 		esac
 	done <"$ETC/committed"
 	if [ $F_open = 0 ]; then
 		say "$C_txid" | put "$LIB/followed"
+		rm -f "$LIB/errands"
 		say state=agrees
 		leave "$OK"
 	fi
 	say state=differs
 	leave "$BUSY"
 }
+# differs WHY: about the container and interface in s_what
+differs() {
+	say "$s_what differs $*"
+	return 1
+}
+last_words() { say "$s_words" | tail -n 1 | tr -cd ' -~'; }
 # follow_save DIALECT CTID IFNAME HOSTIF BRIDGE|-
 follow_save() {
 	s_what="saved $2 $3"
-	[ -f "$CONF/$2.conf" ] || { say "$s_what differs container $2 has no configuration here" && return 1; }
-	saved_as "$2" "$3" || { say "$s_what differs container $2 has no interface $3" && return 1; }
-	[ "$S_type" != routed ] || { say "$s_what differs $3 is host-routed" && return 1; }
+	[ -f "$CONF/$2.conf" ] || { differs "container $2 has no configuration here" || return 1; }
+	saved_as "$2" "$3" || { differs "container $2 has no interface $3" || return 1; }
+	[ "$S_type" != routed ] || { differs "$3 is host-routed" || return 1; }
 	if ! agrees "$1" "$5"; then
-		s_words=$(vzctl_saves "$1" "$2" "$3" "$4" "$5" 2>&1)
+		s_words=$(as_vzctl vzctl_does save "$@" 2>&1)
 		saved_as "$2" "$3"
-		agrees "$1" "$5" || {
-			say "$s_what differs $(say "$s_words" | tail -n 1 | tr -cd ' -~')"
-			return 1
-		}
+		agrees "$1" "$5" || { differs "$(last_words)" || return 1; }
 	fi
-	joins "$4" "$5" || { say "$s_what differs $4 cannot join $5" && return 1; }
+	joins "$4" "$5" || { differs "$4 cannot join $5" || return 1; }
 	say "$s_what ok"
 }
+# saved_as CTID IFNAME: S_bridge S_type S_host of its conf file, "-" for what is not said
 saved_as() {
-	S_bridge='' S_type=''
+	S_bridge='' S_type='' S_host=''
 	s_line=$(awk -v key=ifname -v value="$2" "$AWK_NETIF" "$CONF/$1.conf") || return 1
-	S_bridge=${s_line% *} S_type=${s_line#* }
+	S_host=${s_line##* } s_line=${s_line% *}
+	S_bridge=${s_line% *} S_type=${s_line##* }
 }
 # agrees DIALECT BRIDGE. On 4.x "none" is a name of its own: an empty --bridge would keep the old one.
 agrees() {
@@ -58,29 +67,82 @@ agrees() {
 	7*) [ "$S_bridge" = "$2" ] && [ "$S_type" = bridge ] ;;
 	esac
 }
-vzctl_saves() (
+# as_vzctl DO KIND DIALECT CTID IFNAME …: calls DO with the words for vzctl, to run them or to show them
+as_vzctl() {
+	v_do=$1 v_kind=$2$3 v_ctid=$4 v_if=$5
+	shift 5
+	case $v_kind in
+	save4)
+		[ "$2" != - ] || set -- "$1" vn-none
+		$v_do set "$v_ctid" --ifname "$v_if" --host_ifname "$1" --bridge "$2" --save
+		;;
+	save7) # --network resets the type, so --nettype comes after it, every time
+		v_bridge=$2
+		set -- --network ''
+		[ "$v_bridge" = - ] || set -- --network "$v_bridge" --nettype bridge
+		$v_do set "$v_ctid" --ifname "$v_if" "$@" --save
+		;;
+	netif_add4) $v_do set "$v_ctid" --netif_add "$(netif_add4 "$@")" --save ;;
+	netif_add7) # its positional form knows no empty fields: options
+		v_mac=$1 v_host=$2 v_bridge=$3
+		set -- --netif_add "$v_if"
+		[ "$v_bridge" = - ] || set -- "$@" --network "$v_bridge" --nettype bridge
+		[ "$v_mac" = - ] || set -- "$@" --mac "$v_mac"
+		[ "$v_host" = - ] || set -- "$@" --host_ifname "$v_host"
+		$v_do set "$v_ctid" "$@" --save
+		;;
+	netif_del*) $v_do set "$v_ctid" --netif_del "$v_if" --save ;;
+	ip*) as_vzctl_address "$@" ;;
+	esac
+}
+netif_add4() (
+	bridge=$3
+	[ "$1" != - ] || set -- '' "$2"
+	[ "$2" != - ] || set -- "$1" ''
+	[ "$bridge" != - ] || bridge=vn-none
+	echo "$v_if,$1,$2,,$bridge"
+)
+# On 4.x a bridged interface has its addresses from inside only, and comes up down.
+as_vzctl_address() {
+	v_verb=${v_kind%?}
+	case $v_kind$v_if in
+	*venet0) $v_do set "$v_ctid" "--$v_verb" "${1%/*}" --save ;;
+	ipadd4*) $v_do exec2 "$v_ctid" "ip addr add $1 dev $v_if && ip link set dev $v_if up" ;;
+	ipdel4*) $v_do exec2 "$v_ctid" "ip addr del $1 dev $v_if" ;;
+	ipadd7*) $v_do set "$v_ctid" --ifname "$v_if" --ipadd "$1" --save ;;
+	ipdel7*) $v_do set "$v_ctid" --ifname "$v_if" --ipdel "${1%/*}" --save ;;
+	esac
+}
+vzctl_does() (
 	# The start hook runs inside this too, with the conf still old: told to keep its hands off.
 	say "$$ $2" >"$RUN/following"
-	bridge=$5
-	[ "$1$bridge" != 4- ] || bridge=vn-none
-	[ "$1$bridge" != 7- ] || bridge=
 	tries=3
 	while :; do
-		case $1 in
-		4) vzctl set "$2" --ifname "$3" --host_ifname "$4" --bridge "$bridge" --save ;;
-		# --network resets the type, so --nettype comes after it, every time.
-		7) if [ -n "$bridge" ]; then
-			vzctl set "$2" --ifname "$3" --network "$bridge" --nettype bridge --save
-		else
-			vzctl set "$2" --ifname "$3" --network "" --save
-		fi ;;
-		esac </dev/null 9>&-
-		[ $? = 9 ] && [ $tries -gt 0 ] || break # 9: another vzctl has the container locked
+		vzctl "$@" </dev/null 9>&-
+		rc=$?
+		[ $rc = 9 ] && [ $tries -gt 0 ] || break # 9: another vzctl has the container locked
 		tries=$((tries - 1))
 		sleep 1
 	done
 	true >"$RUN/following"
+	exit "$rc"
 )
+# show_vzctl WORDS…: as they would be typed
+show_vzctl() (
+	line='follow vzctl'
+	for word in "$@"; do
+		case $word in '' | *' '*) word="'$word'" ;; esac
+		line="$line $word"
+	done
+	say "$line"
+)
+# What comes after the commit, for the review.
+show_follow() {
+	while read -r f_kind f_words; do
+		# shellcheck disable=SC2086 # words that the grammar has checked
+		case $f_kind in save | netif_add | netif_del | ipadd | ipdel) as_vzctl show_vzctl $f_kind $f_words ;; esac
+	done <"$D/plan"
+}
 # A container restarted between commit and now came up with its old configuration.
 joins() (
 	[ -d "/sys/class/net/$1" ] || return 0
@@ -92,7 +154,7 @@ joins() (
 	find_tools
 	if [ "$B_brctl" = 1 ]; then
 		[ "$m" = - ] || brctl delif "$m" "$1"
-		[ "$2" = - ] || brctl addif "$2" "$1"
+		[ "$2" = - ] || { brctl addif "$2" "$1" && ip link set dev "$1" up; }
 	elif [ "$2" = - ]; then
 		ip link set dev "$1" nomaster
 	else

@@ -1,5 +1,5 @@
 # From a plan and what the kernel has now to the exact commands, with warnings and refusals.
-# Runs after look.awk. -v: txid; plan, committed, followed (files); dir (where files go); brctl (1: `ip` cannot do
+# Runs after look.awk. -v: txid; plan, committed, followed, errands (files); dir (where files go); brctl (1: `ip` cannot do
 # bridges). A step changes the model as it goes, so that the next step starts where this one ends: two bridges can
 # swap their adapters in one plan.
 
@@ -353,6 +353,7 @@ function read_committed(line, w) {
 			if (w[4] != "-") was_adapter[w[4]] = w[3]
 		}
 		if (w[1] == "save") old_save[w[3] " " w[4]] = line
+		if (w[1] ~ /^(netif_|ip)(add|del)$/) old_errand[++nold] = line
 		if (w[1] == "drop") old_drop[w[2]] = 1
 	}
 	close(committed)
@@ -360,21 +361,36 @@ function read_committed(line, w) {
 function read_plan(line) {
 	while ((getline line < plan) > 0) {
 		if (line ~ /^step /) steps[++nsteps] = substr(line, 6)
-		else if (line ~ /^(keep|save) /) {
+		else if (line ~ /^(keep|save|netif_add|netif_del|ipadd|ipdel) /) {
 			lines = lines line "\n"
 			split(line, w, " ")
 			if (line ~ /^keep vlan /) our_vlan[w[3]] = 1
 			if (w[1] == "keep") kept[w[3]] = 1
+			else if (w[1] ~ /^ip/) new_address[w[3] " " w[4] " " w[5]] = 1
 			else new_save[w[3] " " w[4]] = 1
+			if (w[1] == "netif_del") removed[w[3] " " w[4]] = 1
 		}
 	}
 	close(plan)
+}
+# An errand of the former commit is done once: not again when it is done, nor when this plan says otherwise.
+function still_open(line, w) {
+	split(line, w, " ")
+	if (line in done_errand) return 0
+	if (line ~ /^netif/) return !((w[3] " " w[4]) in new_save)
+	return !((w[3] " " w[4]) in removed) && !((w[3] " " w[4] " " w[5]) in new_address)
+}
+function read_done(line, head) {
+	head = former " finished "
+	while ((getline line < errands) > 0) if (index(line, head) == 1) done_errand[substr(line, length(head) + 1)] = 1
+	close(errands)
 }
 # What `follow` has not finished for the former commit is carried into the next one.
 function write_committed(k, i, w) {
 	printf "vnetpanel-committed 1\ntxid %s\n%s", txid, lines >(dir "/committed")
 	if (former != "" && rd(followed) != former) {
 		for (k in old_save) if (!(k in new_save)) print old_save[k] >(dir "/committed")
+		for (i = 1; i <= nold; i++) if (still_open(old_errand[i])) print old_errand[i] >(dir "/committed")
 		for (k in old_drop) if (!(k in kept)) drop[k] = 1
 	}
 	for (i = 1; i <= nsteps; i++) if (split(steps[i], w, " ") && w[1] == "rmbridge") drop[w[2]] = 1
@@ -404,6 +420,7 @@ function write_expected(i, dev, f, j, any) {
 END {
 	if (!complete[4] || ((6 in complete) && !complete[6])) { print "error=ip did not answer in full"; exit 74 }
 	read_committed()
+	read_done()
 	read_plan()
 	for (i in portof) {
 		p = "brport/bridge/bridge/"

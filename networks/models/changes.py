@@ -133,6 +133,11 @@ class Operation(models.Model):
         return f"{self.change} on {self.server_name}"
 
     @property
+    def has_followers(self) -> bool:
+        """Whether some commands come only after the commit."""
+        return any(command.get("phase") == "follow" for command in self.commands)
+
+    @property
     def is_terminal(self) -> bool:
         return self.state in TERMINAL_OPERATION_STATES
 

@@ -1,0 +1,100 @@
+# shellcheck shell=sh disable=SC2034,SC2154
+# What is done once to containers themselves, in the plan's order. Each is noted as begun and as done: an interface
+# that was there before is told from one that a cut connection left, and what is done is not done again when
+# another line has to be repeated.
+
+# read_errands: E_done and E_begun, a line each between newlines; E_all when all of this commit are done
+read_errands() {
+	E_done='
+' E_begun='
+' E_all='' e_last=''
+	[ ! -r "$LIB/followed" ] || read -r e_last <"$LIB/followed"
+	[ "$e_last" != "$C_txid" ] || E_all=yes
+	[ -r "$LIB/errands" ] || return 0
+	while read -r e_txid e_state e_rest; do
+		case $e_state in
+		finished) [ "$e_txid" != "$C_txid" ] || E_done="$E_done$e_rest
+" ;;
+		begun) E_begun="$E_begun$e_rest
+" ;;
+		esac
+	done <"$LIB/errands"
+}
+note_errand() {
+	say "$C_txid $1 $e_line" >>"$LIB/errands" && sync_file "$LIB/errands"
+}
+was_begun() {
+	case $E_begun in *"
+$e_line
+"*) return 0 ;; esac
+	return 1
+}
+# errand KIND DIALECT CTID IFNAME …
+errand() {
+	e_line=$*
+	s_what="saved $3 $4"
+	case $E_all$E_done in yes* | *"
+$e_line
+"*) say "$s_what ok" && return 0 ;; esac
+	# Asked first: `vzctl set` of an unknown container succeeds, and makes a conf file for it.
+	[ -f "$CONF/$3.conf" ] || { differs "container $3 has no configuration here" || return 1; }
+	"do_$1" "$@" || return 1
+	note_errand finished
+	say "$s_what ok"
+}
+# do_netif_add netif_add DIALECT CTID IFNAME MAC|- HOSTIF|- BRIDGE|-
+do_netif_add() {
+	if ! saved_as "$3" "$4"; then
+		note_errand begun
+		s_words=$(as_vzctl vzctl_does "$@" 2>&1)
+		e_rc=$?
+		saved_as "$3" "$4" || { explain_failed_add "$2" "$4" "$e_rc" || return 1; }
+	elif ! was_begun; then
+		differs "$4 exists already, not made by this change" || return 1
+	fi
+	# 7+ saves an interface that it could not make; the next try, or the container's next start, makes it.
+	if ! agrees "$2" "$7" || { [ ! -d "/sys/class/net/$S_host" ] && is_running "$3"; }; then
+		s_words=$(as_vzctl vzctl_does save "$2" "$3" "$4" "$S_host" "$7" 2>&1)
+		saved_as "$3" "$4"
+		agrees "$2" "$7" || { differs "$(last_words)" || return 1; }
+	fi
+	[ -d "/sys/class/net/$S_host" ] || ! is_running "$3" || { differs "$S_host is not there: $(last_words)" || return 1; }
+	joins "$S_host" "$7" || { differs "$S_host cannot join $7" || return 1; }
+}
+# A stock vznetaddbr reads the conf before it is saved, and fails for a container's first interface: exit code 130.
+explain_failed_add() {
+	case $1$3 in
+	4130) differs "vzctl cannot give a running container its first network adapter while $VZNET calls a script of" \
+		"somebody else: stop the container, and this is tried again" ;;
+	*) differs "$(last_words)" ;;
+	esac
+}
+is_running() { case $(vzctl status "$1" 2>/dev/null </dev/null 9>&-) in *' running'*) return 0 ;; *) return 1 ;; esac; }
+# do_netif_del netif_del DIALECT CTID IFNAME. `--netif_del` of an unknown name succeeds, hence looked for before.
+do_netif_del() {
+	saved_as "$3" "$4" || return 0
+	[ "$S_type" != routed ] || { differs "$4 is host-routed" || return 1; }
+	e_host=$S_host
+	note_errand begun
+	s_words=$(as_vzctl vzctl_does "$@" 2>&1)
+	! saved_as "$3" "$4" || { differs "$(last_words)" || return 1; }
+	[ ! -d "/sys/class/net/$e_host" ] || ! is_running "$3" || { differs "$e_host is still there" || return 1; }
+}
+# do_ipadd ipadd DIALECT CTID IFNAME ADDRESS/LENGTH
+do_ipadd() {
+	has_address "$2" "$3" "$4" "$5" && return 0
+	s_words=$(as_vzctl vzctl_does "$@" 2>&1)
+	has_address "$2" "$3" "$4" "$5" || differs "$(last_words)"
+}
+do_ipdel() {
+	has_address "$2" "$3" "$4" "$5" || return 0
+	s_words=$(as_vzctl vzctl_does "$@" 2>&1)
+	! has_address "$2" "$3" "$4" "$5" || differs "$(last_words)"
+}
+# has_address DIALECT CTID IFNAME ADDRESS/LENGTH: as vzctl has saved it; bridged on 4.x, as it is inside now
+has_address() {
+	case $1$3 in
+	4venet0 | 7*) awk -v key=ifname -v value="$3" -v address="$4" "$AWK_NETIF" "$CONF/$2.conf" ;;
+	*) case $(vzctl exec2 "$2" "ip -o addr show dev $3" 2>/dev/null </dev/null 9>&-) in *" $4 "*) ;; *) return 1 ;; esac ;;
+	esac
+}
