@@ -29,6 +29,7 @@ urlpatterns = [
     path("servers/<int:server_id>/remove/", servers.remove, name="remove_server"),
     path("servers/<int:server_id>/host-key/", adding.host_key, name="host_key"),
     path("servers/<int:server_id>/host-key/read/", adding.read_host_key, name="read_host_key"),
+    path("servers/<int:server_id>/key/", adding.install_key, name="install_key"),
     path("servers/<int:server_id>/preflight/", adding.preflight, name="preflight"),
     path("containers/<int:container_id>/", containers.overview, name="container"),
 ]

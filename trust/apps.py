@@ -12,4 +12,4 @@ class TrustConfig(AppConfig):
 
     def ready(self) -> None:
         """Begin to record logins and what is changed about users."""
-        from trust import logins, watched_users  # noqa: F401
+        from trust import checks, logins, watched_users  # noqa: F401

@@ -27,32 +27,32 @@ _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 def is_on(user: User) -> bool:
     """Whether the user logs in with a code."""
-    return TwoFactor.objects.filter(user_id=user.pk).exclude(confirmed_at=None).exists()
+    return TwoFactor.objects.filter(user_id=user.pk).exists()
 
 
-def begin(user: User) -> TwoFactor:
-    """The second factor that is being set up: the same secret until it is confirmed."""
-    row, _ = TwoFactor.objects.get_or_create(
-        user_id=user.pk, defaults={"secret": base64.b32encode(secrets.token_bytes(20)).decode()}
-    )
-    return row
+def new_secret() -> str:
+    """A secret for an authenticator app: 160 random bits in base32."""
+    return base64.b32encode(secrets.token_bytes(20)).decode()
 
 
-def address_for_app(row: TwoFactor) -> str:
+def address_for_app(user: User, secret: str) -> str:
     """What the QR code says: otpauth://totp/…"""
-    return _totp(row.secret).get_provisioning_uri(row.user.get_username(), ISSUER)
+    return _totp(secret).get_provisioning_uri(user.get_username(), ISSUER)
 
 
-def confirm(user: User, code: str) -> list[str] | None:
-    """Switch the second factor on if the code is right; the recovery codes, shown this once. None: wrong."""
+def confirm(user: User, secret: str, code: str) -> list[str] | None:
+    """Switch the second factor on if the code is the secret's of now; the recovery codes, shown this once.
+
+    None: the code is wrong, or the user has a second factor already.
+    """
+    step = matching_step(secret, code, time.time())
+    if step is None or is_on(user):
+        return None
     with transaction.atomic():
-        row = TwoFactor.objects.filter(user_id=user.pk, confirmed_at=None).first()
-        if row is None or not _accept(row, code):
-            return None
-        codes = _new_codes(row)
-        row.confirmed_at = timezone.now()
-        row.save(update_fields=["confirmed_at"])
-    return codes
+        row = TwoFactor.objects.create(
+            user_id=user.pk, secret=secret, confirmed_at=timezone.now(), last_step=step
+        )
+        return _new_codes(row)
 
 
 def new_recovery_codes(user: User) -> list[str]:
@@ -71,7 +71,7 @@ def switch_off(user: User) -> None:
 
 def check(user: User, code: str) -> bool:
     """Whether this is a code of the user's app or one of her recovery codes; either works once."""
-    row = TwoFactor.objects.filter(user_id=user.pk).exclude(confirmed_at=None).first()
+    row = TwoFactor.objects.filter(user_id=user.pk).first()
     if row is None:
         return False
     if _accept(row, code):

@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
+from django.db.models.query_utils import DeferredAttribute
 
 from vnetpanel import env
 
@@ -75,27 +76,68 @@ def encrypt(text: str) -> str:
 
 def decrypt(token: str) -> str:
     """Token to text. WrongKeyError when no key fits or the token was changed; never the token itself."""
-    try:
-        return fernet().decrypt(token.encode()).decode()
-    except InvalidToken as error:
-        raise WrongKeyError(
-            "A stored secret cannot be decrypted: none of the keys in VNETPANEL_KEYS or var/keys made it."
-        ) from error
+    for cipher in (fernet, _reread):
+        try:
+            return cipher().decrypt(token.encode()).decode()
+        except InvalidToken:
+            continue
+    raise WrongKeyError(
+        "A stored secret cannot be decrypted: none of the keys in VNETPANEL_KEYS or var/keys made it."
+    )
+
+
+def _reread() -> MultiFernet:
+    """The keys as they are now: a new one may have been put in front since this process started."""
+    forget_keys()
+    return fernet()
+
+
+class Token(str):
+    """What the database holds, on its way to whoever opens it. Its repr is no secret: it is encrypted."""
+
+
+def is_set(row: models.Model, column: str) -> bool:
+    """Whether the row has such a secret, without opening it."""
+    held = row.__dict__
+    return bool(held[column] if column in held else getattr(row, column))
+
+
+class _Opened(DeferredAttribute):
+    """A column of a model: decrypted when somebody asks for it, so that pages which only name a row need no
+    key, and one row that no key fits does not take the others' pages away."""
+
+    def __get__(self, instance: Any, cls: Any = None) -> Any:
+        value = super().__get__(instance, cls)
+        if isinstance(value, Token):
+            value = instance.__dict__[self.field.attname] = decrypt(value)
+        return value
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        """As without a descriptor; with it, reading asks `__get__` even where the instance has the value."""
+        instance.__dict__[self.field.attname] = value
 
 
 class EncryptedTextField(models.TextField):
     """A text column that holds a token while Python sees the text. Empty stays empty; no searching."""
 
     description = "Encrypted text"
+    descriptor_class = _Opened
 
     def get_prep_value(self, value: Any) -> Any:
-        """Encrypt on the way to the database."""
+        """Encrypt on the way to the database; what was not opened goes back as it came."""
+        if isinstance(value, Token):
+            return str(value)
         value = super().get_prep_value(value)
         return encrypt(value) if value else value
 
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        """The column as it is, without opening it."""
+        held = model_instance.__dict__
+        return held[self.attname] if self.attname in held else getattr(model_instance, self.attname)
+
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str | None:
-        """Decrypt on the way out; WrongKeyError names no secret."""
-        return decrypt(value) if value else value
+        """The token; `values()` gives it as it is, an attribute opens it (or raises WrongKeyError)."""
+        return Token(value) if value else value
 
     def get_lookup(self, lookup_name: str) -> Any:
         """Only `isnull` makes sense: each encryption of one text gives another token."""

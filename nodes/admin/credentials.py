@@ -15,6 +15,7 @@ from nodes.models import Credential, HostKey, PhysicalServer
 from nodes.services import ServiceError, approve_host_key, refuse_host_key
 from nodes.services.credentials import Secrets, set_secrets
 from trust.proved_admin import ProvedAdmin
+from vnetpanel.crypto import is_set
 
 KEEP = "Leave empty to keep what is stored."
 
@@ -99,8 +100,8 @@ class CredentialAdmin(ProvedAdmin):
     def kind(self, credential: Credential) -> str:
         stored = [
             word
-            for word, secret in (("private key", credential.private_key), ("password", credential.password))
-            if secret
+            for word, column in (("private key", "private_key"), ("password", "password"))
+            if is_set(credential, column)
         ]
         return " and ".join(stored) or "nothing yet"
 

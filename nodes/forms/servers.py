@@ -74,7 +74,7 @@ class AddServerForm(ServerForm):
     login = forms.ChoiceField(
         choices=[
             (EXISTING, "A login that is stored"),
-            (NEW_KEY, "Let the panel make a key (you put its public half on the server)"),
+            (NEW_KEY, "A key that the panel makes (put on the server by you, or with a password used once)"),
             (KEY, "Paste a private key"),
             (PASSWORD, "A password"),
         ],
@@ -173,6 +173,18 @@ class AddServerForm(ServerForm):
         return services.create_credential(
             user, name=name, username=data["username"], secrets=secrets, group=data["group"]
         )
+
+
+class OneTimePasswordForm(forms.Form):
+    """A password that puts the panel's key on a server and is stored nowhere."""
+
+    password = forms.CharField(
+        strip=False,
+        max_length=500,
+        label="Or let the panel do it, with a password",
+        help_text="Used once, now, and not stored.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+    )
 
 
 def _free_name(name: str) -> str:

@@ -8,7 +8,7 @@ from django.db import models
 
 from nodes.choices import HostKeyState
 from nodes.querysets import CredentialQuerySet
-from vnetpanel.crypto import EncryptedTextField
+from vnetpanel.crypto import EncryptedTextField, is_set
 
 
 class Credential(models.Model):
@@ -44,7 +44,7 @@ class Credential(models.Model):
         return self.name
 
     def clean(self) -> None:
-        if not self.private_key and not self.password:
+        if not is_set(self, "private_key") and not is_set(self, "password"):
             raise ValidationError("Enter a private key or a password.")
 
 

@@ -17,6 +17,7 @@ from nodes.services.credentials import (
 from nodes.services.errors import NotAllowed, ServiceError
 from nodes.services.groups import create_group, move_group, remove_group, rename_group
 from nodes.services.host_keys import approve_host_key, ask_host_key, refuse_host_key
+from nodes.services.key_install import install_key
 from nodes.services.looks import request_look, request_looks
 from nodes.services.preflight import Check, Status, preflight
 from nodes.services.servers import add_server, change_server, remove_server
@@ -35,6 +36,7 @@ __all__ = [
     "create_credential",
     "create_group",
     "create_key_credential",
+    "install_key",
     "move_group",
     "preflight",
     "refuse_host_key",

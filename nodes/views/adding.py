@@ -9,12 +9,13 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from nodes import services
 from nodes.choices import HostKeyState, Role, ServerState
-from nodes.forms.servers import AddServerForm
+from nodes.forms.servers import AddServerForm, OneTimePasswordForm
 from nodes.models import PhysicalServer, ServerGroup
 from nodes.services.errors import NotAllowed, ServiceError
 from nodes.views.gate import has_role, said_on, server_or_404
@@ -102,6 +103,26 @@ def read_host_key(request: HttpRequest, server_id: int) -> HttpResponse:
     return redirect("nodes:host_key", server.pk)
 
 
+@require_POST
+@sensitive_post_parameters("password")
+@recently_proved
+def install_key(request: HttpRequest, server_id: int) -> HttpResponse:
+    """Put the panel's key on the server with a password that is used for this and forgotten."""
+    server = server_or_404(request.user, server_id)
+    form = OneTimePasswordForm(request.POST)
+    try:
+        if form.is_valid():
+            services.install_key(request.user, server, form.cleaned_data["password"])
+            messages.success(request, "The key is on the server. The password was not stored.")
+        else:
+            messages.error(request, "Enter the password with which the key is to be put on the server.")
+    except NotAllowed as error:
+        raise PermissionDenied(error.message) from error
+    except ServiceError as error:
+        messages.error(request, f"The key is not on the server. {error.message}")
+    return redirect("nodes:preflight", server.pk)
+
+
 @require_safe
 @vary_on_headers("HX-Request")
 def preflight(request: HttpRequest, server_id: int) -> HttpResponse:
@@ -118,6 +139,7 @@ def preflight(request: HttpRequest, server_id: int) -> HttpResponse:
         "may_operate": has_role(request, Role.OPERATOR, server.group),
         "may_administer": has_role(request, Role.ADMIN, server.group),
         "public_key": _key_to_install(request, server),
+        "password_form": OneTimePasswordForm(),
         "is_host_key_open": server.state in (ServerState.NEW, ServerState.HOST_KEY_CHANGED),
     }
     return render(

@@ -13,10 +13,14 @@ from trust.models import TwoFactor
 PASSWORD = "correct-horse-battery"
 
 
-def code_of(user: object, steps: int = 0) -> str:
-    """The code that the user's app shows now, or so many steps of 30 seconds away."""
-    row = TwoFactor.objects.get(user=user)
-    return two_factor._totp(row.secret).generate(int(time.time()) + steps * two_factor.STEP_S).decode()
+def code_of(user: object) -> str:
+    """The code that the user's app shows now."""
+    return code_now(TwoFactor.objects.get(user=user).secret)
+
+
+def code_now(secret: str, steps: int = 0) -> str:
+    """The code of that secret now, or so many steps of 30 seconds away."""
+    return two_factor._totp(secret).generate(int(time.time()) + steps * two_factor.STEP_S).decode()
 
 
 @pytest.fixture(autouse=True)

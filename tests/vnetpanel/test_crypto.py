@@ -50,8 +50,9 @@ def test_it_fails_loudly_with_another_key(monkeypatch: pytest.MonkeyPatch) -> No
     Credential.objects.create(name="one", password="correct horse")
     monkeypatch.setenv("VNETPANEL_KEYS", Fernet.generate_key().decode())
     crypto.forget_keys()
+    credential = Credential.objects.get(name="one")
     with pytest.raises(crypto.WrongKeyError) as raised:
-        Credential.objects.get(name="one")
+        credential.password  # noqa: B018
     assert "gAAAA" not in str(raised.value)
 
 
@@ -92,3 +93,36 @@ def test_a_malformed_key_is_refused_without_being_quoted(monkeypatch: pytest.Mon
     with pytest.raises(ImproperlyConfigured) as raised:
         crypto.encrypt("text")
     assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.django_db
+def test_a_row_that_no_key_fits_can_be_named_and_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+    token = stored(Credential.objects.create(name="one", password="correct horse"))
+    monkeypatch.setenv("VNETPANEL_KEYS", Fernet.generate_key().decode())
+    crypto.forget_keys()
+    credential = Credential.objects.get(name="one")
+    credential.username = "other"
+    credential.save()
+    assert stored(credential) == token
+    credential.password = "battery staple"
+    credential.save()
+    assert Credential.objects.get(name="one").password == "battery staple"
+
+
+@pytest.mark.django_db
+def test_a_deferred_secret_is_read_when_asked_for() -> None:
+    Credential.objects.create(name="one", password="correct horse")
+    credential = Credential.objects.defer("password").get(name="one")
+    assert credential.password == "correct horse"
+    credential.refresh_from_db()
+    assert credential.password == "correct horse"
+
+
+@pytest.mark.django_db
+def test_a_key_that_was_added_meanwhile_is_found(tmp_path: Path) -> None:
+    old = crypto.load_keys()[0]
+    crypto.encrypt("x")
+    new = Fernet.generate_key().decode()
+    token = Fernet(new).encrypt(b"written by another process").decode()
+    (tmp_path / "keys").write_text(f"{new}\n{old}\n")
+    assert crypto.decrypt(token) == "written by another process"

@@ -9,11 +9,11 @@ from vnetpanel.crypto import EncryptedTextField
 
 
 class TwoFactor(models.Model):
-    """A user's authenticator app: a shared secret, encrypted at rest; used once it has been confirmed."""
+    """A user's authenticator app: a shared secret, encrypted at rest. Stored once a first code was right."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="two_factor")
     secret = EncryptedTextField(help_text="Base32, as the app was given it.")
-    confirmed_at = models.DateTimeField(null=True, blank=True)
+    confirmed_at = models.DateTimeField()
     last_step = models.PositiveBigIntegerField(
         default=0, help_text="The newest 30-second step whose code was accepted: a code works once."
     )
@@ -23,7 +23,7 @@ class TwoFactor(models.Model):
         default_permissions = ("view", "delete")
 
     def __str__(self) -> str:
-        return f"second factor of {self.user}"
+        return f"of {self.user}"
 
 
 class RecoveryCode(models.Model):

@@ -21,7 +21,9 @@ from trust.forms import TOO_MANY, CodeForm
 from trust.models import Entry, RecoveryCode, TwoFactor
 from trust.proof import recently_proved
 from trust.views.login import READ_WRITE
+from vnetpanel.crypto import decrypt, encrypt
 
+SETTING_UP = "new_second_factor"
 LOGINS = ("login", "login.failed", "logout", "recovery_code.used", "proof.failed")
 
 
@@ -35,7 +37,7 @@ def _user(request: HttpRequest) -> User:
 def account(request: HttpRequest) -> HttpResponse:
     """What protects the account, and where it was used lately."""
     user = _user(request)
-    factor = TwoFactor.objects.filter(user=user).exclude(confirmed_at=None).first()
+    factor = TwoFactor.objects.filter(user=user).first()
     context = {
         "factor": factor,
         "codes_left": RecoveryCode.objects.filter(two_factor=factor).count() if factor else 0,
@@ -69,23 +71,27 @@ def set_up(request: HttpRequest) -> HttpResponse:
             logout(request)
             return redirect(settings.LOGIN_URL)
         return redirect("account")
-    row = two_factor.begin(user)
+    if SETTING_UP not in request.session:
+        # The session is stored in the database, which must give no secret away.
+        request.session[SETTING_UP] = encrypt(two_factor.new_secret())
+    secret = decrypt(request.session[SETTING_UP])
     form = CodeForm(request.POST or None)
     form.fields["code"].help_text = "Six digits, as the app shows them now."
     if request.method == "POST" and form.is_valid():
         counted = throttle.of_user("code", user.pk)
         if throttle.is_locked(counted):
             form.add_error("code", TOO_MANY)
-        elif codes := two_factor.confirm(user, form.cleaned_data["code"]):
+        elif codes := two_factor.confirm(user, secret, form.cleaned_data["code"]):
             request.session[proof.TWO_FACTOR] = True
+            del request.session[SETTING_UP]
             return render(request, "trust/recovery_codes.html", {"codes": codes, "is_new": True})
         else:
             throttle.failed(counted)
             form.add_error("code", "That is not the app's code of now. Are the clocks of both right?")
     context = {
         "form": form,
-        "secret": " ".join(row.secret[at : at + 4] for at in range(0, len(row.secret), 4)),
-        "qr": two_factor.qr_code(two_factor.address_for_app(row)),
+        "secret": " ".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
+        "qr": two_factor.qr_code(two_factor.address_for_app(user, secret)),
         "is_required": settings.TWO_FACTOR == "required",
     }
     return render(request, "trust/two_factor.html", context)
