@@ -44,7 +44,8 @@ worker() {
 # watch TXID GRACE: until someone decides; past the deadline, or when the worker died half-way, undo.
 # The deadline is read anew each second, it can be extended.
 watch() {
-	while :; do
+	# Without the directory there is neither a snapshot to go back to nor anybody to tell.
+	while [ -d "$D" ]; do
 		if overdue "$2"; then
 			hold_decision 600 || continue
 			learn_end "$1"
@@ -60,7 +61,7 @@ watch() {
 		decided && break
 		sleep "${VNP_POLL:-1}"
 	done
-	[ "$J_state" != committed ] || settled
+	[ "${J_state:-}" != committed ] || settled
 }
 overdue() {
 	clock

@@ -6,6 +6,7 @@ The oracle is equality of the whole network state in canonical words, not that a
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 
@@ -310,3 +311,11 @@ def test_a_short_change_that_fails_is_taken_back(server: Server) -> None:
     assert server.apply("after", plan, VNP_CRASH="after-rename").code == -9
     assert server.call("recover").state == "committed"
     assert "txid after\n" in server.committed and f"link {veth} UP mtu 1500 master vn-c" in server.state()
+
+
+def test_the_watchers_end_when_their_transaction_is_gone(server: Server, move: HostPlan) -> None:
+    assert server.apply("gone", move).state == "applied"
+
+    shutil.rmtree(server.run_dir / "txn" / "gone")
+
+    server.quiet()
