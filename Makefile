@@ -1,6 +1,6 @@
 # The project's commands. `make` or `make help` lists them; each may be run again at any time.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test soak screenshots lint lab-up lab-down lock
+.PHONY: help demo run test soak bench screenshots lint lab-up lab-down lock
 
 PYTHON := .venv/bin/python
 LISTEN ?= 127.0.0.1:8000
@@ -28,6 +28,10 @@ soak: ## the long loops: 200 confirmations against the deadline, 20 moves of a N
 screenshots: ## the pictures of docs/screens.md anew (needs Chromium)
 	@scripts/prepare.sh test
 	@$(PYTHON) scripts/screenshots.py
+
+bench: ## the panel beside Ansible, ssh and paramiko, and its pages (root; QUICK=1: under three minutes)
+	@scripts/prepare.sh bench
+	@exec $(PYTHON) -m bench $(if $(QUICK),--quick) $(ARGS)
 
 lint: ## formatting, types, the arrows between packages, shell scripts, migrations, deployment checks
 	@scripts/prepare.sh lint

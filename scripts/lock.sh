@@ -1,5 +1,6 @@
 #!/bin/sh
-# Resolves pyproject.toml into requirements with hashes: run.txt for the panel, dev.txt for working on it.
+# Resolves pyproject.toml into requirements with hashes: run.txt for the panel, dev.txt for working on it, bench.txt
+# for what the benchmark compares it with, in an environment of its own.
 # No header and no index lines, so that the files name no package index.
 set -eu
 cd "$(dirname "$0")/.."
@@ -9,10 +10,11 @@ command -v uv >/dev/null || {
     exit 1
 }
 
-compile() {
-    uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-        --no-emit-index-url --no-emit-find-links --extra embedded --extra postgres "$@"
+resolve() {
+    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+        --no-emit-index-url --no-emit-find-links "$@"
 }
 
-compile --output-file requirements/run.txt
-compile --group dev --output-file requirements/dev.txt
+resolve pyproject.toml --extra embedded --extra postgres --output-file requirements/run.txt
+resolve pyproject.toml --extra embedded --extra postgres --group dev --output-file requirements/dev.txt
+resolve --group bench --output-file requirements/bench.txt

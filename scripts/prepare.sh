@@ -2,7 +2,7 @@
 # Installs what a command of the Makefile needs and this machine lacks: Debian packages (as root) and, from the
 # hash-locked requirements, Python packages into .venv. Does nothing, quickly, when nothing is missing.
 #
-#   scripts/prepare.sh run|demo|test|lint
+#   scripts/prepare.sh run|demo|test|lint|bench
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -96,6 +96,16 @@ make_environment() {
     : >"$stamp"
 }
 
+# What the panel is measured against has an environment of its own: it must not choose the panel's versions.
+make_bench_environment() {
+    stamp=.venv-bench/.installed-$(sha256sum requirements/bench.txt | cut -c1-16)
+    [ ! -e "$stamp" ] || return 0
+    printf 'Installing Ansible into .venv-bench\n'
+    python3 -m venv --clear .venv-bench
+    .venv-bench/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/bench.txt
+    : >"$stamp"
+}
+
 # shellcheck disable=SC2086,SC2046  # lists of package names
 case ${1:-} in
 run)
@@ -117,7 +127,14 @@ lint)
     require_packages $(missing_for_python)
     make_environment dev
     ;;
+bench)
+    is_root || fail "The benchmark makes network namespaces and control groups; run this as root."
+    require_packages $(missing_for_python) $(missing_of openssh-server openssh-client iproute2 iputils-ping)
+    want_packages $(missing_of postgresql)
+    make_environment run
+    make_bench_environment
+    ;;
 *)
-    fail "usage: scripts/prepare.sh run|demo|test|lint"
+    fail "usage: scripts/prepare.sh run|demo|test|lint|bench"
     ;;
 esac

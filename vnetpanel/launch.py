@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 FIRST_LOGIN = "admin"
 START_S = 60.0
+CELERY = (sys.executable, "-m", "celery", "-A", "vnetpanel")
 
 
 class LaunchError(Exception):
@@ -214,11 +215,14 @@ class Launcher:
     def start_workers(self) -> None:
         """Start the worker, which talks to servers, and beat, which sends what is due."""
         self.say("Starting worker, scheduler and web server")
-        celery = [sys.executable, "-m", "celery", "-A", "vnetpanel"]
-        worker = [*celery, "worker", "--hostname", "panel@%h", "--without-gossip", "--without-mingle"]
+        self.start_worker()
+        self.start_child("scheduler", [*self.prefix, *CELERY, "beat"])
+
+    def start_worker(self) -> None:
+        """Start the process that talks to servers."""
+        worker = [*CELERY, "worker", "--hostname", "panel@%h", "--without-gossip", "--without-mingle"]
         # As long as a task may take to reach a safe place; what is cut off is resumed by its row's lease.
         self.start_child("worker", [*self.prefix, *worker], stop_s=35)
-        self.start_child("scheduler", [*self.prefix, *celery, "beat"])
 
     def start_web(self, listener: socket.socket) -> None:
         """Start the web server on a socket that was opened out here, wherever it runs itself."""

@@ -13,11 +13,13 @@ from nodes.models import Adapter, Container, ContainerInterface, PhysicalServer,
 SERVERS, CONTAINERS = 1000, 50
 
 
-def make_fleet(servers: int = SERVERS, containers: int = CONTAINERS) -> tuple[ServerGroup, ServerGroup]:
+def make_fleet(
+    servers: int = SERVERS, containers: int = CONTAINERS, interfaces: int = 1
+) -> tuple[ServerGroup, ServerGroup]:
     """Two top groups with ten groups in each and the servers dealt out evenly; returns the top groups.
 
     Server node0007 has the NICs eth0 and eth1 and the running containers 1000, 1001, ..., named
-    web-<server key>-0, ..., with one bridged interface each. All MACs and addresses differ.
+    web-<server key>-0, ..., with one bridged interface each (or `interfaces`). All MACs and addresses differ.
     """
     tops = ServerGroup.objects.create(name="East"), ServerGroup.objects.create(name="West")
     groups = [ServerGroup.objects.create(name=f"Rack {n}", parent=tops[n % 2]) for n in range(20)]
@@ -41,9 +43,11 @@ def make_fleet(servers: int = SERVERS, containers: int = CONTAINERS) -> tuple[Se
         server_id="id", container_ctid="1000 + n", name="'web-' || id || '-' || n", status="'running'",
     )  # fmt: skip
     multiply(
-        ContainerInterface, Container, 1,
-        container_id="id", ifname="'eth0'", mode="'bridged'", host_ifname="'veth' || container_ctid || '.0'",
-        mac=f"'00:18:' || {_digits('id', ':')}", addresses_text=f"'10.' || {_octets('id')} || '/8'",
+        ContainerInterface, Container, interfaces,
+        container_id="id", ifname="'eth' || n", mode="'bridged'",
+        host_ifname="'veth' || container_ctid || '.' || n",
+        mac=f"'00:18:' || {_digits(f'id * {interfaces} + n', ':')}",
+        addresses_text=f"'10.' || {_octets(f'id * {interfaces} + n')} || '/8'",
     )  # fmt: skip
     return tops
 

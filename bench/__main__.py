@@ -1,0 +1,129 @@
+"""`python -m bench --help`; what is measured and how: docs/performance.md."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.meter import NoControlGroups
+
+if TYPE_CHECKING:
+    from bench.report import Row
+
+ANSIBLE = Path(".venv-bench/bin")
+
+
+def main() -> int:
+    """Measure, print the tables, keep the results."""
+    options = arguments()
+    if os.geteuid() != 0:
+        print("The benchmark needs root: it makes network namespaces and control groups.", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory(prefix="vb", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        os.environ.update(
+            VNETPANEL_VAR=str(folder),
+            DJANGO_SETTINGS_MODULE="vnetpanel.settings",
+            VNETPANEL_LOG_LEVEL="WARNING",
+            DATABASE_URL="",
+            REDIS_URL="",
+        )
+        import django
+
+        django.setup()
+        try:
+            return measured(folder, options)
+        except NoControlGroups as error:
+            print(f"The benchmark needs control groups: {error}", file=sys.stderr)
+            return 1
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="Measure the panel beside its rivals."
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="a few servers, one run each: under three minutes"
+    )
+    parser.add_argument(
+        "--sizes", default="", help="numbers of servers, ascending (default 10,50,200; quick 5,20)"
+    )
+    parser.add_argument("--runs", type=int, default=0, help="runs of each measurement (default 3; quick 1)")
+    parser.add_argument("--no-web", action="store_true", help="leave the pages out")
+    parser.add_argument("--no-servers", action="store_true", help="the pages only")
+    parser.add_argument("--ansible", type=Path, default=ANSIBLE, help="folder of Ansible's programs")
+    found = parser.parse_args()
+    found.sizes = [int(one) for one in (found.sizes or ("5,20" if found.quick else "10,50,200")).split(",")]
+    found.runs = found.runs or (1 if found.quick else 3)
+    return found
+
+
+def measured(folder: Path, options: argparse.Namespace) -> int:
+    """All measurements; the exit code says whether they could be made, not whether bars were reached."""
+    from bench import report
+
+    def say(text: str) -> None:
+        print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+    started = time.monotonic()
+    rows: list[report.Row] = []
+    notes = [*report.machine()]
+    if not options.no_servers:
+        found, noise = on_servers(folder, options, say)
+        rows += found
+        notes.append(noise)
+    if not options.no_web:
+        from bench.web import measure_pages
+
+        rows += measure_pages(folder, options.quick, say)
+    report.write(rows)
+    print("\n".join(notes))
+    print(report.plain(rows))
+    print(f"{time.monotonic() - started:.0f} s; also in {report.RESULTS}")
+    return 0
+
+
+def on_servers(
+    folder: Path, options: argparse.Namespace, say: Callable[[str], None]
+) -> tuple[list[Row], str]:
+    """What is measured on servers, and how quiet the machine was."""
+    from bench.contenders import Contenders
+    from bench.farm import farm, prefix
+    from bench.meter import Group, machine_cpu_s
+    from bench.panel import panel
+    from bench.scenario import Bench
+
+    sizes = options.sizes
+    say(f"starting {sizes[-1]} servers")
+    group = Group(f"{prefix()}-rivals")
+    with farm(sizes[-1], folder) as servers, panel(servers, say) as ours:
+        rivals = Contenders(servers, group, options.ansible.absolute())
+        bench = Bench(servers, ours, rivals, options.runs, say)
+        began, busy = time.monotonic(), machine_cpu_s()
+        try:
+            bench.script()
+            bench.cold()
+            for size in sizes:
+                bench.size(size)
+            slow = [size for size in sizes if size <= 100]
+            bench.slow_servers(slow[0], 100 if sizes[-1] >= 100 else slow[-1])
+            bench.growth(sizes[0], sizes[-1])
+        finally:
+            rivals.close()
+            group.remove()
+        wall, busy = time.monotonic() - began, machine_cpu_s() - busy
+        cpus = os.cpu_count() or 1
+        return bench.rows, (
+            f"noise: other programs took {bench.noise_s / busy:.0%} of the processor time while something was"
+            f" measured ({cpus} processors busy {busy / wall / cpus:.0%} of the time)"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,216 @@
+"""Pages of one installation, measured: `python -m bench.pages SERVERS ROUNDS VIEWERS…`; prints JSON.
+
+A process of its own, because the database is chosen when the settings are read. The web server is the one
+that `manage.py up` starts; requests come over kept connections, one after the other, and count whole.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import django
+
+from bench.farm import prefix
+from bench.meter import Group
+
+CONTAINERS, INTERFACES, NETWORKS, CHANGES, OPERATIONS = 50, 2, 200, 200, 200
+POLL_S = 1.0
+VIEW_S = 5.0
+WARM = 4
+"""Requests that are not counted: each process of the web server has its templates to read first."""
+
+
+def main(servers: int, rounds: int, viewers: list[int]) -> None:
+    """Make the installation, start its web server, measure, print."""
+    from django.conf import settings
+    from django.core.management import call_command
+
+    from vnetpanel.launch import Launcher, listen
+
+    call_command("migrate", interactive=False, verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
+    pages, progress = fill(servers)
+    cookie = f"{settings.SESSION_COOKIE_NAME}={logged_in()}"
+    launcher = Launcher("127.0.0.1:0", False, Path(settings.VAR_DIR), lambda text: None)
+    launcher.prefix = (web := Group(f"{prefix()}-web")).prefix
+    groups = [web, Group(f"{prefix()}-database")]
+    with listen("127.0.0.1:0") as listener:
+        port = listener.getsockname()[1]
+        launcher.start_web(listener)
+        try:
+            found: dict[str, Any] = {"pages": {}, "queries": {}, "viewers": {}}
+            for name, addresses in pages.items():
+                found["pages"][name] = [measured(port, cookie, one, rounds, groups) for one in addresses]
+                found["queries"][name] = queries(addresses[0])
+            for number in viewers:
+                found["viewers"][number] = watched(port, cookie, progress, number)
+        finally:
+            launcher.supervisor.stop()
+            web.remove()
+    print(json.dumps(found))
+
+
+def fill(servers: int) -> tuple[dict[str, list[str]], str]:
+    """An installation of that size: lists with their first and deepest address, and a Change under way."""
+    from django.contrib.auth import get_user_model
+    from django.urls import reverse
+
+    from networks.choices import ChangeState, OperationState
+    from networks.models import Change, Operation, VirtualNetwork
+    from nodes.models import PhysicalServer, ServerGroup
+    from tests.nodes.fleet import make_fleet
+
+    tops = make_fleet(servers, CONTAINERS, INTERFACES)
+    user = get_user_model().objects.create_superuser("bench", password="bench-bench-bench")  # noqa: S106
+    VirtualNetwork.objects.bulk_create(
+        VirtualNetwork(name=f"network {n:03}", bridge=f"vn-{n}") for n in range(NETWORKS)
+    )
+    Change.objects.bulk_create(
+        Change(
+            author=user,
+            base=0,
+            state=ChangeState.DISCARDED if n % 9 == 0 else ChangeState.DONE,
+            summary=f"Change {n}.",
+        )
+        for n in range(CHANGES)
+    )
+    live = Change.objects.create(
+        author=user, base=0, state=ChangeState.APPLYING, summary="A Change on many servers."
+    )
+    some = list(PhysicalServer.objects.order_by("pk")[:OPERATIONS])
+    Operation.objects.bulk_create(
+        Operation(
+            change=live,
+            server=one,
+            server_name=one.name,
+            state=OperationState.APPLYING,
+            commands=[{"phase": "critical", "text": "ip link set dev eth0 master vn-a"}],
+        )
+        for one in some
+    )
+    group = ServerGroup.objects.filter(path__startswith=tops[0].path, servers__isnull=False).first()
+    assert group
+    in_group = servers * CONTAINERS // 2
+
+    def deep(address: str, rows: int) -> list[str]:
+        return [address, f"{address}?page={max(1, -(-rows // 50))}"]
+
+    pages = {
+        "first page": [reverse("home")],
+        "tree": [reverse("nodes:tree")],
+        "servers": deep(reverse("nodes:servers"), servers),
+        "servers of a group": deep(reverse("nodes:group_servers", args=[tops[0].pk]), servers // 2),
+        "containers of a group": deep(reverse("nodes:group_containers", args=[tops[0].pk]), in_group),
+        "containers of a server": [reverse("nodes:server_containers", args=[some[0].pk])],
+        "adapters of a server": [reverse("nodes:server_adapters", args=[some[0].pk])],
+        "virtual networks": deep(reverse("networks:list"), NETWORKS),
+        "virtual networks of a group": deep(reverse("networks:group_networks", args=[group.pk]), NETWORKS),
+        "virtual networks of a server": deep(
+            reverse("networks:server_networks", args=[some[0].pk]), NETWORKS
+        ),
+        "changes": deep(reverse("networks:changes"), CHANGES * 8 // 9),
+        "search": [reverse("nodes:search") + "?q=web-1"],
+    }
+    return pages, reverse("networks:change", args=[live.pk])
+
+
+def logged_in() -> str:
+    """The session key of a user who has just logged in."""
+    from django.contrib.auth import get_user_model
+    from django.test import Client
+
+    client = Client()
+    client.force_login(get_user_model().objects.get(username="bench"))
+    return str(client.session.session_key)
+
+
+def queries(address: str) -> int:
+    """How many queries the page takes."""
+    from django.contrib.auth import get_user_model
+    from django.db import connection
+    from django.test import Client
+    from django.test.utils import CaptureQueriesContext
+
+    client = Client(SERVER_NAME="127.0.0.1")
+    client.force_login(get_user_model().objects.get(username="bench"))
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(address).status_code == 200, address
+    return len(captured)
+
+
+@contextmanager
+def connected(port: int) -> Iterator[http.client.HTTPConnection]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def measured(port: int, cookie: str, address: str, rounds: int, groups: list[Group]) -> tuple[float, float]:
+    """Milliseconds of a page, warmed up: the median, and processor time of web and database."""
+    times = []
+    with connected(port) as connection:
+        for number in range(rounds + WARM):
+            if number == WARM:
+                before = sum(group.cpu_s() for group in groups)
+            started = time.perf_counter()
+            connection.request("GET", address, headers={"Cookie": cookie, "Host": "127.0.0.1"})
+            response = connection.getresponse()
+            response.read()
+            assert response.status == 200, (address, response.status)
+            times.append((time.perf_counter() - started) * 1000)
+    spent = sum(group.cpu_s() for group in groups) - before
+    return statistics.median(times[WARM:]), spent * 1000 / rounds
+
+
+def watched(port: int, cookie: str, address: str, number: int) -> dict[str, float]:
+    """So many browsers that poll a progress page as it asks them to; milliseconds of an answer."""
+    times: list[float] = []
+    end = time.monotonic() + VIEW_S
+    headers = {"Cookie": cookie, "Host": "127.0.0.1", "HX-Request": "true"}
+
+    def view(place: int) -> None:
+        time.sleep(POLL_S * place / number)
+        etag = ""
+        with connected(port) as connection:
+            while time.monotonic() < end:
+                started = time.perf_counter()
+                connection.request("GET", address, headers={**headers, "If-None-Match": etag})
+                response = connection.getresponse()
+                response.read()
+                etag = response.headers.get("ETag", "")
+                took = time.perf_counter() - started
+                times.append(took * 1000)
+                time.sleep(max(0.0, POLL_S - took))
+
+    threads = [threading.Thread(target=view, args=(place,)) for place in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    times.sort()
+    return {
+        "median": statistics.median(times),
+        "p95": times[int(len(times) * 0.95)],
+        "per_s": len(times) / VIEW_S,
+    }
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vnetpanel.settings")
+    with tempfile.TemporaryDirectory(prefix="vbw", ignore_cleanup_errors=True) as name:
+        os.environ.update(VNETPANEL_VAR=name, VNETPANEL_LOG_LEVEL="WARNING")
+        django.setup()
+        main(int(sys.argv[1]), int(sys.argv[2]), [int(one) for one in sys.argv[3:]])

@@ -1,0 +1,315 @@
+"""The measurements on servers: looks and Changes by the panel, and the same by its contenders."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import redis
+from django.conf import settings
+
+from bench.contenders import BRIDGE, WIDTHS, Contenders, attached
+from bench.farm import Farm
+from bench.panel import Cost, Panel, measure
+from bench.report import Row, against, alone, exponent, median
+from networks.domain.state import (
+    AddMember,
+    Assign,
+    CreateNetwork,
+    DeleteNetwork,
+    Edit,
+    InterfaceKey,
+    RemoveMember,
+    Unassign,
+)
+from networks.models import Change
+from vnetpanel.broker import connect
+
+CONFIRM_WAIT_S = 3.0
+"""The fixed wait between the two confirmations of a guarded change (networks/host/README.md)."""
+SIX_TASKS_AT_MOST = 60
+"""Above this many servers Ansible's six tasks take minutes: they run once."""
+
+
+@dataclass
+class Bench:
+    """One run over all sizes."""
+
+    farm: Farm
+    panel: Panel
+    rivals: Contenders
+    runs: int
+    say: Callable[[str], None]
+    rows: list[Row] = field(default_factory=list)
+    walls: dict[tuple[str, int], float] = field(default_factory=dict)
+    noise_s: float = 0.0
+    number: int = 0
+
+    # -- parts
+
+    def size(self, size: int) -> None:
+        """Everything with so many servers."""
+        self.say(f"{size} servers: looks")
+        self.panel.register(size)
+        self.rivals.open_masters(size)
+        self.rivals.ansible_runs(size, "warm")
+        self.looks(size)
+        self.say(f"{size} servers: Changes")
+        self.changes(size, "eth1")
+        self.say(f"{size} servers: Changes that move the management address")
+        self.changes(size, "eth0")
+
+    def looks(self, size: int) -> None:
+        ours = self.ours(size, lambda: self.panel.look(size))
+        width = min(
+            WIDTHS,
+            key=lambda one: self.rival(size, lambda: self.rivals.look_over_masters(size, one), 1).wall_s,
+        )
+        ssh = self.rival(size, lambda: self.rivals.look_over_masters(size, width))
+        ansible = self.rival(size, lambda: self.rivals.ansible_runs(size, "look"), self._six(size))
+        self.walls["look", size] = ours.wall_s
+        about = f"look, N={size}"
+        self.rows += [
+            against(f"{about}: wall, ssh ControlMaster -P{width}", ours.wall_s, ssh.wall_s, "s", 1.0),
+            against(
+                f"{about}: controller CPU, ssh ControlMaster",
+                ours.controller_s,
+                ssh.controller_s,
+                "ms/server",
+                0.5,
+            ),
+            against(f"{about}: server CPU, ssh ControlMaster", ours.servers_s, ssh.servers_s, "ms/server"),
+            against(f"{about}: memory, ssh ControlMaster", ours.rss_mb, ssh.rss_mb, "MB"),
+            against(f"{about}: wall, Ansible one shell task", ours.wall_s, ansible.wall_s, "s", 1 / 15),
+            against(
+                f"{about}: controller CPU, Ansible one shell task",
+                ours.controller_s,
+                ansible.controller_s,
+                "ms/server",
+            ),
+        ]
+
+    def changes(self, size: int, adapter: str) -> None:
+        """A bridge on the adapter, a container in it: reviewed, applied, and taken away again."""
+        guarded = adapter == "eth0"
+        review, applied, messages, opened = [], [], [], []
+        for _ in range(self.runs):
+            costs, sent, connections = self._change(size, adapter)
+            review.append(costs[0])
+            applied.append(costs[1])
+            messages.append(sent)
+            opened.append(connections / size)
+        ours, seen = median(applied, size), median(review, size)
+        kind = "guarded Change" if guarded else "Change"
+        self.walls[kind, size] = ours.wall_s
+        about = f"{kind}, N={size}"
+        six = self._rival_change(size, "six", adapter, self._six(size))
+        self.rows += [
+            alone(f"{about}: review, wall", seen.wall_s, "s"),
+            alone(f"{about}: server CPU of applying, SSH included", ours.servers_s, "ms/server"),
+            alone(f"{about}: new connections of applying", statistics.median(opened), "per server"),
+            alone(f"{about}: broker messages, review and apply", statistics.median(messages), "", 4),
+        ]
+        if guarded:
+            wall = ours.wall_s - CONFIRM_WAIT_S
+            self.rows.append(
+                against(
+                    f"{about}: wall without the confirm wait, Ansible six unprotected tasks",
+                    wall,
+                    six.wall_s,
+                    "s",
+                    1 / 10,
+                )
+            )
+            return
+        shell = self._rival_change(size, "shell", adapter, self._six(size))
+        raw = self._rival_change(size, "raw", adapter, self.runs)
+        whole = ours.wall_s + seen.wall_s
+        self.rows += [
+            against(f"{about}: wall, Ansible six tasks", ours.wall_s, six.wall_s, "s", 1 / 30),
+            against(
+                f"{about}: controller CPU, Ansible six tasks",
+                ours.controller_s,
+                six.controller_s,
+                "ms/server",
+                1 / 60,
+            ),
+            against(f"{about}: wall with its review, Ansible six tasks", whole, six.wall_s, "s"),
+            against(f"{about}: wall, Ansible one shell task", ours.wall_s, shell.wall_s, "s", 1 / 8),
+            against(f"{about}: wall, Ansible one raw task", ours.wall_s, raw.wall_s, "s"),
+        ]
+        width = 20
+        ssh = self._rival_change(size, "ssh", adapter, self.runs, width)
+        floor = self._rival_change(size, "batch", adapter, self.runs)
+        self.rows += [
+            against(
+                f"{about}: wall, unprotected over ssh ControlMaster -P{width}", ours.wall_s, ssh.wall_s, "s"
+            ),
+            against(f"{about}: wall, the same ip -batch without SSH", ours.wall_s, floor.wall_s, "s"),
+            against(f"{about}: memory, Ansible six tasks", ours.rss_mb, six.rss_mb, "MB"),
+        ]
+
+    def growth(self, small: int, large: int) -> None:
+        """How wall time grows from the smallest to the largest number."""
+        for kind in ("look", "Change", "guarded Change"):
+            walls = self.walls[kind, small], self.walls[kind, large]
+            bar = None if kind == "guarded Change" else 1.10
+            self.rows.append(
+                alone(
+                    f"{kind}: growth from N={small} to {large}",
+                    exponent((small, large), walls),
+                    "exponent",
+                    bar,
+                )
+            )
+
+    def slow_servers(self, small: int, large: int) -> None:
+        """Servers that take half a second to answer: they must be waited for together."""
+        self.farm.slow(True)
+        walls = []
+        for size in (small, large):
+            walls.append(self.ours(size, lambda size=size: self.panel.look(size)).wall_s)
+        self.farm.slow(False)
+        found = exponent((small, large), (walls[0], walls[1]))
+        self.rows.append(
+            alone(
+                f"look at servers that take 0.5 s: growth from N={small} to {large}", found, "exponent", 0.15
+            )
+        )
+
+    def cold(self) -> None:
+        """A new connection and its first command, one after the other: ours and stock paramiko's."""
+        words = [
+            *self.farm.inside,
+            sys.executable,
+            "-m",
+            "bench.cold",
+            str(self.farm.folder),
+            str(min(self.farm.size, 10)),
+        ]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        found = json.loads(done.stdout)
+        self.rows.append(
+            against(
+                "connection and first command: wall, stock paramiko",
+                found["ours"],
+                found["stock"],
+                "ms",
+                0.45,
+            )
+        )
+
+    def script(self) -> None:
+        """Processor time of the transaction script on a server, without SSH: a short change."""
+        self.rows += [
+            alone(f"transaction script: CPU of {verb}", cost, "ms", 30 if verb == "apply" else None)
+            for verb, cost in script_costs(self.farm, self.runs).items()
+        ]
+
+    # -- how
+
+    def ours(self, size: int, work: Callable[[], object], runs: int | None = None) -> Cost:
+        return median([self._noted(self.panel.measured(work)) for _ in range(runs or self.runs)], size)
+
+    def rival(self, size: int, work: Callable[[], object], runs: int | None = None) -> Cost:
+        found = [
+            self._noted(measure(work, self.rivals.group, self.farm.servers)) for _ in range(runs or self.runs)
+        ]
+        return median(found, size)
+
+    def _noted(self, cost: Cost) -> Cost:
+        self.noise_s += cost.other_s
+        return cost
+
+    def _six(self, size: int) -> int:
+        return self.runs if size <= SIX_TASKS_AT_MOST else 1
+
+    def _change(self, size: int, adapter: str) -> tuple[tuple[Cost, Cost], int, int]:
+        self.number += 1
+        network = str(uuid.uuid4())
+        servers = list(self.panel.servers(size))
+        ports = [InterfaceKey(server.pk, "101", "eth0") for server in servers]
+        edits: list[Edit] = [CreateNetwork(network, f"bench {self.number}")]
+        for server, port in zip(servers, ports, strict=True):
+            edits += [Assign(network, server.pk, adapter), AddMember(network, port)]
+        held: list[Change] = []
+        sent, opened = self._messages(), self._connections(size)
+        review = self._noted(self.panel.measured(lambda: held.append(self.panel.review(edits))))
+        applied = self._noted(self.panel.measured(lambda: held.append(self.panel.apply(held[0]))))
+        sent, opened = self._messages() - sent, self._connections(size) - opened
+        bridge = held[1].settled["bridges"][network]
+        if wrong := attached(self.farm, size, bridge, (adapter, "veth101.0")):
+            raise RuntimeError(f"the panel said done, but not so on servers {wrong[:5]}")
+        back: list[Edit] = [RemoveMember(port) for port in ports]
+        back += [Unassign(network, server.pk) for server in servers]
+        self.panel.apply(self.panel.review([*back, DeleteNetwork(network)]))
+        return (review, applied), sent, opened
+
+    def _rival_change(self, size: int, kind: str, adapter: str, runs: int, width: int = 0) -> Cost:
+        def once() -> None:
+            if kind == "batch":
+                self.rivals.batches(size)
+            elif kind == "ssh":
+                self.rivals.change_over_masters(size, width)
+            else:
+                self.rivals.ansible_runs(size, kind, adapter)
+
+        costs = []
+        for _ in range(runs):
+            costs.append(self._noted(measure(once, self.rivals.group, self.farm.servers)))
+            if wrong := attached(self.farm, size, BRIDGE, (adapter, "veth101.0")):
+                raise RuntimeError(f"{kind} did not do it on servers {wrong[:5]}")
+            (self.rivals.undo_move if adapter == "eth0" else self.rivals.undo)(size)
+        return median(costs, size)
+
+    def _messages(self) -> int:
+        """Messages that the broker has taken so far."""
+        client: redis.Redis = connect(settings.CELERY_BROKER_URL, 5)
+        with client:
+            return int(client.info("commandstats").get("cmdstat_lpush", {}).get("calls", 0))
+
+    def _connections(self, size: int) -> int:
+        """TCP connections that servers have taken so far."""
+        return sum(self.farm.connections_taken(number) for number in range(size))
+
+
+def script_costs(farm: Farm, runs: int) -> dict[str, float]:
+    """Milliseconds of processor time by verb, on one server, medians."""
+    from networks.host import installation, script_path
+    from networks.host.grammar import Bridge, HostPlan, KeepBridge, Port, RemoveBridge
+
+    inside = [*farm.servers.prefix, "nsenter", "-t", str(farm.processes[0].pid), "-m", "-n"]
+    argv, text = installation()
+    subprocess.run([*inside, *argv], input=text, check=True)
+    there = HostPlan(
+        (Bridge("vn-cost", "eth1"), Port("veth101.0", "vn-cost")), (KeepBridge("vn-cost", "eth1"),)
+    )
+    away = HostPlan((Port("veth101.0"), RemoveBridge("vn-cost", "eth1")))
+    costs: dict[str, list[float]] = {}
+
+    def call(verb: str, *words: str, plan: HostPlan | None = None, name: str = "") -> str:
+        before = farm.servers.cpu_s()
+        command = [*inside, "sh", script_path(), verb, *words]
+        text = plan.render() if plan else ""
+        done = subprocess.run(command, input=text, capture_output=True, text=True)
+        costs.setdefault(name or verb, []).append((farm.servers.cpu_s() - before) * 1000)
+        if done.returncode:
+            raise RuntimeError(f"{verb}: {done.stdout[-400:]} {done.stderr[-200:]}")
+        return done.stdout
+
+    subprocess.run([*inside, "sh", "-c", "rm -rf /etc/vnetpanel"], check=True)
+    for _ in range(runs):
+        for plan, name in ((there, "apply"), (away, "apply of taking away")):
+            digest = re.search(r"^digest=(\w+)", call("plan", plan=plan), re.M)
+            assert digest
+            txid = str(uuid.uuid4())
+            call("apply", txid, "60", digest[1], plan=plan, name=name)
+            call("follow", txid)
+    subprocess.run([*inside, "sh", "-c", "rm -rf /etc/vnetpanel"], check=True)
+    return {verb: statistics.median(found) for verb, found in costs.items()}

@@ -1,0 +1,44 @@
+"""The benchmark's servers: there while they are wanted, and gone without a trace."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bench.farm import farm, run
+from bench.meter import Group, NoControlGroups
+from tests.sshd import require_sshd
+
+pytestmark = pytest.mark.netns
+
+
+@pytest.fixture
+def groups() -> None:
+    require_sshd()
+    try:
+        Group(f"vbt{os.getpid():x}-try").remove()
+    except NoControlGroups as error:
+        pytest.skip(str(error))
+
+
+def test_servers_answer_over_ssh_and_nothing_is_left_of_them(groups: None, tmp_path: Path) -> None:
+    before = sorted(Path("/etc").iterdir())
+    name = f"vbt{os.getpid():x}"
+    with farm(2, tmp_path, name) as servers:
+        ssh = (
+            "ssh",
+            "-i",
+            str(servers.key),
+            "-o",
+            f"UserKnownHostsFile={tmp_path}/known_hosts",
+            "-o",
+            "BatchMode=yes",
+        )
+        told = run(*servers.inside, *ssh, servers.address(1), "vzlist; touch /etc/mine; ls /sys/class/net")
+        assert told.split() == ["101", "running", "eth0", "eth1", "lo", "veth101.0"]
+        assert servers.connections_taken(1) >= 1 and servers.servers.cpu_s() > 0
+        assert servers.links(0) == {"lo": "", "eth0": "", "eth1": "", "veth101.0": ""}
+    assert name not in run("ip", "netns", "list")
+    assert sorted(Path("/etc").iterdir()) == before
