@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db.models import ProtectedError
+from django.db.models import Count, Max, ProtectedError, Q
 from django.db.models.signals import pre_delete
 from django.dispatch import receiver
 
 from networks.choices import IDLE_OPERATION_STATES
+from networks.desired import head_number
 from networks.drift import compare
 from networks.models import Operation
 from nodes.facts import ServerFacts
 from nodes.models import PhysicalServer
-from nodes.signals import looked
+from nodes.signals import compared_with, looked
 
 
 @receiver(pre_delete, sender=PhysicalServer)
@@ -34,3 +35,13 @@ def compare_with_desired(
 ) -> None:
     """Every look shows whether the server still is as it was decided."""
     compare(server_id, facts, at)
+
+
+@receiver(compared_with)
+def desired_and_work(sender: type[PhysicalServer], **kwargs: Any) -> tuple[int, int, str]:
+    """What a look is compared with: desired, and which Changes are at work or have just ended."""
+    found = Operation.objects.aggregate(
+        open=Count("pk", filter=~Q(state__in=IDLE_OPERATION_STATES) | Q(must_follow=True)),
+        ended=Max("ended_at"),
+    )
+    return head_number(), found["open"], str(found["ended"])

@@ -59,6 +59,24 @@ class Answer:
     duration_ms: int
     connect_ms: int
 
+    def timing(self, at: datetime) -> sync.Timing:
+        """For a look begun at `at`."""
+        return sync.Timing(at, self.duration_ms, self.connect_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a server printed, not yet understood; `nonce` is that of its probe."""
+
+    stdout: bytes
+    nonce: str
+    duration_ms: int
+    connect_ms: int
+
+    def timing(self, at: datetime) -> sync.Timing:
+        """For a look begun at `at`."""
+        return sync.Timing(at, self.duration_ms, self.connect_ms)
+
 
 def pool() -> Pool:
     """The connections of this process."""
@@ -107,16 +125,18 @@ def look(server_id: int, ours: sync.Ours | None = None) -> ServerFacts:
     try:
         answer = ask(server)
     except LookFailed as failure:
-        _store_failure(server, failure, at)
+        store_failure(server, failure, at)
         raise
-    timing = sync.Timing(at, answer.duration_ms, answer.connect_ms)
-    synced = sync.store(server_id, answer.facts, timing, ours)
+    synced = sync.store(server_id, answer.facts, answer.timing(at), ours)
     if synced.is_stored:
-        # Robust: what listens may fail (it is logged then), the look is stored all the same.
-        looked.send_robust(
-            sender=PhysicalServer, server_id=server_id, facts=answer.facts, synced=synced, at=at
-        )
+        tell(server_id, answer, synced, at)
     return answer.facts
+
+
+def tell(server_id: int, answer: Answer, synced: sync.Synced, at: datetime) -> None:
+    """Let the rest of the panel know of a look that has been stored."""
+    # Robust: what listens may fail (it is logged then), the look is stored all the same.
+    looked.send_robust(sender=PhysicalServer, server_id=server_id, facts=answer.facts, synced=synced, at=at)
 
 
 def observe(server_id: int) -> bool:
@@ -129,6 +149,14 @@ def observe(server_id: int) -> bool:
     mine = PhysicalServer.objects.filter(pk=server_id, is_enabled=True, os=ServerOS.LINUX)
     if not mine.filter(free).update(look_claimed_until=now + CLAIM):
         return False
+    observe_claimed(server_id, now + CLAIM)
+    return True
+
+
+def observe_claimed(server_id: int, until: datetime) -> None:
+    """Look at a server that the caller has claimed until then, and give it back."""
+    now = until - CLAIM
+    mine = PhysicalServer.objects.filter(pk=server_id)
     try:
         if HostKey.objects.filter(server_id=server_id, state=HostKeyState.PINNED).exists():
             look(server_id)
@@ -147,22 +175,31 @@ def observe(server_id: int) -> bool:
             look_claimed_until=None,
             look_requested_at=Case(When(look_requested_at__gt=now, then=F("look_requested_at"))),
         )
-    return True
 
 
 def ask(server: PhysicalServer) -> Answer:
     """Run the probe on the server, one exec, and read what it prints. Stores nothing. Raises LookFailed."""
+    return understood(words_of(server))
+
+
+def words_of(server: PhysicalServer) -> Words:
+    """Run the probe on the server, one exec. Stores nothing but a changed host key. Raises LookFailed."""
     nonce = new_nonce()
     try:
         done = pool().run(target_of(server), probe_command(nonce), deadline_s=LOOK_DEADLINE_S)
     except SshError as error:
         raise _failure(server, error) from error
+    connect_ms = round(done.connect_seconds * 1000)
+    return Words(done.stdout, nonce, connect_ms + round(done.seconds * 1000), connect_ms)
+
+
+def understood(words: Words) -> Answer:
+    """The words as facts. Raises LookFailed."""
     try:
-        facts = parse_look(done.stdout, nonce)
+        facts = parse_look(words.stdout, words.nonce)
     except UnreadableLook as error:
         raise LookFailed(ServerState.UNREADABLE, error.reason) from error
-    connect_ms = round(done.connect_seconds * 1000)
-    return Answer(facts, connect_ms + round(done.seconds * 1000), connect_ms)
+    return Answer(facts, words.duration_ms, words.connect_ms)
 
 
 def offer_host_key(server_id: int) -> HostKey | None:
@@ -178,7 +215,7 @@ def offer_host_key(server_id: int) -> HostKey | None:
     except SshError as error:
         failure = LookFailed(ServerState.NEW, error.sentence)
         if server.state == ServerState.NEW:
-            _store_failure(server, failure, at)
+            store_failure(server, failure, at)
         raise failure from error
     offered = _offer(server, key)
     PhysicalServer.objects.filter(pk=server_id, state=ServerState.NEW).update(
@@ -202,7 +239,8 @@ def _failure(server: PhysicalServer, error: SshError) -> LookFailed:
     return LookFailed(state, error.sentence)
 
 
-def _store_failure(server: PhysicalServer, failure: LookFailed, at: datetime) -> None:
+def store_failure(server: PhysicalServer, failure: LookFailed, at: datetime) -> None:
+    """Record that a look begun at `at` failed; a Windows server stays what it is."""
     if failure.state != ServerState.INVENTORY_ONLY:
         sync.store_failure(server.pk, failure.state, failure.reason, at)
 

@@ -8,12 +8,13 @@ Windows servers as a whole, the physical segment of an adapter, who made a link.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Case, F, Q, Value, When
 
 from nodes import facts_json, sync_values
@@ -51,6 +52,8 @@ class Synced:
     changed: int = 0
     vanished: int = 0
     returned: int = 0
+    digest: str = ""
+    """Of what was stored: equal digests, equal rows."""
 
     @property
     def is_different(self) -> bool:
@@ -87,9 +90,39 @@ def store(server_id: int, facts: ServerFacts, timing: Timing, ours: Ours | None 
         synced = Synced()
         if last is None or last.digest != digest or ours is not None:
             synced = _Rows(server_id, facts, timing.at, ours or Ours()).write()
+        synced.digest = digest
         _write_look(server_id, facts, timing, text, digest)
         _write_server(server_id, facts, timing.at)
         return synced
+
+
+def digests_of(server_ids: Collection[int]) -> Iterable[tuple[int, str]]:
+    """The servers with the digest of the last look that was stored."""
+    return Look.objects.filter(server_id__in=server_ids).values_list("server_id", "digest")
+
+
+_SAME_SERVER = (
+    "UPDATE nodes_physicalserver SET looked_at = %s, seen_at = %s, next_look_at = %s"
+    " WHERE id = %s AND state = 'ok' AND looked_at <= %s"
+)
+_SAME_LOOK = (
+    "UPDATE nodes_look SET at = %s, duration_ms = %s, connect_ms = %s WHERE server_id = %s AND at <= %s"
+)
+
+
+def store_same(connection: BaseDatabaseWrapper, looks: Collection[tuple[int, Timing]]) -> None:
+    """Record looks that found the servers as the last one did: two statements, however many servers."""
+    if not looks:
+        return
+    time_of = connection.ops.adapt_datetimefield_value
+    servers, rows = [], []
+    for pk, timing in looks:
+        at = time_of(timing.at)
+        servers.append((at, at, time_of(next_look(pk, timing.at)), pk, at))
+        rows.append((at, timing.duration_ms, timing.connect_ms, pk, at))
+    with connection.cursor() as cursor:
+        cursor.executemany(_SAME_SERVER, servers)
+        cursor.executemany(_SAME_LOOK, rows)
 
 
 def store_failure(server_id: int, state: ServerState, reason: str, at: datetime) -> bool:

@@ -7,27 +7,25 @@ harm: the schedule finds due servers by their rows, and a look claims its server
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Collection, Iterable
 from datetime import timedelta
 from typing import Any
 
 import structlog
 from celery import shared_task
-from django.db import connections, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from nodes import observe
 from nodes.choices import ServerOS, ServerState
+from nodes.fanout import observe_many
 from nodes.models import PhysicalServer
 from nodes.sync import next_look
 
 log = structlog.get_logger(__name__)
 
 SHARD_SIZE = 64
-SHARD_THREADS = 24
 EXPIRES_S = 55
 """A look that has waited for a free worker this long is sent again by the schedule anyway."""
 RESEND_AFTER = timedelta(seconds=10)
@@ -66,32 +64,7 @@ def observe_due() -> int:
 @shared_task(name="nodes.observe_shard")
 def observe_shard(pks: list[int]) -> None:
     """Look at these servers, many at a time."""
-    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for pk in pks:
-        waiting.put(pk)
-    threads = [
-        threading.Thread(target=_observe_all, args=(waiting,), name=f"look-{number}", daemon=True)
-        for number in range(min(SHARD_THREADS, len(pks)))
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
-def _observe_all(waiting: queue.SimpleQueue[int]) -> None:
-    try:
-        while True:
-            try:
-                pk = waiting.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                observe.observe(pk)
-            except Exception:  # the database may be away; the other servers of the shard go on
-                log.exception("look_lost", server=pk)
-    finally:
-        connections.close_all()
+    observe_many(pks)
 
 
 def take_due() -> tuple[list[int], list[int]]:

@@ -1,0 +1,228 @@
+"""Looking at many servers at once: threads that ask, and one that stores what has arrived, many at a time.
+
+A few queries before the first server is asked, one transaction for each handful of answers. An answer that is
+word for word the last one (but for the server's clock) is neither parsed nor compared again: only its times
+are written. Every WHOLE_EVERY-th look is whole all the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import queue
+import re
+import threading
+import time
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from django.db import connection, connections, transaction
+from django.db.models import Case, F, Q, When
+from django.utils import timezone
+
+from nodes import observe, sync
+from nodes.choices import HostKeyState, ServerOS, ServerState
+from nodes.models import PhysicalServer
+from nodes.observe import CLAIM, Answer, LookFailed, Words
+from nodes.signals import compared_with
+
+log = structlog.get_logger(__name__)
+
+THREADS = 64
+"""Servers of a shard that are asked at the same time: a slow one must not keep the others waiting."""
+GATHER_S = 0.05
+"""How long answers are gathered before they are stored together."""
+SETTLED = 3
+"""Whole looks with the same words after which an equal one is known by its words."""
+WHOLE_EVERY = 10
+
+# Lines of the probe's first section that differ each time: the clock, our own processes, our port.
+_PASSING = re.compile(rb"(?m)^(?:uptime |process |SSH_CONNECTION=).*\n")
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The last whole look of a server: its words, what it was compared with, how often since."""
+
+    words: bytes
+    stamp: Hashable
+    digest: str
+    whole: int = 1
+    times: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    server: PhysicalServer
+    at: datetime
+    words: Words | None = None
+    answer: Answer | None = None
+    failure: LookFailed | None = None
+
+
+_seen: dict[int, _Seen] = {}
+"""By server; only this process's own looks, and only what the row's digest agrees with counts."""
+
+
+def observe_many(pks: Iterable[int]) -> None:
+    """Look at these servers, each once, unless somebody is looking already or it must not be looked at.
+
+    Never raises for what is wrong with a server.
+    """
+    now = timezone.now()
+    until = now + CLAIM
+    mine = PhysicalServer.objects.filter(pk__in=list(pks), is_enabled=True, os=ServerOS.LINUX)
+    mine.filter(Q(look_claimed_until=None) | Q(look_claimed_until__lt=now)).update(look_claimed_until=until)
+    claimed = mine.filter(look_claimed_until=until)
+    servers = list(claimed.select_related("credential").prefetch_related("host_keys"))
+    digests = dict(sync.digests_of([server.pk for server in servers]))
+    stamp = _stamp()
+    trusted = [server for server in servers if _is_trusted(server)]
+    waiting: queue.SimpleQueue[PhysicalServer] = queue.SimpleQueue()
+    results: queue.SimpleQueue[_Result] = queue.SimpleQueue()
+    for server in trusted:
+        waiting.put(server)
+    for number in range(min(THREADS, len(trusted))):
+        arguments = (waiting, results, digests, stamp)
+        threading.Thread(target=_ask_all, args=arguments, name=f"look-{number}", daemon=True).start()
+    for server in servers:
+        if not _is_trusted(server):
+            observe.observe_claimed(server.pk, until)
+    left = len(trusted)
+    while left:
+        gathered = _gathered(results)
+        left -= len(gathered)
+        _store(gathered, stamp, until)
+
+
+def _is_trusted(server: PhysicalServer) -> bool:
+    return any(key.state == HostKeyState.PINNED for key in server.host_keys.all())
+
+
+def _stamp() -> Hashable:
+    """What looks are compared with, as far as its owners say; None if one of them could not."""
+    answers = [answer for _, answer in compared_with.send_robust(sender=PhysicalServer)]
+    return None if any(isinstance(answer, Exception) for answer in answers) else tuple(answers)
+
+
+def _ask_all(
+    waiting: queue.SimpleQueue[PhysicalServer],
+    results: queue.SimpleQueue[_Result],
+    digests: dict[int, str],
+    stamp: Hashable,
+) -> None:
+    try:
+        while True:
+            try:
+                server = waiting.get_nowait()
+            except queue.Empty:
+                return
+            results.put(_asked(server, digests.get(server.pk, ""), stamp))
+    finally:
+        connections.close_all()  # a changed host key was stored
+
+
+def _asked(server: PhysicalServer, digest: str, stamp: Hashable) -> _Result:
+    """What the server answers, parsed unless it says what it said before."""
+    at = timezone.now()
+    try:
+        words = observe.words_of(server)
+        answer = None if _is_known(server, words, digest, stamp) else observe.understood(words)
+        return _Result(server, at, words, answer)
+    except LookFailed as failure:
+        return _Result(server, at, failure=failure)
+    except Exception:
+        log.exception("look_broke", server=server.pk)
+        reason = "The panel failed on what this server answered; its log says more."
+        return _Result(server, at, failure=LookFailed(ServerState.UNREADABLE, reason))
+
+
+def _is_known(server: PhysicalServer, words: Words, digest: str, stamp: Hashable) -> bool:
+    seen = _seen.get(server.pk)
+    return (
+        seen is not None
+        and seen.whole >= SETTLED
+        and seen.times < WHOLE_EVERY
+        and server.state == ServerState.OK
+        and stamp is not None
+        and (seen.words, seen.stamp, seen.digest) == (lasting(words), stamp, digest)
+    )
+
+
+def lasting(words: Words) -> bytes:
+    """A digest of what the probe printed, without what differs from one look to the next by itself."""
+    nonce = words.nonce.encode()
+    # Only above the second section: further down strangers may print such lines.
+    first, mark, rest = words.stdout.partition(b"\n@" + nonce + b" begin kernel\n")
+    return hashlib.sha256((_PASSING.sub(b"", first) + mark + rest).replace(nonce, b"")).digest()
+
+
+def _gathered(results: queue.SimpleQueue[_Result]) -> list[_Result]:
+    """At least one result, and what comes shortly after it."""
+    found = [results.get()]
+    end = time.monotonic() + GATHER_S
+    while (left := end - time.monotonic()) > 0:
+        try:
+            found.append(results.get(timeout=left))
+        except queue.Empty:
+            break
+    return found
+
+
+def _store(results: list[_Result], stamp: Hashable, until: datetime) -> None:
+    """Everything about these servers in one transaction; one that cannot be stored harms no other."""
+    told: list[tuple[_Result, Answer, sync.Synced]] = []
+    same = [(one.server.pk, one.words.timing(one.at)) for one in results if one.words and not one.answer]
+    try:
+        with transaction.atomic():
+            sync.store_same(connection, same)
+            for one in results:
+                if one.answer and (synced := _store_whole(one, one.answer)):
+                    told.append((one, one.answer, synced))
+                elif one.failure:
+                    _store_failure(one, one.failure)
+            _release([one.server.pk for one in results], until)
+    except Exception:  # the database may be away: the claims run out, and the schedule looks again
+        log.exception("looks_lost", servers=[one.server.pk for one in results])
+        return
+    for pk, _ in same:
+        if seen := _seen.get(pk):
+            _seen[pk] = _Seen(seen.words, seen.stamp, seen.digest, seen.whole, seen.times + 1)
+    for one, answer, synced in told:
+        _tell(one, answer, synced, stamp)
+
+
+def _store_whole(one: _Result, answer: Answer) -> sync.Synced | None:
+    try:
+        with transaction.atomic():
+            synced = sync.store(one.server.pk, answer.facts, answer.timing(one.at))
+            return synced if synced.is_stored else None
+    except Exception:
+        log.exception("look_broke", server=one.server.pk)
+        reason = "The panel failed on what this server answered; its log says more."
+        sync.store_failure(one.server.pk, ServerState.UNREADABLE, reason, one.at)
+        return None
+
+
+def _store_failure(one: _Result, failure: LookFailed) -> None:
+    log.info("look_failed", server=one.server.pk, state=failure.state, reason=failure.reason)
+    _seen.pop(one.server.pk, None)
+    observe.store_failure(one.server, failure, one.at)
+
+
+def _tell(one: _Result, answer: Answer, synced: sync.Synced, stamp: Hashable) -> None:
+    pk = one.server.pk
+    if one.words is not None:
+        words, seen = lasting(one.words), _seen.get(pk)
+        is_same = seen is not None and (seen.words, seen.stamp, seen.digest) == (words, stamp, synced.digest)
+        _seen[pk] = _Seen(words, stamp, synced.digest, seen.whole + 1 if seen and is_same else 1)
+    observe.tell(pk, answer, synced, one.at)
+
+
+def _release(pks: list[int], until: datetime) -> None:
+    asked_before = until - CLAIM
+    PhysicalServer.objects.filter(pk__in=pks, look_claimed_until=until).update(
+        look_claimed_until=None,
+        look_requested_at=Case(When(look_requested_at__gt=asked_before, then=F("look_requested_at"))),
+    )

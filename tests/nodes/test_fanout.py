@@ -1,0 +1,148 @@
+"""Many servers looked at together: one exec each, few statements, and nothing that has changed is missed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from nodes import fanout
+from nodes.choices import ServerState
+from nodes.fanout import SETTLED, lasting, observe_many
+from nodes.models import Look, PhysicalServer, ServerGroup
+from nodes.observe import Words, pool
+from nodes.signals import compared_with, looked
+from tests.nodes.conftest import behind
+from tests.sshd import Sshd
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def seen(sshd: Sshd, server: PhysicalServer) -> Iterator[PhysicalServer]:
+    """A server behind a real sshd, looked at until its words are known."""
+    behind(sshd, server)
+    fanout._seen.clear()
+    for _ in range(SETTLED):
+        observe_many([server.pk])
+    yield server
+    pool().forget(str(server.pk))
+    fanout._seen.clear()
+
+
+@pytest.fixture
+def told() -> Iterator[list[int]]:
+    """Servers whose looks were passed on."""
+    heard: list[int] = []
+
+    def hear(sender: Any, server_id: int, **kwargs: Any) -> None:
+        heard.append(server_id)
+
+    looked.connect(hear)
+    yield heard
+    looked.disconnect(hear)
+
+
+def test_an_unchanged_server_is_one_exec_and_only_its_times_are_written(
+    seen: PhysicalServer, sshd: Sshd, told: list[int]
+) -> None:
+    before, execs = Look.objects.get(server=seen), sshd.commands
+    with CaptureQueriesContext(connection) as queries:
+        observe_many([seen.pk])
+    after = Look.objects.get(server=seen)
+    seen.refresh_from_db()
+    assert sshd.commands == execs + 1 and not told
+    assert after.at > before.at and (after.facts, after.digest) == (before.facts, before.digest)
+    assert seen.looked_at == seen.seen_at == after.at
+    assert seen.next_look_at is not None and seen.next_look_at > after.at
+    assert seen.look_claimed_until is None
+    statements = [query["sql"] for query in queries if not query["sql"].startswith(("BEGIN", "COMMIT"))]
+    assert len(statements) <= 9, statements
+
+
+def test_the_statements_do_not_grow_with_the_servers(
+    seen: PhysicalServer, sshd: Sshd, group: ServerGroup, django_assert_max_num_queries: Any
+) -> None:
+    others = []
+    for number in range(5):
+        other = PhysicalServer.objects.create(
+            name=f"other{number}", group=group, address="192.0.2.1", credential=seen.credential
+        )
+        behind(sshd, other)
+        others.append(other.pk)
+    for _ in range(SETTLED):
+        observe_many(others)
+    execs = sshd.commands
+    with django_assert_max_num_queries(9 + 2 * 4):  # should the answers come in several handfuls
+        observe_many(others)
+    assert sshd.commands == execs + 5
+    for pk in others:
+        pool().forget(str(pk))
+
+
+def test_what_has_changed_is_stored_and_passed_on(
+    seen: PhysicalServer, told: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = fanout.observe.words_of
+
+    def otherwise(server: PhysicalServer) -> Words:
+        words = real(server)
+        changed = words.stdout.replace(b"/proc/sys/kernel/hostname:", b"/proc/sys/kernel/hostname:new-")
+        return Words(changed, words.nonce, words.duration_ms, words.connect_ms)
+
+    monkeypatch.setattr(fanout.observe, "words_of", otherwise)
+    observe_many([seen.pk])
+    seen.refresh_from_db()
+    assert seen.hostname.startswith("new-") and told == [seen.pk]
+
+
+def test_a_look_is_whole_when_what_it_is_compared_with_has_changed(
+    seen: PhysicalServer, told: list[int]
+) -> None:
+    def newest(sender: Any, **kwargs: Any) -> int:
+        return 7
+
+    compared_with.connect(newest)
+    try:
+        observe_many([seen.pk])
+    finally:
+        compared_with.disconnect(newest)
+    assert told == [seen.pk]
+
+
+def test_a_look_is_whole_when_somebody_else_has_stored_another(seen: PhysicalServer, told: list[int]) -> None:
+    Look.objects.filter(server=seen).update(digest="another")
+    observe_many([seen.pk])
+    assert told == [seen.pk]
+
+
+def test_every_so_often_a_look_is_whole_whatever_it_says(
+    seen: PhysicalServer, told: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fanout, "WHOLE_EVERY", 2)
+    for _ in range(3):
+        observe_many([seen.pk])
+    assert told == [seen.pk]
+
+
+def test_a_server_that_failed_is_looked_at_whole_again(seen: PhysicalServer, told: list[int]) -> None:
+    PhysicalServer.objects.filter(pk=seen.pk).update(state=ServerState.UNREACHABLE, state_reason="was away")
+    observe_many([seen.pk])
+    seen.refresh_from_db()
+    assert (seen.state, seen.state_reason) == (ServerState.OK, "") and told == [seen.pk]
+
+
+def test_only_the_clock_and_our_own_processes_are_passing() -> None:
+    def said(first: str, rest: str, nonce: str = "a1") -> bytes:
+        text = f"@{nonce} begin who\n{first}\n\n@{nonce} rc 0\n\n@{nonce} begin kernel\n{rest}\n"
+        return lasting(Words(text.encode(), nonce, 0, 0))
+
+    first = said("uptime 5.1\nprocess 7 3 sh\nsystemd", "x")
+    assert first == said("uptime 9.9\nprocess 8 4 sh\nsystemd", "x", nonce="b2")
+    assert first != said("uptime 5.1\nprocess 7 3 sh", "x")
+    assert first != said("uptime 5.1\nprocess 7 3 sh\nsystemd", "y")
+    # What a container prints further down always counts.
+    assert said("", "uptime 1") != said("", "uptime 2")
