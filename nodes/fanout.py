@@ -91,7 +91,7 @@ def observe_many(pks: Iterable[int]) -> None:
             observe.observe_claimed(server.pk, until)
     left = len(trusted)
     while left:
-        gathered = _gathered(results)
+        gathered = _gathered(results, left)
         left -= len(gathered)
         _store(gathered, stamp, until)
 
@@ -158,11 +158,11 @@ def lasting(words: Words) -> bytes:
     return hashlib.sha256((_PASSING.sub(b"", first) + mark + rest).replace(nonce, b"")).digest()
 
 
-def _gathered(results: queue.SimpleQueue[_Result]) -> list[_Result]:
+def _gathered(results: queue.SimpleQueue[_Result], most: int) -> list[_Result]:
     """At least one result, and what comes shortly after it."""
     found = [results.get()]
     end = time.monotonic() + GATHER_S
-    while (left := end - time.monotonic()) > 0:
+    while len(found) < most and (left := end - time.monotonic()) > 0:
         try:
             found.append(results.get(timeout=left))
         except queue.Empty:
