@@ -11,16 +11,20 @@ from nodes.models import Adapter, Bridge, Container, ContainerInterface, Physica
 from nodes.querysets import AnyUser
 
 
-def inventory(server_ids: Collection[int], user: AnyUser | None = None) -> Inventory:
+def inventory(
+    server_ids: Collection[int], user: AnyUser | None = None, *, named: Collection[int] = ()
+) -> Inventory:
     """Those servers with all that is on them, as last observed. A fixed number of queries.
 
-    Servers that `user` may not see are counted but not named in problems.
+    Of the servers in `named` only the name is known. Servers that `user` may not see are counted but not
+    named in problems.
     """
-    servers = PhysicalServer.objects.filter(pk__in=server_ids)
+    everywhere = {*server_ids, *named}
+    servers = PhysicalServer.objects.filter(pk__in=everywhere)
     hidden: frozenset[int] = frozenset()
     if user is not None:
-        seen = PhysicalServer.objects.visible_to(user).filter(pk__in=server_ids)
-        hidden = frozenset(server_ids) - frozenset(seen.values_list("pk", flat=True))
+        seen = PhysicalServer.objects.visible_to(user).filter(pk__in=everywhere)
+        hidden = frozenset(everywhere) - frozenset(seen.values_list("pk", flat=True))
     return Inventory(
         servers=tuple(_server(row) for row in servers),
         adapters=tuple(_adapters(server_ids)),

@@ -79,14 +79,24 @@ def _mark(before: Assignment | None, now: Assignment | None) -> str:
     return "changed" if before.adapter != now.adapter else ""
 
 
-def members_shown(part: Drafted, network_id: str, user: AnyUser) -> list[MemberShown]:
-    """Members that the user may see, those that the draft takes out included. Two queries."""
+def members_shown(
+    part: Drafted, network_id: str, user: AnyUser, start: int = 0, most: int = 50
+) -> tuple[list[MemberShown], bool]:
+    """One page of the members that the user may see, those that the draft takes out included; are there more?
+
+    Two queries.
+    """
     now = set(part.drafted.members_of(network_id))
     before = set(part.decided.members_of(network_id))
     both = now | before
     servers = PhysicalServer.objects.visible_to(user).in_bulk({m.interface.server for m in both})
-    rows = _rows(both)
-    return [
+    order = sorted(
+        (m for m in both if m.interface.server in servers),
+        key=lambda m: (servers[m.interface.server].name, m.interface.ctid, m.interface.ifname),
+    )
+    page = order[start : start + most]
+    rows = _rows(set(page))
+    shown = [
         MemberShown(
             member.interface,
             interface_value(member.interface),
@@ -94,9 +104,9 @@ def members_shown(part: Drafted, network_id: str, user: AnyUser) -> list[MemberS
             rows.get(member.interface),
             "" if member in now and member in before else "new" if member in now else "removed",
         )
-        for member in sorted(both, key=lambda m: (m.interface.server, m.interface.ctid, m.interface.ifname))
-        if member.interface.server in servers
+        for member in page
     ]
+    return shown, len(order) > start + most
 
 
 def _rows(members: set[Member]) -> Mapping[InterfaceKey, ContainerInterface]:

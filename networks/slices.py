@@ -6,9 +6,11 @@ A page about one network or one server needs a small `Desired`, not the whole de
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import Q
 
 from networks.domain.state import (
     Assignment,
@@ -66,15 +68,56 @@ def of_server(server_id: int, user: AbstractBaseUser | AnonymousUser) -> Drafted
 
 def decided_on(server_id: int) -> Desired:
     """What has been decided for one server: the networks with something on it. Four queries."""
-    assignments = _assignments(AssignmentRow.objects.filter(server_id=server_id))
-    members = _members(MemberRow.objects.filter(interface__container__server_id=server_id))
-    named = {a.network for a in assignments} | {m.network for m in members}
-    vlans = ManagedVlan.objects.filter(server_id=server_id)
+    return _area([server_id], [])
+
+
+def of_cells(
+    server_ids: Collection[int],
+    network_ids: Collection[str],
+    user: AbstractBaseUser | AnonymousUser,
+) -> Drafted:
+    """Where networks are assigned on those servers, and members there of some networks. Three queries."""
+    rows = AssignmentRow.objects.filter(server_id__in=server_ids)
+    found = list(rows.values_list("network_id", "server_id", "adapter__name", "bridge", "network__name"))
+    names = {str(network): name for network, _, _, _, name in found}
+    members = MemberRow.objects.filter(
+        network_id__in=[uuid.UUID(pk) for pk in network_ids],
+        interface__container__server_id__in=server_ids,
+    )
+    return _drafted(
+        Desired(
+            networks=tuple(Network(pk, name) for pk, name in names.items()),
+            assignments=tuple(Assignment(str(n), s, a, b) for n, s, a, b, _ in found),
+            members=_members(members),
+            vlans=_vlans(ManagedVlan.objects.filter(server_id__in=server_ids)),
+        ),
+        user,
+    )
+
+
+def of_area(
+    server_ids: Collection[int],
+    network_ids: Collection[str],
+    user: AbstractBaseUser | AnonymousUser,
+) -> Drafted:
+    """All of those servers and all of those networks: what rules need to judge edits there. Four queries."""
+    return _drafted(_area(server_ids, network_ids), user)
+
+
+def _area(server_ids: Collection[int], network_ids: Collection[str]) -> Desired:
+    here = AssignmentRow.objects.filter(Q(server_id__in=server_ids) | Q(network_id__in=network_ids))
+    assignments = _assignments(here)
+    members = _members(
+        MemberRow.objects.filter(
+            Q(interface__container__server_id__in=server_ids) | Q(network_id__in=network_ids)
+        )
+    )
+    named = {a.network for a in assignments} | {m.network for m in members} | set(network_ids)
     return Desired(
         networks=tuple(_network(row) for row in VirtualNetwork.objects.filter(pk__in=named)),
         assignments=assignments,
         members=members,
-        vlans=tuple(VlanAdapter(v.server_id, v.name, v.base, v.vid) for v in vlans),
+        vlans=_vlans(ManagedVlan.objects.filter(server_id__in=server_ids)),
     )
 
 
@@ -85,6 +128,10 @@ def _drafted(decided: Desired, user: AbstractBaseUser | AnonymousUser) -> Drafte
 
 def _network(row: VirtualNetwork) -> Network:
     return Network(str(row.pk), row.name, row.description, row.bridge or "")
+
+
+def _vlans(rows: Iterable[ManagedVlan]) -> tuple[VlanAdapter, ...]:
+    return tuple(VlanAdapter(row.server_id, row.name, row.base, row.vid) for row in rows)
 
 
 def _assignments(rows: object) -> tuple[Assignment, ...]:

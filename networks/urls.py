@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from networks.views import adapters, changes, drafts, drift, lists, network
+from networks.views import adapters, bulk, changes, configure, drafts, drift, grid, lists, network
 
 app_name = "networks"
 
@@ -12,11 +12,14 @@ urlpatterns = [
     path("networks/", lists.all_networks, name="list"),
     path("networks/new/", network.create, name="create"),
     path("networks/<uuid:network_id>/", network.detail, name="detail"),
-    path("networks/<uuid:network_id>/configure/", network.configure, name="configure"),
-    path("networks/<uuid:network_id>/servers/", network.add_server, name="add_server"),
-    path("networks/<uuid:network_id>/members/", network.members, name="members"),
+    path("networks/<uuid:network_id>/configure/", configure.configure, name="configure"),
+    path("networks/<uuid:network_id>/assignments/", configure.assign, name="assign"),
+    path("networks/<uuid:network_id>/assignments/many/", bulk.assign_many, name="assign_many"),
+    path("networks/<uuid:network_id>/members/", configure.members, name="members"),
+    path("networks/<uuid:network_id>/members/add/", configure.add_members, name="add_members"),
     path("networks/<uuid:network_id>/delete/", network.delete, name="delete"),
     path("groups/<int:group_id>/networks/", lists.group_networks, name="group_networks"),
+    path("groups/<int:group_id>/assignments/", grid.group_grid, name="group_grid"),
     path("servers/<int:server_id>/networks/", lists.server_networks, name="server_networks"),
     path("servers/<int:server_id>/networks/new/", network.create_on_server, name="create_on_server"),
     path(

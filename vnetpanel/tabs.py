@@ -22,6 +22,7 @@ TABS: dict[str, tuple[Tab, ...]] = {
     "group": (
         Tab("overview", "Overview", "nodes:group"),
         Tab("networks", "Virtual Networks", "networks:group_networks"),
+        Tab("assignments", "Assignments", "networks:group_grid"),
         Tab("servers", "Physical Servers", "nodes:group_servers"),
         Tab("containers", "Containers", "nodes:group_containers"),
     ),

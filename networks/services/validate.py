@@ -2,16 +2,60 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+
+from django.db.models import Min, Q
 
 from networks.domain.inventory import NetworkRef
 from networks.domain.rules import Problem, review
 from networks.domain.rules import problems_of as rules_of
-from networks.domain.state import AdapterKey, Desired, Edit, apply_edits
+from networks.domain.state import (
+    AdapterKey,
+    AddMember,
+    Assign,
+    CreateNetwork,
+    CreateVlan,
+    DeleteNetwork,
+    DeleteVlan,
+    DescribeNetwork,
+    Desired,
+    Edit,
+    RemoveMember,
+    Unassign,
+    apply_edits,
+)
 from networks.inventory_rows import inventory, servers_named
-from networks.slices import Drafted
+from networks.models import Assignment
+from networks.slices import Drafted, of_area, of_network
+from nodes.models import Adapter
 from nodes.querysets import AnyUser
+
+AT_ONCE = frozenset(
+    {
+        "host-routed",
+        "interface-gone",
+        "interface-taken",
+        "adapter-taken",
+        "adapter-gone",
+        "bridge-shared",
+        "bond-slave",
+        "bond-mode",
+        "windows-server",
+        "no-such-server",
+        "vlan-id-range",
+        "vlan-id-taken",
+        "vlan-name-unfit",
+        "vlan-name-taken",
+        "vlan-on-vlan",
+        "vlan-on-slave",
+        "vlan-base-gone",
+    }
+)
+"""Codes of refusals that one field of a form decides, whatever else the draft still lacks."""
+MOST_NEIGHBOURS = 20
+"""So many other networks on its wires are looked at for one network: a warning names five."""
 
 
 def problems(
@@ -52,19 +96,71 @@ def added_refusals(
 ) -> tuple[Problem, ...]:
     """What the rules refuse because of `new` edits on top of a part of the draft, for forms to say at once.
 
-    Only those servers are known, so what other parts of the draft do elsewhere is neither seen nor said.
+    Of other servers only the names are known, so what the draft does there is not judged here.
     """
-    known = inventory(server_ids, user)
+    known = inventory(server_ids, user, named=servers_named(part.decided, part.drafted))
     before = set(review(part.decided, part.edits, known))
     after = review(part.decided, (*part.edits, *new), known)
     return tuple(p for p in after if p.severity == "refuse" and p not in before)
 
 
-def problems_of(network_id: str, state: Desired, user: AnyUser | None = None) -> tuple[Problem, ...]:
-    """What is wrong with one network as it is: shown wherever the network is shown."""
-    known = inventory(servers_named(state), user)
+def refused_at_once(new: Collection[Edit], user: AnyUser) -> tuple[Problem, ...]:
+    """Refusals of `new` edits that one field of a form decides; the rest waits for the draft as a whole."""
+    if not new:
+        return ()
+    servers, networks = named_by(new)
+    found = added_refusals(of_area(servers, networks, user), new, servers, user)
+    return tuple(problem for problem in found if problem.code in AT_ONCE)
+
+
+def named_by(edits: Iterable[Edit]) -> tuple[frozenset[int], frozenset[str]]:
+    """Servers and networks that the edits name."""
+    servers: set[int] = set()
+    networks: set[str] = set()
+    for edit in edits:
+        match edit:
+            case Assign(network=network, server=server) | Unassign(network=network, server=server):
+                servers.add(server)
+                networks.add(network)
+            case AddMember(network=network, interface=interface):
+                servers.add(interface.server)
+                networks.add(network)
+            case RemoveMember(interface=interface):
+                servers.add(interface.server)
+            case CreateVlan(server=server) | DeleteVlan(server=server):
+                servers.add(server)
+            case CreateNetwork(id=network) | DescribeNetwork(id=network) | DeleteNetwork(id=network):
+                networks.add(network)
+    return frozenset(servers), frozenset(networks)
+
+
+def problems_of(network_id: str, user: AnyUser) -> tuple[Problem, ...]:
+    """What is wrong with one network as the user's draft has it: shown wherever the network is shown.
+
+    Judged with all that is on its servers, and with the networks that share a wire with it elsewhere.
+    """
+    part = of_network(uuid.UUID(network_id), user)
+    servers = part.decided.servers_of(network_id) | part.drafted.servers_of(network_id)
+    servers |= _on_the_same_wires(part.drafted, network_id)
+    area = of_area(servers, [network_id], user)
+    known = inventory(servers, user, named=servers_named(area.drafted))
     return tuple(
         problem
-        for problem in rules_of(state, known)
+        for problem in rules_of(area.drafted, known)
         if not problem.subjects or NetworkRef(network_id) in problem.subjects
     )
+
+
+def _on_the_same_wires(state: Desired, network_id: str) -> frozenset[int]:
+    """For each other network on a wire of this one a server that shows it, up to MOST_NEIGHBOURS."""
+    keys = [(a.server, a.adapter) for a in state.assignments_of(network_id) if a.adapter]
+    rows = Adapter.objects.filter(
+        server__in={server for server, _ in keys}, name__in={name for _, name in keys}, gone_at=None
+    ).select_related("segment", "base__segment")
+    condition = Q(pk__in=[])
+    for segment, vid in {(row.wire.pk, row.vlan_id) for row in rows if row.wire is not None}:
+        on_base = "adapter__segment" if vid is None else "adapter__base__segment"
+        condition |= Q(**{on_base: segment, "adapter__vlan_id": vid})
+    others = Assignment.objects.filter(condition).exclude(network_id=uuid.UUID(network_id)).order_by()
+    found = others.values_list("network").annotate(server=Min("server"))[:MOST_NEIGHBOURS]
+    return frozenset(server for _, server in found)

@@ -6,22 +6,19 @@ Every form ends in edits of the user's draft; nothing touches a server before th
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from networks.domain.state import (
     AddMember,
     Assign,
     CreateNetwork,
     DeleteNetwork,
-    DescribeNetwork,
     Desired,
     Edit,
-    InterfaceKey,
     Network,
     RemoveMember,
     Unassign,
@@ -33,7 +30,9 @@ from networks.overview import activity, created_by
 from networks.services.drift import open_drifts
 from networks.services.validate import problems_of
 from networks.slices import draft_edits, of_network, of_server
+from networks.views.configure import MEMBERS_PER_PAGE
 from networks.views.gate import can_operate, may_change, network_or_404, server_or_404, stage
+from networks.views.paging import page_number, pages
 from networks.views.subjects import with_links
 from nodes.models import PhysicalServer, ServerGroup
 
@@ -140,101 +139,22 @@ def detail(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
 
 
 def _page(request: HttpRequest, network: Network) -> dict[str, Any]:
-    """What the details and the configure page show of a network."""
+    """What the details and the page that deletes show of a network."""
     part = of_network(uuid.UUID(network.id), request.user)
+    start = (page_number(request, "members") - 1) * MEMBERS_PER_PAGE
+    members, more = members_shown(part, network.id, request.user, start, MEMBERS_PER_PAGE)
     return {
         "network": network,
         "is_drafted_only": part.decided.network(network.id) is None,
         "servers": servers_shown(part, network.id, request.user),
-        "members": members_shown(part, network.id, request.user),
-        "problems": with_links(problems_of(network.id, part.drafted, request.user)),
+        "members": members,
+        "member_pages": pages(request, "members", more, "#members"),
+        "problems": with_links(problems_of(network.id, request.user)),
         "drifts": list(open_drifts(request.user).filter(network=uuid.UUID(network.id))[:MOST_DRIFTS]),
         "changes": recent_changes(network.id, request.user),
         "activity": activity(),
         "may_change": may_change(request.user, uuid.UUID(network.id)),
     }
-
-
-@READ_WRITE
-def configure(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
-    """Name, description, members from any server, and where it is assigned on each."""
-    network = network_or_404(request.user, network_id)
-    form = NetworkForm(
-        request.POST or None,
-        initial={"name": network.name, "description": network.description},
-        own_id=network.id,
-        taken_names=[edit.name for edit in created_by(draft_edits(request.user)) if edit.id != network.id],
-    )
-    if request.method == "POST" and form.is_valid():
-        name, description = form.cleaned_data["name"], form.cleaned_data["description"]
-        changed = (name, description) != (network.name, network.description)
-        edits = [DescribeNetwork(network.id, name, description)] if changed else []
-        stage(request, edits, "The new name and description are in your draft.")
-        return redirect("networks:configure", network.id)
-    context = _page(request, network) | {"form": form} | _pickers(request, network)
-    return render(request, "networks/configure.html", context)
-
-
-def _pickers(request: HttpRequest, network: Network) -> dict[str, Any]:
-    """Servers that can be added, and the interfaces and adapters of the one that is chosen (?server=)."""
-    servers = PhysicalServer.objects.operable_by(request.user).filter(os="linux").order_by("name")
-    text = request.GET.get("find", "").strip()[:100]
-    if text:
-        servers = servers.filter(name__icontains=text)
-    chosen = request.GET.get("server", "")
-    server = servers.filter(pk=chosen).first() if chosen.isdecimal() else None
-    context: dict[str, Any] = {"pickable": servers[:100], "picked": server, "find": text}
-    if server is not None:
-        part = of_server(server.pk, request.user)
-        state = part.drafted
-        form = ServerPartForm(
-            initial=_part(server, network.id, state),
-            adapters=adapters_offered(server, part, network.id),
-            interfaces=(interfaces := interfaces_offered(server, state, network.id)),
-        )
-        context |= {"part_form": form, "interfaces": interfaces}
-    return context
-
-
-@require_POST
-def add_server(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
-    """Set the network's part on the picked server, from the configure page."""
-    network = network_or_404(request.user, network_id)
-    picked = request.POST.get("server", "")
-    if not picked.isdecimal():
-        raise Http404("No physical server was chosen.")
-    server = server_or_404(request.user, int(picked))
-    part = of_server(server.pk, request.user)
-    state = part.drafted
-    form = ServerPartForm(
-        request.POST,
-        adapters=adapters_offered(server, part, network.id),
-        interfaces=(interfaces := interfaces_offered(server, state, network.id)),
-    )
-    if form.is_valid():
-        edits = _part_edits(server, network.id, form.cleaned_data, state)
-        stage(request, edits, f"{network.name} on {server.name} is in your draft.")
-        return redirect("networks:configure", network.id)
-    context = _page(request, network) | _pickers(request, network)
-    name_form = NetworkForm(initial={"name": network.name, "description": network.description})
-    context |= {"form": name_form, "part_form": form, "picked": server, "interfaces": interfaces}
-    return render(request, "networks/configure.html", context, status=422)
-
-
-@require_POST
-def members(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
-    """Take the ticked members out."""
-    network = network_or_404(request.user, network_id)
-    keys = _keys(request.POST.getlist("remove"))
-    state = of_network(network_id, request.user).drafted
-    have = {member.interface for member in state.members_of(network.id)}
-    edits = [RemoveMember(key) for key in keys if key in have]
-    stage(request, edits, f"Leaving {network.name} is in your draft.")
-    return redirect("networks:configure", network.id)
-
-
-def _keys(values: Iterable[str]) -> list[InterfaceKey]:
-    return [key for value in values if (key := interface_key(value))]
 
 
 @READ_WRITE

@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from networks.domain.state import AddMember, Assign, CreateNetwork
+from networks.domain.state import AddMember, Assign, CreateNetwork, CreateVlan
 from networks.models import Change
 from nodes.choices import HostKeyState, ServerState
 from nodes.models import Container, Credential, HostKey, PhysicalServer
@@ -45,6 +45,7 @@ def site(transactional_db: None, scene: Scene, admin: Any, live_server: Any) -> 
         CreateNetwork(A, "A"),
         Assign(A, scene.server1.pk, "eth0"),
         AddMember(A, scene.key(scene.server1, "102")),
+        CreateVlan(scene.server1.pk, "eth0.100", "eth0", 100),
     )
     Container.objects.filter(ctid="103").update(name="a-container-with-a-very-long-host-name.example.org")
     key = Credential.objects.create(name="root", public_key="ssh-ed25519 AAAAC3Nza vnetpanel")

@@ -124,11 +124,8 @@ def click_network_a(page: Any, panel: RunningPanel) -> None:
     assert page.is_disabled("label:has-text('101 ct101 venet0') >> input")
     page.click("main button:has-text('Add to draft')")
 
-    page.select_option("#pick-server", label="server2")
-    page.click("main button:has-text('Choose')")
-    page.check("label:has-text('eth0 (NIC') >> input")
-    page.check("label:has-text('201 ct201 eth0') >> input")
-    page.click("#add button:has-text('Add to draft')")
+    add_container(page, "201", "eth0")
+    choose(page, "A", "server2", "eth0")
 
     page.click("a:has-text('Review')")
     page.click("main button:has-text('Review')")
@@ -140,6 +137,23 @@ def click_network_a(page: Any, panel: RunningPanel) -> None:
     page.click("#apply-form button")
     page.wait_for_selector("#change .change-state:has-text('Done')", timeout=120_000)
     assert page.get_attribute("#change", "hx-trigger") is None
+
+
+def add_container(page: Any, ctid: str, *ifnames: str) -> None:
+    """On a network's configure page: search a container and put interfaces of it into the network."""
+    page.fill("#add [name=container]", ctid)
+    page.click("#add button:has-text('Search')")
+    for ifname in ifnames:
+        page.check(f"#add [aria-label^='Add {ctid} {ifname} ']")
+    page.click("#add button:has-text('Add ticked ones')")
+    page.wait_for_selector(f"#members th:has-text('{ctid}')")
+
+
+def choose(page: Any, network: str, server: str, adapter: str) -> None:
+    """On a network's configure page: where it is assigned on one of its servers."""
+    page.select_option(f"[aria-label='{network} on {server}']", label=adapter)
+    page.click("#assignments button:has-text('Add to draft')")
+    page.wait_for_selector(f"[aria-label='{network} on {server}'].is-changed")
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ READ = [
     ("nodes:remove_group", "group"),
     ("nodes:tree_group", "group"),
     ("networks:group_networks", "group"),
+    ("networks:group_grid", "group"),
     ("nodes:server", "server"),
     ("nodes:server_state", "server"),
     ("networks:server_adapters", "server"),
@@ -38,6 +39,7 @@ READ = [
     ("nodes:tree_server", "server"),
     ("networks:server_networks", "server"),
     ("networks:create_on_server", "server"),
+    ("networks:create_vlan", "server"),
     ("nodes:container", "container"),
 ]
 WRITE = [

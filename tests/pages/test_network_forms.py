@@ -126,22 +126,6 @@ def test_members_are_taken_out_from_the_configure_page(
     assert "leaves in your draft" in as_operator.get(reverse("networks:configure", args=[A])).text
 
 
-def test_a_second_server_is_set_from_the_configure_page(
-    scene: Scene, operator: Any, as_operator: Client
-) -> None:
-    decide(CreateNetwork(A, "A"))
-    page = as_operator.get(reverse("networks:configure", args=[A]), {"server": scene.server2.pk})
-    assert "A on server2" in page.text
-    as_operator.post(
-        reverse("networks:add_server", args=[A]),
-        {"server": scene.server2.pk, "adapter": "adapter:eth0", "members": [f"{scene.server2.pk}/201/eth0"]},
-    )
-    assert set(draft(operator)) == {
-        Assign(A, scene.server2.pk, "eth0"),
-        AddMember(A, scene.key(scene.server2, "201")),
-    }
-
-
 def test_a_network_in_use_is_not_deleted_and_says_by_what(
     scene: Scene, operator: Any, as_operator: Client
 ) -> None:

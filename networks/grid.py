@@ -1,0 +1,153 @@
+"""The grid of servers and networks: where each network is on each server, as choices, and back as edits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from networks.domain.state import Assign, Desired, Edit, Network, Unassign
+from networks.forms.network import LOCAL, NONE
+from networks.offers import UNUSABLE_BOND_MODES
+from networks.slices import Drafted
+from nodes.models import Adapter, PhysicalServer
+
+ADAPTER = "adapter:"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One choice of a cell."""
+
+    value: str
+    label: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One network on one server. `said` is what is chosen in words, for who may not change it."""
+
+    name: str
+    network: Network
+    options: tuple[Option, ...]
+    members_count: int
+    is_changed: bool
+    may_change: bool
+
+    @property
+    def said(self) -> str:
+        return next((option.label for option in self.options if option.is_chosen), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One server of the grid, a cell for each network."""
+
+    server: PhysicalServer
+    cells: tuple[Cell, ...]
+
+
+def cell_name(server_id: int, network_id: str) -> str:
+    """The form field of a cell."""
+    return f"on-{server_id}-{network_id}"
+
+
+def rows(
+    servers: Sequence[PhysicalServer],
+    networks: Sequence[Network],
+    part: Drafted,
+    operable: frozenset[int],
+    posted: Mapping[str, str] | None = None,
+) -> list[Row]:
+    """The grid of those servers and networks; `posted` are choices that were sent and not taken. One query.
+
+    An adapter that another network has is offered with its name: two networks can trade adapters at once.
+    """
+    adapters = _adapters(servers)
+    names = {n.id: n.name for n in (*part.drafted.networks, *networks)}
+    return [
+        Row(
+            server,
+            tuple(
+                _cell(server, network, part, adapters, names, server.pk in operable, posted or {})
+                for network in networks
+            ),
+        )
+        for server in servers
+    ]
+
+
+def _adapters(servers: Sequence[PhysicalServer]) -> dict[int, list[str]]:
+    """Names of the adapters that can be assigned, by server."""
+    found: dict[int, list[str]] = {}
+    usable = Adapter.objects.filter(server__in=[s.pk for s in servers], gone_at=None, bond=None)
+    usable = usable.exclude(bond_mode__in=UNUSABLE_BOND_MODES)
+    for server, name in usable.order_by("name").values_list("server_id", "name"):
+        found.setdefault(server, []).append(name)
+    return found
+
+
+def _cell(
+    server: PhysicalServer,
+    network: Network,
+    part: Drafted,
+    adapters: Mapping[int, list[str]],
+    names: Mapping[str, str],
+    may_change: bool,
+    posted: Mapping[str, str],
+) -> Cell:
+    name = cell_name(server.pk, network.id)
+    members_count = len(part.drafted.members_of(network.id, server.pk))
+    chosen = posted.get(name) or value_of(network.id, server.pk, part.drafted)
+    holders = {a.adapter: a.network for a in part.drafted.assignments_on(server.pk) if a.adapter}
+    planned = {v.name for v in part.drafted.vlans_on(server.pk)}
+    dropped = {v.name for v in part.decided.vlans_on(server.pk)} - planned
+    known = [one for one in adapters.get(server.pk, []) if one not in dropped]
+    known += sorted(planned - set(known))
+    if chosen.startswith(ADAPTER) and chosen.removeprefix(ADAPTER) not in known:
+        known.append(chosen.removeprefix(ADAPTER))
+    choices = [] if members_count else [(NONE, "not here")]
+    choices.append((LOCAL, "local"))
+    for adapter in known:
+        holder = holders.get(adapter, network.id)
+        taken = "" if holder == network.id else f" ({names.get(holder, 'taken')})"
+        choices.append((f"{ADAPTER}{adapter}", f"{adapter}{taken}"))
+    before, now = (state.assignment(network.id, server.pk) for state in (part.decided, part.drafted))
+    return Cell(
+        name,
+        network,
+        tuple(Option(value, label, value == chosen) for value, label in choices),
+        members_count,
+        (before and before.adapter, before is None) != (now and now.adapter, now is None),
+        may_change and server.is_managed,
+    )
+
+
+def value_of(network_id: str, server_id: int, state: Desired) -> str:
+    """What is chosen in a cell: none, local (also by members alone), or an adapter."""
+    assignment = state.assignment(network_id, server_id)
+    if assignment is None:
+        return LOCAL if state.members_of(network_id, server_id) else NONE
+    return f"{ADAPTER}{assignment.adapter}" if assignment.adapter else LOCAL
+
+
+def chosen_edits(
+    posted: Mapping[str, str], servers: Iterable[int], networks: Iterable[str], state: Desired
+) -> list[Edit]:
+    """Edits from the state to what was chosen in the cells of those servers and networks."""
+    edits: list[Edit] = []
+    networks = list(networks)
+    for server in servers:
+        for network in networks:
+            value = posted.get(cell_name(server, network))
+            if value is not None and value != value_of(network, server, state):
+                edits += _edit(network, server, value, state)
+    return edits
+
+
+def _edit(network: str, server: int, value: str, state: Desired) -> list[Edit]:
+    if value == LOCAL:
+        return [Assign(network, server, None)]
+    if value.startswith(ADAPTER) and len(value) > len(ADAPTER):
+        return [Assign(network, server, value.removeprefix(ADAPTER))]
+    return [Unassign(network, server)] if state.assignment(network, server) else []

@@ -1,0 +1,169 @@
+"""Configure a network for all servers: its name, its containers, and where it is assigned on each server."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from networks.domain.state import DescribeNetwork, Edit, InterfaceKey, Network, RemoveMember
+from networks.forms.network import NetworkForm
+from networks.grid import chosen_edits, rows
+from networks.network_page import members_shown
+from networks.offers import interface_key
+from networks.overview import created_by
+from networks.picker import all_matching, candidates, joining_edits
+from networks.services.validate import problems_of, refused_at_once
+from networks.slices import draft_edits, of_area, of_cells, of_network
+from networks.views.gate import may_change, network_or_404, stage
+from networks.views.paging import page_number, pages
+from networks.views.subjects import with_links
+from nodes.models import PhysicalServer
+
+READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])
+SERVERS_PER_PAGE = 25
+MEMBERS_PER_PAGE = 50
+
+
+@READ_WRITE
+def configure(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
+    """The page; posted, it is the name and the description."""
+    network = network_or_404(request.user, network_id)
+    form = _name_form(request, network, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        name, description = form.cleaned_data["name"], form.cleaned_data["description"]
+        changed = (name, description) != (network.name, network.description)
+        edits = [DescribeNetwork(network.id, name, description)] if changed else []
+        stage(request, edits, "The new name and description are in your draft.")
+        return redirect("networks:configure", network.id)
+    return _page(request, network, form)
+
+
+def _name_form(request: HttpRequest, network: Network, data: Any = None) -> NetworkForm:
+    return NetworkForm(
+        data,
+        initial={"name": network.name, "description": network.description},
+        own_id=network.id,
+        taken_names=[edit.name for edit in created_by(draft_edits(request.user)) if edit.id != network.id],
+    )
+
+
+def _page(
+    request: HttpRequest,
+    network: Network,
+    form: NetworkForm | None = None,
+    *,
+    posted: Mapping[str, str] | None = None,
+    refused: Iterable[Any] = (),
+) -> HttpResponse:
+    part = of_network(uuid.UUID(network.id), request.user)
+    refused = list(refused)
+    start = (page_number(request, "members") - 1) * MEMBERS_PER_PAGE
+    members, more = members_shown(part, network.id, request.user, start, MEMBERS_PER_PAGE)
+    find = _text(request, "container")
+    offered, more_offered = candidates(
+        request.user, network.id, part, find, page_number(request, "containers")
+    )
+    context = _servers(request, network, posted) | {
+        "network": network,
+        "is_drafted_only": part.decided.network(network.id) is None,
+        "form": form or _name_form(request, network),
+        "members": members,
+        "member_pages": pages(request, "members", more, "#members"),
+        "candidates": offered,
+        "candidate_pages": pages(request, "containers", more_offered, "#add"),
+        "find_container": find,
+        "refused": with_links(refused),
+        "problems": with_links(problems_of(network.id, request.user)),
+        "may_change": may_change(request.user, uuid.UUID(network.id)),
+    }
+    return render(request, "networks/configure.html", context, status=422 if refused else 200)
+
+
+def _text(request: HttpRequest, name: str) -> str:
+    return request.GET.get(name, "").replace("\0", "").strip()[:100]
+
+
+def _servers(request: HttpRequest, network: Network, posted: Mapping[str, str] | None) -> dict[str, Any]:
+    """The servers' column of the grid: first those where the network is, others by search."""
+    find = _text(request, "server")
+    part = of_network(uuid.UUID(network.id), request.user)
+    used = part.decided.servers_of(network.id) | part.drafted.servers_of(network.id)
+    shows_all = bool(find) or request.GET.get("which") == "all" or not used
+    servers = PhysicalServer.objects.visible_to(request.user).filter(os="linux").order_by("name")
+    servers = servers.filter(name__icontains=find) if find else servers
+    servers = servers if shows_all else servers.filter(pk__in=used)
+    start = (page_number(request, "servers") - 1) * SERVERS_PER_PAGE
+    found = list(servers.select_related("group")[start : start + SERVERS_PER_PAGE + 1])
+    page = found[:SERVERS_PER_PAGE]
+    ids = [server.pk for server in page]
+    operable = PhysicalServer.objects.operable_by(request.user).filter(pk__in=ids)
+    cells = of_cells(ids, [network.id], request.user)
+    return {
+        "rows": rows(page, [network], cells, frozenset(operable.values_list("pk", flat=True)), posted),
+        "server_pages": pages(request, "servers", len(found) > SERVERS_PER_PAGE, "#assignments"),
+        "find_server": find,
+        "shows_all": shows_all,
+        "is_used": bool(used),
+    }
+
+
+@require_POST
+def assign(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
+    """Where the network is assigned, for the servers that the page listed."""
+    network = network_or_404(request.user, network_id)
+    servers = [int(value) for value in request.POST.getlist("server") if value.isdecimal()]
+    posted = {name: request.POST[name] for name in request.POST if name.startswith("on-")}
+    part = of_cells(servers, [network.id], request.user)
+    edits = chosen_edits(posted, servers, [network.id], part.drafted)
+    if refused := refused_at_once(edits, request.user):
+        return _page(request, network, posted=posted, refused=refused)
+    stage(request, edits, f"Where {network.name} is assigned is in your draft.")
+    return _back(network, "#assignments")
+
+
+@require_POST
+def members(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
+    """Take the ticked members out."""
+    network = network_or_404(request.user, network_id)
+    keys = _keys(request.POST.getlist("remove"))
+    state = of_network(network_id, request.user).drafted
+    have = {member.interface for member in state.members_of(network.id)}
+    edits = [RemoveMember(key) for key in keys if key in have]
+    stage(request, edits, f"Leaving {network.name} is in your draft.")
+    return _back(network, "#members")
+
+
+@require_POST
+def add_members(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
+    """Put the ticked interfaces into the network, or all free ones that the search finds."""
+    network = network_or_404(request.user, network_id)
+    if "all" in request.POST:
+        keys = all_matching(request.user, request.POST.get("container", "").replace("\0", "").strip()[:100])
+    else:
+        keys = _keys(request.POST.getlist("add"))
+    part = of_area({key.server for key in keys}, [network.id], request.user)
+    edits: list[Edit] = joining_edits(network.id, keys, part)
+    if refused := refused_at_once(edits, request.user):
+        return _page(request, network, refused=refused)
+    if not edits:
+        messages.info(request, "Tick the containers that are to be added.")
+    else:
+        number = len(set(keys))
+        stage(request, edits, f"{number} interface{'s' if number > 1 else ''} to add: in your draft.")
+    return _back(network, "#members")
+
+
+def _keys(values: Iterable[str]) -> list[InterfaceKey]:
+    return [key for value in values if (key := interface_key(value))]
+
+
+def _back(network: Network, anchor: str) -> HttpResponse:
+    response = redirect("networks:configure", network.id)
+    response["Location"] += anchor
+    return response

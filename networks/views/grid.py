@@ -1,0 +1,99 @@
+"""Assignments of a server group: its servers and the networks in one grid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from networks.domain.rules import Problem
+from networks.domain.state import Network
+from networks.grid import chosen_edits, rows
+from networks.models import VirtualNetwork
+from networks.overview import created_by
+from networks.services.validate import refused_at_once
+from networks.slices import draft_edits, of_cells
+from networks.views.gate import group_or_404, stage
+from networks.views.paging import page_number, pages
+from networks.views.subjects import with_links
+from nodes.choices import Role
+from nodes.models import PhysicalServer, ServerGroup
+from nodes.querysets import group_paths
+
+SERVERS, NETWORKS = 25, 6
+"""Rows and columns of one page: as many as a screen shows without scrolling sideways."""
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def group_grid(request: HttpRequest, group_id: int) -> HttpResponse:
+    """A page of servers and a page of networks; each cell is one choice."""
+    group = group_or_404(request.user, group_id)
+    if request.method != "POST":
+        return _shown(request, group)
+    servers = [int(value) for value in request.POST.getlist("server") if value.isdecimal()]
+    wanted = set(request.POST.getlist("network"))
+    networks = [network for network in _networks(request, "") if network.id in wanted]
+    posted = {name: request.POST[name] for name in request.POST if name.startswith("on-")}
+    ids = [network.id for network in networks]
+    edits = chosen_edits(posted, servers, ids, of_cells(servers, ids, request.user).drafted)
+    if refused := refused_at_once(edits, request.user):
+        return _shown(request, group, posted, refused)
+    stage(request, edits, f"{len(edits)} assignment{'s' if len(edits) > 1 else ''}: in your draft.")
+    response = redirect("networks:group_grid", group.pk)
+    if query := request.META.get("QUERY_STRING"):
+        response["Location"] += f"?{query}"
+    return response
+
+
+def _text(request: HttpRequest, name: str) -> str:
+    return request.GET.get(name, "").replace("\0", "").strip()[:100]
+
+
+def _networks(request: HttpRequest, text: str) -> list[Network]:
+    """Networks by name, those that only the draft has included. One query."""
+    stored = VirtualNetwork.objects.filter(name__icontains=text) if text else VirtualNetwork.objects.all()
+    found = [Network(str(pk), name) for pk, name in stored.order_by("name").values_list("pk", "name")]
+    new = [Network(e.id, e.name) for e in created_by(draft_edits(request.user))]
+    return [network for network in new if text.lower() in network.name.lower()] + found
+
+
+def _shown(
+    request: HttpRequest,
+    group: ServerGroup,
+    posted: Mapping[str, str] | None = None,
+    refused: tuple[Problem, ...] = (),
+) -> HttpResponse:
+    text, wanted = _text(request, "server"), _text(request, "network")
+    inside = PhysicalServer.objects.inside(group).filter(os="linux").select_related("group").order_by("name")
+    inside = inside.filter(name__icontains=text) if text else inside
+    first = (page_number(request, "servers") - 1) * SERVERS
+    servers = list(inside[first : first + SERVERS + 1])
+    networks = _networks(request, wanted)
+    start = (page_number(request, "networks") - 1) * NETWORKS
+    columns = networks[start : start + NETWORKS]
+    page = servers[:SERVERS]
+    part = of_cells([server.pk for server in page], [network.id for network in columns], request.user)
+    operable = _operable(request, page)
+    context: dict[str, Any] = {
+        "group": group,
+        "columns": columns,
+        "rows": rows(page, columns, part, operable, posted),
+        "server_pages": pages(request, "servers", len(servers) > SERVERS),
+        "network_pages": pages(request, "networks", len(networks) > start + NETWORKS),
+        "find_server": text,
+        "find_network": wanted,
+        "refused": with_links(refused),
+        "may_operate": bool(operable),
+    }
+    return render(request, "networks/grid.html", context, status=422 if refused else 200)
+
+
+def _operable(request: HttpRequest, servers: list[PhysicalServer]) -> frozenset[int]:
+    """Those that the user may operate, without another query."""
+    if getattr(request.user, "is_superuser", False):
+        return frozenset(server.pk for server in servers)
+    paths = group_paths(request.user, Role.OPERATOR)
+    return frozenset(s.pk for s in servers if any(s.group.path.startswith(path) for path in paths))
