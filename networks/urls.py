@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from networks.views import adapters, bulk, changes, configure, drafts, drift, grid, lists, network
+from networks.views import adapters, bulk, changes, configure, drafts, drift, grid, lists, network, topology
 
 app_name = "networks"
 
@@ -34,6 +34,11 @@ urlpatterns = [
     path("drift/", drift.all_drift, name="drift"),
     path("drift/repair/", drift.repair, name="repair_drift"),
     path("drift/adopt/", drift.adopt, name="adopt_drift"),
+    path("topology/", topology.everything, name="topology"),
+    path("groups/<int:group_id>/topology/", topology.group, name="group_topology"),
+    path("servers/<int:server_id>/topology/", topology.server, name="server_topology"),
+    path("networks/<uuid:network_id>/topology/", topology.network, name="network_topology"),
+    path("containers/<int:container_id>/topology/", topology.container, name="container_topology"),
     path("draft/", drafts.show, name="draft"),
     path("draft/discard/", drafts.discard, name="discard_draft"),
     path("draft/review/", drafts.review, name="review_draft"),

@@ -25,6 +25,7 @@ TABS: dict[str, tuple[Tab, ...]] = {
         Tab("assignments", "Assignments", "networks:group_grid"),
         Tab("servers", "Physical Servers", "nodes:group_servers"),
         Tab("containers", "Containers", "nodes:group_containers"),
+        Tab("topology", "Topology", "networks:group_topology"),
     ),
     "server": (
         Tab("overview", "Overview", "nodes:server"),
@@ -32,8 +33,15 @@ TABS: dict[str, tuple[Tab, ...]] = {
         Tab("adapters", "Network Adapters", "networks:server_adapters"),
         Tab("containers", "Containers", "nodes:server_containers"),
         Tab("drift", "Drift", "networks:server_drift"),
+        Tab("topology", "Topology", "networks:server_topology"),
     ),
-    "network": (Tab("details", "Details", "networks:detail"),),
-    "container": (Tab("overview", "Overview", "nodes:container"),),
+    "network": (
+        Tab("details", "Details", "networks:detail"),
+        Tab("topology", "Topology", "networks:network_topology"),
+    ),
+    "container": (
+        Tab("overview", "Overview", "nodes:container"),
+        Tab("topology", "Topology", "networks:container_topology"),
+    ),
 }
 """By what the page is about: "group", "server", "network" or "container"; in the order of the manual."""

@@ -17,7 +17,7 @@ from networks.services import drafts
 from networks.services.errors import NotAllowed
 from networks.slices import of_network
 from nodes.choices import Role
-from nodes.models import PhysicalServer, ServerGroup
+from nodes.models import Container, PhysicalServer, ServerGroup
 from nodes.querysets import AnyUser, group_paths, has_role
 
 
@@ -42,6 +42,11 @@ def network_or_404(user: AnyUser, network_id: uuid.UUID) -> Network:
     if found is None:
         raise Http404("There is no such virtual network.")
     return found
+
+
+def container_or_404(user: AnyUser, container_id: int) -> Container:
+    containers = Container.objects.visible_to(user).select_related("server__group")
+    return get_object_or_404(containers, pk=container_id)
 
 
 def change_or_404(user: AnyUser, change_id: uuid.UUID) -> Change:

@@ -10,8 +10,8 @@ import pytest
 import networks.domain
 
 ALLOWED = {
-    "__future__", "collections", "dataclasses", "functools", "hashlib", "ipaddress", "re", "typing",
-    "unicodedata",
+    "__future__", "collections", "dataclasses", "functools", "hashlib", "ipaddress", "itertools", "re",
+    "typing", "unicodedata",
     "networks.domain", "networks.host.grammar", "nodes.facts",
 }  # fmt: skip
 FILES = sorted(Path(networks.domain.__path__[0]).rglob("*.py"))

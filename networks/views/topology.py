@@ -1,0 +1,180 @@
+"""The topology picture: of everything, a server group, a server, a virtual network or a container."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from networks.domain.inventory import ContainerKey, NetworkRef, ServerRef
+from networks.domain.topology.layout import lay_out
+from networks.domain.topology.scene import Column, Scene
+from networks.slices import draft_edits
+from networks.topology_rows import MOST_SERVERS, Part, View, container_ids, scene, version
+from networks.views.gate import container_or_404, group_or_404, network_or_404, server_or_404
+from nodes.models import PhysicalServer, ServerGroup
+from nodes.querysets import AnyUser
+from vnetpanel.htmx import wants_fragment
+
+HOPS = range(4)
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+def everything(request: HttpRequest) -> HttpResponse:
+    """All that the user may see."""
+    context = {"picture_name": "Topology of everything", "base": "networks/topology/everything.html"}
+    return _answer(request, Part(_visible(request.user)), context)
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+def group(request: HttpRequest, group_id: int) -> HttpResponse:
+    """The servers of a group and of all groups below it."""
+    found = group_or_404(request.user, group_id)
+    inside = PhysicalServer.objects.inside(found).values_list("pk", flat=True)
+    context = {"picture_name": f"Topology of {found}", "base": "networks/topology/group.html", "group": found}
+    return _answer(request, Part(frozenset(inside)), context)
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+def server(request: HttpRequest, server_id: int) -> HttpResponse:
+    """One server, alone or with what its networks join it to."""
+    found = server_or_404(request.user, server_id)
+    context = {
+        "picture_name": f"Topology of {found}",
+        "base": "networks/topology/server.html",
+        "server": found,
+        "hops_names": ["This server", "Its networks", "One further", "Two further"],
+    }
+    return _answer(request, _around(request, ServerRef(found.pk)), context)
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+def network(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
+    """One virtual network on all its servers."""
+    found = network_or_404(request.user, network_id)
+    context = {
+        "picture_name": f"Topology of Virtual Network {found.name}",
+        "base": "networks/topology/network.html",
+        "network": found,
+        "hops_names": ["Members", "Their networks", "One further", "Two further"],
+    }
+    return _answer(request, _around(request, NetworkRef(found.id)), context)
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+def container(request: HttpRequest, container_id: int) -> HttpResponse:
+    """One container with its networks and their members."""
+    found = container_or_404(request.user, container_id)
+    context = {
+        "picture_name": f"Topology around container {found}",
+        "base": "networks/topology/container.html",
+        "container": found,
+        "server": found.server,
+        "hops_names": ["This container", "Its neighbours", "One further", "Two further"],
+    }
+    start = ContainerKey(found.server_id, found.ctid)
+    return _answer(request, _around(request, start, default=1), context)
+
+
+def _visible(user: AnyUser) -> frozenset[int]:
+    return frozenset(PhysicalServer.objects.visible_to(user).values_list("pk", flat=True))
+
+
+def _around(request: HttpRequest, start: NetworkRef | ServerRef | ContainerKey, default: int = 0) -> Part:
+    text = request.GET.get("hops", "")
+    hops = int(text) if text.isdecimal() and len(text) < 3 else default
+    return Part(_visible(request.user), start, min(hops, HOPS[-1]))
+
+
+def _view(request: HttpRequest) -> View:
+    """What was asked for; the draft where there is one, else what is decided."""
+    match request.GET.get("state", ""):
+        case "observed":
+            return "observed"
+        case "desired":
+            return "desired"
+    return "draft" if draft_edits(request.user) else "desired"
+
+
+def _answer(request: HttpRequest, part: Part, context: dict[str, Any]) -> HttpResponse:
+    """The page, or the polled picture with an ETag."""
+    view = _view(request)
+    context |= {"view": view, "part": part, "has_draft": bool(draft_edits(request.user))}
+    if not wants_fragment(request):
+        response = render(request, context["base"], context | _drawn(request, part, view))
+        response["Cache-Control"] = "private, no-store"
+        return response
+    etag = f'"{version(part, view, request.user)}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    if request.headers.get("If-None-Match") == etag:
+        return HttpResponse(status=304, headers=headers)
+    response = render(request, "networks/topology/live.html", context | _drawn(request, part, view))
+    for name, value in headers.items():
+        response[name] = value
+    return response
+
+
+def _drawn(request: HttpRequest, part: Part, view: View) -> dict[str, Any]:
+    if part.start is None and len(part.servers) > MOST_SERVERS:
+        groups = ServerGroup.objects.visible_to(request.user).order_by("path")
+        return {"too_many": len(part.servers), "groups": groups[:100]}
+    found = scene(part, view, request.user)
+    if not found.columns:
+        return {"scene": found}
+    picture = lay_out(found)
+    ids = container_ids(shape.box.key for shape in picture.boxes if shape.box.count == 1)
+    return {
+        "scene": found,
+        "picture": picture,
+        "picture_about": _about(found),
+        "bands": {band.id: band for band in found.bands},
+        "columns": [(shape, _server_link(shape.column)) for shape in picture.columns],
+        "strips": [(strip, _network_link(strip.band.id)) for strip in picture.strips],
+        "boxes": [
+            (
+                shape,
+                reverse("nodes:container", args=[ids[shape.box.key]])
+                if shape.box.count == 1 and shape.box.key in ids
+                else reverse("nodes:server_containers", args=[shape.box.key.server]),
+            )
+            for shape in picture.boxes
+        ],
+        "sockets": [
+            (shape, reverse("networks:server_adapters", args=[shape.server])) for shape in picture.sockets
+        ],
+    }
+
+
+def _server_link(column: Column) -> str:
+    if len(column.servers) == 1:
+        return reverse("nodes:server", args=[column.servers[0]])
+    return f"#column-{column.servers[0]}"
+
+
+def _network_link(band: str) -> str:
+    """To the network; a bridge that is not the panel's leads to its server's adapters."""
+    if "/" not in band:
+        return reverse("networks:detail", args=[band])
+    first, _, rest = band.partition("/")
+    server = first if first.isdecimal() else rest.rpartition("/")[2]
+    return reverse("networks:server_adapters", args=[server])
+
+
+def _about(found: Scene) -> str:
+    counts = (
+        (sum(len(column.servers) for column in found.columns), "physical server"),
+        (sum(box.count for column in found.columns for box in column.boxes), "container"),
+        (sum(band.kind == "network" for band in found.bands), "virtual network"),
+    )
+    servers, boxes, networks = (f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts)
+    return f"{servers}, {boxes} and {networks}."
