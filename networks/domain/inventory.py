@@ -23,6 +23,13 @@ from nodes.facts import (
     Route,
     ServerFacts,
 )
+from nodes.routing import (
+    answers_without_address,
+    container_forwards,
+    destination,
+    server_forwards,
+    telling_routes,
+)
 
 AdapterKind = Literal["nic", "bond", "vlan"]
 
@@ -310,29 +317,12 @@ def addresses_inside(inside: ContainerInside, ifname: str) -> tuple[str, ...]:
     )
 
 
-_FORWARDING = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
-MOST_ROUTES = 64
-"""So many routes of one machine are kept: more is a router's table, which explains nothing to people."""
-
-
 def routing_seen(
     routes: Iterable[Route], forwards: frozenset[int], proxies: tuple[tuple[str, str], ...] = ()
 ) -> RoutingView:
     """Routes that lead further than the own subnet, with what is forwarded."""
-    kept = [
-        RouteView("::/0" if (route.family, route.dst) == (6, "default") else route.dst, route.via, route.dev)
-        for route in routes
-        if route.table == "main"
-        and route.proto != "kernel"
-        and not route.dst.startswith(("fe80:", "ff00:", "multicast"))
-    ]
-    return RoutingView(forwards, tuple(kept[:MOST_ROUTES]), proxies)
-
-
-def routing_inside(inside: ContainerInside) -> RoutingView:
-    """What a container was seen to route."""
-    forwards = {4: inside.forwarding4, 6: inside.forwarding6}
-    return routing_seen(inside.routes, frozenset(v for v, on in forwards.items() if on))
+    kept = (RouteView(destination(route), route.via, route.dev) for route in telling_routes(routes))
+    return RoutingView(forwards, tuple(kept), proxies)
 
 
 def bridges_of_server(server: ServerId, facts: ServerFacts) -> tuple[BridgeView, ...]:
@@ -357,11 +347,6 @@ def bridges_of_server(server: ServerId, facts: ServerFacts) -> tuple[BridgeView,
     )
 
 
-def answers_without_address(bridge: Link) -> bool:
-    """Whether the server answers ARP on a bridge that has no address: Linux does unless told not to."""
-    return bridge.arp_ignore == 0
-
-
 def views_of_server(
     server: ServerView, facts: ServerFacts
 ) -> tuple[ServerView, tuple[AdapterView, ...], tuple[ContainerView, ...], tuple[InterfaceView, ...]]:
@@ -376,7 +361,7 @@ def views_of_server(
         facts=facts,
         routing=routing_seen(
             facts.routes,
-            frozenset(v for v, name in _FORWARDING.items() if facts.sysctls.get(name) == "1"),
+            server_forwards(facts),
             tuple((entry.address, entry.dev) for entry in facts.proxies),
         ),
     )
@@ -393,7 +378,7 @@ def views_of_server(
             c.status,
             joined_inside(c.inside) if c.inside else (),
             c.host_routed,
-            routing_inside(c.inside) if c.inside else None,
+            routing_seen(c.inside.routes, container_forwards(c.inside)) if c.inside else None,
         )
         for c in facts.containers
     )

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from networks.domain.inventory import ContainerKey, ServerRef
-from networks.domain.state import Desired
+from networks.domain.state import Assign, Desired
 from networks.domain.visibility import HostKey, OtherHosts, Visibility, observed, visibility
 from proof.cells import LAYERS, read_cells
 from tests.domain import built, scheme
@@ -126,3 +126,29 @@ def test_a_difference_names_who_gains_and_who_loses_sight_of_whom() -> None:
     lost = all_of_it.difference(nothing)
     assert not lost.gained and len(lost.lost) == len(gained.gained)
     assert not all_of_it.difference(all_of_it)
+
+
+def test_303_is_offered_the_ways_out_that_there_are() -> None:
+    sight = visibility(built.DESIRED, built.DESIRED, scheme.inventory(built.LOOKS))
+    fixes = sight.reaches(key("303"), key("other")).fixes
+    assert [fix.text for fix in fixes] == [
+        "Assign Virtual Network E to eth0 of physical server server3",
+        "Assign Virtual Network E to eth1 of physical server server3",
+        "Give Container 303 (c303) a host-routed address",
+        "Make Container 302 (c302) a router for Container 303 (c303)",
+    ]
+    assert fixes[0].edits == (Assign(scheme.E, 3, "eth0"),)
+    assert any("10.77.0.0/24" in step for step in fixes[2].steps)
+    assert any("ip route add default via 10.77.5.32" in step for step in fixes[3].steps)
+    assert any("-s 10.77.5.0/24 -o venet0 -j MASQUERADE" in step for step in fixes[3].steps)
+
+
+def test_a_fix_is_tried_before_it_is_offered_as_one() -> None:
+    """E on eth0 puts 303 on the wire, but its address is of another subnet: half a fix is told as half."""
+    sight = visibility(built.DESIRED, built.DESIRED, scheme.inventory(built.LOOKS))
+    fix = sight.reaches(key("303"), key("other")).fixes[0]
+    after = sight.with_edits(fix.edits)
+    assert after.shares_layer2(key("303"), key("other")).answer == "yes"
+    verdict = after.reaches(key("303"), key("other"))
+    assert verdict.answer == "no" and "has no route to 10.77.0.1" in verdict.text
+    assert verdict.fixes[0].text == "Give Container 303 (c303) an address of 10.77.0.0/24"

@@ -47,7 +47,7 @@ class Explainer:
         if way.code == "down" or way.code in ("status-unknown", "no-address", "address-unknown"):
             return [self.reasons.hop(way, a)]
         if way.code in ("apart", "segment-unknown"):
-            mine, other = self._nearest(a, b)
+            mine, other = self.nearest(a, b)
             if mine is None or other is None:
                 return [self._unplaced(a if mine is None else b)]
             hops = self.crossing.hops(mine, a, other, b)
@@ -103,7 +103,7 @@ class Explainer:
         text = f"{own} and {dest} are in one subnet, {own.subnet}." if own else f"{dest} answers there."
         return Hop(text)
 
-    def _nearest(self, a: Host, b: Host) -> tuple[Port | None, Port | None]:
+    def nearest(self, a: Host, b: Host) -> tuple[Port | None, Port | None]:
         """Ports between which there would be a way if everything ran, else the first ones."""
         first: tuple[Port | None, Port | None] = (
             next(iter(a.ports), None),
@@ -189,7 +189,7 @@ class Explainer:
 
     def _apart(self, a: Host, b: Host, ends: tuple[EndPoint, EndPoint], way: Way) -> str:
         first, second = self._pair(ends)
-        mine, _ = self._nearest(a, b)
+        mine, _ = self.nearest(a, b)
         hops = self._hops(a, b, way)
         broken = next((hop for hop in hops if hop.ok is not True), None)
         if way.answer == "unknown":

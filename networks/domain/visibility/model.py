@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from networks.domain.inventory import ContainerKey, Inventory
-from networks.domain.state import Desired, InterfaceKey, ServerId
+from networks.domain.state import Desired, Edit, InterfaceKey, ServerId, apply_edits
 from networks.domain.visibility import components as parts
 from networks.domain.visibility.components import Component, Group
 from networks.domain.visibility.crossing import Crossing
 from networks.domain.visibility.difference import Difference, difference
 from networks.domain.visibility.explain import Explainer
+from networks.domain.visibility.fixes import Fixer
 from networks.domain.visibility.hosts import Host, Scene, on_interface
 from networks.domain.visibility.naming import Names
 from networks.domain.visibility.paths import judge, shares_segment
@@ -34,7 +35,17 @@ class Visibility:
             return self._missing(a, b)
         if _machine(a) == _machine(b):
             return Verdict("yes", "It is the same machine.")
-        return self._explainer.ip(first, second, (a, b), judge(self.world, first, second))
+        way = judge(self.world, first, second)
+        verdict = self._explainer.ip(first, second, (a, b), way)
+        if verdict.answer == "yes":
+            return verdict
+        ports = self._explainer.nearest(first, second)
+        return replace(verdict, fixes=self._fixer.fixes(first, second, *ports, way))
+
+    def with_edits(self, edits: Iterable[Edit]) -> Visibility:
+        """Who would see whom after those edits on top of this state: the effect of a fix, for example."""
+        scene = self.world.scene
+        return visibility(apply_edits(scene.after, edits), scene.before, scene.inventory)
 
     def shares_layer2(self, a: EndPoint, b: EndPoint) -> Verdict:
         """Whether frames pass between the two, whatever their addresses: what arping shows."""
@@ -109,8 +120,16 @@ class Visibility:
         return Verdict("no", f"{self.names.end(gone)} is not there, or not any more.")
 
     @cached_property
+    def _crossing(self) -> Crossing:
+        return Crossing(self.world.scene, self.names)
+
+    @cached_property
     def _explainer(self) -> Explainer:
-        return Explainer(self.world, self.names, Crossing(self.world.scene, self.names))
+        return Explainer(self.world, self.names, self._crossing)
+
+    @cached_property
+    def _fixer(self) -> Fixer:
+        return Fixer(self.world, self.names, self._crossing)
 
     @cached_property
     def _components(self) -> tuple[Component, ...]:

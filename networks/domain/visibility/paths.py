@@ -159,6 +159,12 @@ def _choose(world: World, host: Host, dest: Ip) -> _Choice | None:
         through = next((p for p in host.ports if route.dev in p.links), None)
         if through is None and host.uplink is not None:
             found.append(_Choice(target.prefix, to=ServerRef(host.uplink)))
+        elif (
+            router is not None
+            and isinstance(host.key, ServerRef)
+            and (container := world.routed_by.get(host.key.id, {}).get((router.version, router.value)))
+        ):
+            found.append(_Choice(target.prefix, to=container))
         elif through is not None:
             found.append(_Choice(target.prefix, through, router))
     # The first of equals: connected subnets come before routes that somebody has written.

@@ -48,15 +48,14 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """One way to make a "no" a "yes": edits for a draft, or steps that a person takes by hand, or both.
+    """One way to make a "no" a "yes": edits for a draft, or steps that a person takes by hand.
 
-    `effect` says what the model predicts after the edits ("" where there are none).
+    What edits would lead to, `Visibility.with_edits` predicts.
     """
 
     text: str
     edits: tuple[Edit, ...] = ()
     steps: tuple[str, ...] = ()
-    effect: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,270 @@
+"""What would turn a "no" into a "yes": edits for a draft where the panel can, steps where a person must."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from networks.domain import words
+from networks.domain.inventory import AdapterView, ContainerKey, ServerRef
+from networks.domain.names import LINK_NAME_BYTES
+from networks.domain.state import (
+    AdapterKey,
+    AddMember,
+    Assign,
+    CreateVlan,
+    Edit,
+    NetworkId,
+    RemoveMember,
+    ServerId,
+)
+from networks.domain.visibility.addresses import Ip
+from networks.domain.visibility.crossing import Crossing
+from networks.domain.visibility.hosts import Host, Port
+from networks.domain.visibility.naming import Names
+from networks.domain.visibility.paths import Way
+from networks.domain.visibility.verdict import Fix, OtherHosts
+from networks.domain.visibility.world import World
+from networks.domain.wires import NetworkHere, UnknownWire, Wire, wire_of
+
+MOST_ADAPTERS = 3
+"""So many network adapters are offered for one network."""
+
+
+@dataclass(frozen=True)
+class Fixer:
+    """Finds fixes for one pair that does not see each other."""
+
+    world: World
+    names: Names
+    crossing: Crossing
+
+    def fixes(self, a: Host, b: Host, mine: Port | None, other: Port | None, way: Way) -> tuple[Fix, ...]:
+        """Fixes, the panel's own first; none twice."""
+        found = (
+            list(self._apart(a, b, mine, other)) if way.code == "apart" else list(self._by_hand(a, b, way))
+        )
+        # What the panel does in a draft first.
+        found.sort(key=lambda fix: not fix.edits)
+        return tuple(dict.fromkeys(found))
+
+    # --- nothing joins the two ---
+
+    def _apart(self, a: Host, b: Host, mine: Port | None, other: Port | None) -> Iterator[Fix]:
+        for host, port, far in ((a, mine, other), (b, other, mine)):
+            if port is None or far is None or far.node is None:
+                continue
+            yield from self._mend_joints(port, far)
+            if isinstance(port.node, NetworkHere):
+                yield from self._adapters(port.node, far)
+            yield from self._join(host, port, far)
+        for host, peer, port in ((a, b, mine), (b, a, other)):
+            yield from self._host_routed(host)
+            if port is not None:
+                yield from self._routers(host, peer, port)
+
+    def _mend_joints(self, port: Port, far: Port) -> Iterator[Fix]:
+        """Everything is joined as it should be, but something on the way does not run."""
+        if port.node is None or far.node is None:
+            return
+        for joint, _ in self.crossing.way(port.node, far.node, holding=False) or ():
+            if self.world.scene.holds(joint):
+                continue
+            if isinstance(joint.by, AdapterKey):
+                yield Fix(
+                    f"Bring {self.names.adapter(joint.by)} up",
+                    steps=(
+                        f"On the server: ip link set dev {joint.by.name} up",
+                        "If it has no signal then, check its cable and its port at the switch.",
+                    ),
+                )
+            else:
+                yield self._start(ContainerKey(joint.by.server, joint.by.ctid))
+
+    def _start(self, key: ContainerKey) -> Fix:
+        step = f"On the server: vzctl start {key.ctid}"
+        return Fix(f"Start {self.names.end(key)}", steps=(step,))
+
+    def _adapters(self, here: NetworkHere, far: Port) -> Iterator[Fix]:
+        """Assign a local network to an adapter of a wire that the other is on."""
+        if far.node is None or self.crossing.wires(here):
+            return
+        wires = [wire for wire in self.crossing.wires(far.node) if isinstance(wire, Wire)]
+        network = self.names.network(here.network)
+        free = [
+            view for view in self._free(here.server) if wire_of(view, self.world.scene.inventory) in wires
+        ]
+        for view in free[:MOST_ADAPTERS]:
+            yield Fix(
+                f"Assign {network} to {self.names.adapter(view.key)}",
+                (Assign(here.network, here.server, view.name),),
+            )
+        if not free:
+            yield from self._new_vlan(here, [wire for wire in wires if wire.vid])
+
+    def _free(self, server: ServerId) -> list[AdapterView]:
+        """Adapters of the server that a network can be assigned to, by name."""
+        scene = self.world.scene
+        taken = {key.name for key in scene.places.assigned if key.server == server}
+        return sorted(
+            (
+                view
+                for view in scene.inventory.adapters_on(server)
+                if view.name not in taken and not view.is_slave
+            ),
+            key=lambda view: view.name,
+        )
+
+    def _new_vlan(self, here: NetworkHere, wires: list[Wire]) -> Iterator[Fix]:
+        inventory = self.world.scene.inventory
+        for wire in wires:
+            for base in inventory.adapters_on(here.server):
+                name = f"{base.name}.{wire.vid}"
+                is_fit = base.kind != "vlan" and base.segment == wire.segment and not base.is_slave
+                if (
+                    not is_fit
+                    or len(name) > LINK_NAME_BYTES
+                    or inventory.adapter(AdapterKey(here.server, name))
+                ):
+                    continue
+                yield Fix(
+                    f"Create VLAN adapter {name} on {words.server(here.server, inventory)} and assign "
+                    f"{self.names.network(here.network)} to it",
+                    (
+                        CreateVlan(here.server, name, base.name, wire.vid),
+                        Assign(here.network, here.server, name),
+                    ),
+                )
+
+    def _join(self, host: Host, port: Port, far: Port) -> Iterator[Fix]:
+        """Put the interface into a network that the other can be reached in from this server."""
+        if port.interface is None or far.node is None:
+            return
+        after = self.world.scene.after
+        old = after.memberships(port.interface)
+        target = self.world.scene.segment(far.node)
+        for network in self._networks_on(port.interface.server, target):
+            if any(member.network == network for member in old):
+                continue
+            edits: tuple[Edit, ...] = (AddMember(network, port.interface),)
+            if old:
+                edits = (RemoveMember(port.interface), *edits)
+            yield Fix(
+                f"{'Move' if old else 'Add'} {self.names.end(port.interface)} to "
+                f"{self.names.network(network)}",
+                edits,
+            )
+
+    def _networks_on(self, server: ServerId, segment: int) -> list[NetworkId]:
+        """Networks that are on that segment on the server."""
+        scene = self.world.scene
+        return [
+            network
+            for network in scene.after.networks_on(server)
+            if scene.segment(NetworkHere(network, server)) == segment
+        ][:MOST_ADAPTERS]
+
+    def _host_routed(self, host: Host) -> Iterator[Fix]:
+        key = host.key
+        if not isinstance(key, ContainerKey) or host.host_routed or host.up is False:
+            return
+        like = self._subnet_of(key.server)
+        address = (
+            f"a free address of {like.subnet}" if like else "a free address that the server's network routes"
+        )
+        yield Fix(
+            f"Give {self.names.end(key, short=True)} a host-routed address",
+            steps=(
+                f"On the server: vzctl set {key.ctid} --ipadd ADDRESS --save, with {address} for ADDRESS.",
+                "The server then answers for it (proxy ARP) and routes to it; no bridge is needed for that.",
+            ),
+        )
+
+    def _subnet_of(self, server: ServerId) -> Ip | None:
+        found = self.world.hosts.get(ServerRef(server))
+        return next((ip for ip in found.addresses if ip.version == 4), None) if found else None
+
+    def _routers(self, host: Host, peer: Host, port: Port) -> Iterator[Fix]:
+        """Make a container that stands in both worlds a router: what 303 would need 302 for."""
+        if not isinstance(host.key, ContainerKey):
+            return
+        zones = self.world.zones(peer)
+        for fellow in self.world.on_segment.get(port.segment, ()):
+            is_between = isinstance(fellow.key, ContainerKey) and fellow.key not in (host.key, peer.key)
+            if is_between and fellow.up and self.world.zones(fellow) & zones:
+                yield self._router(host, fellow, port)
+                return
+
+    def _router(self, host: Host, fellow: Host, port: Port) -> Fix:
+        key, router = host.key, fellow.key
+        inner = next((ip for p in fellow.ports if p.segment == port.segment for ip in p.addresses), None)
+        own = next((ip for ip in port.addresses if inner and ip.covers(inner)), None)
+        out = "venet0" if fellow.host_routed else "its other interface"
+        name, me = self.names.end(router, short=True), self.names.end(key, short=True)
+        subnet = own.subnet if own else "the inner subnet"
+        steps = [
+            f"In {name}: sysctl -w net.ipv4.ip_forward=1, and the same line in its /etc/sysctl.conf.",
+            f"In {me}: ip route add default via {inner or 'the address of ' + name}.",
+            f"For the way back, in {name}: iptables -t nat -A POSTROUTING -s {subnet} -o {out} "
+            f"-j MASQUERADE; or give every other host a route to {subnet}.",
+        ]
+        return Fix(f"Make {name} a router for {me}", steps=tuple(steps))
+
+    # --- joined, but a packet does not get through ---
+
+    def _by_hand(self, a: Host, b: Host, way: Way) -> Iterator[Fix]:
+        key = way.at
+        name = self.names.end(key, short=True) if key else ""
+        match way.code:
+            case "down" if isinstance(key, ContainerKey):
+                yield self._start(key)
+            case "no-address":
+                yield Fix(
+                    f"Set an IP address in {name}", steps=("Choose one of the subnet of its neighbours.",)
+                )
+            case "no-route" | "nobody-answers":
+                yield self._same_subnet(a, b)
+                if isinstance(key, ContainerKey):
+                    yield from self._host_routed(self.world.hosts[key])
+            case "not-forwarding":
+                step = f"In {name}: sysctl -w net.ipv4.ip_forward=1, if it is meant to be a router."
+                yield Fix(f"Let {name} forward packets", steps=(step,))
+            case "clash":
+                yield Fix(
+                    f"Give each machine its own IP address instead of {way.address}",
+                    steps=("Change it in the Container that should not have it.",),
+                )
+            case "segment-unknown":
+                for wire in self._unknown(a, b):
+                    yield Fix(
+                        f"Say on which physical segment {self.names.adapter(wire.adapter)} is",
+                        steps=("In the administration, at the network adapter.",),
+                    )
+            case _:
+                return
+
+    def _same_subnet(self, a: Host, b: Host) -> Fix:
+        if isinstance(b.key, OtherHosts):
+            like = next(iter(self.world.subnets.get(b.ports[0].segment, ())), None)
+            target, keep = self.names.end(a.key, short=True), like
+        else:
+            target, keep = self.names.end(a.key, short=True), next(iter(b.addresses), None)
+        where = f" of {keep.subnet}" if keep else ""
+        return Fix(
+            f"Give {target} an address{where}",
+            steps=(
+                "The manual, step 2: their IP addresses and net masks must be compatible with each other.",
+                "In the Container's own network files; on version 7 and later, vzctl set --ifname … --ipadd.",
+            ),
+        )
+
+    def _unknown(self, a: Host, b: Host) -> list[UnknownWire]:
+        found = [
+            wire
+            for host in (a, b)
+            for port in host.ports
+            if port.node is not None
+            for wire in self.crossing.wires(port.node)
+            if isinstance(wire, UnknownWire)
+        ]
+        return list(dict.fromkeys(found))[:MOST_ADAPTERS]

@@ -1,0 +1,237 @@
+"""What the model knows beyond the manual's scheme: what does not run, what is not known, what is not ours."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from networks.domain.inventory import BridgeView, ContainerKey, Inventory, RouteView, RoutingView, ServerRef
+from networks.domain.state import AdapterKey, AddMember, Assign, Desired, RemoveMember, apply_edits
+from networks.domain.visibility import HostKey, OtherHosts, Visibility, observed, visibility
+from tests.domain import built, scheme
+from tests.domain.scheme import interface
+
+OTHER = OtherHosts(scheme.SEGMENT)
+FOUND = scheme.inventory(built.LOOKS)
+
+
+def ct(ctid: str) -> ContainerKey:
+    return ContainerKey(int(ctid[0]), ctid)
+
+
+def sight(found: Inventory = FOUND, desired: Desired = built.DESIRED) -> Visibility:
+    return visibility(desired, desired, found)
+
+
+def with_adapter(key: AdapterKey, **fields: object) -> Inventory:
+    return replace(FOUND, adapters=tuple(replace(a, **fields) if a.key == key else a for a in FOUND.adapters))
+
+
+def with_container(key: ContainerKey, found: Inventory = FOUND, **fields: object) -> Inventory:
+    return replace(
+        found, containers=tuple(replace(c, **fields) if c.key == key else c for c in found.containers)
+    )
+
+
+def with_interface(ctid: str, ifname: str = "eth0", found: Inventory = FOUND, **fields: object) -> Inventory:
+    key = interface(int(ctid[0]), ctid, ifname)
+    return replace(
+        found, interfaces=tuple(replace(i, **fields) if i.key == key else i for i in found.interfaces)
+    )
+
+
+def test_202_depends_on_201() -> None:
+    stopped = sight(with_container(ct("201"), status="stopped"))
+    verdict = stopped.reaches(ct("202"), OTHER)
+    assert verdict.answer == "no"
+    assert verdict.broken is not None
+    assert (
+        verdict.broken.text
+        == "Container 201 (c201) on physical server server2, which bridges its interfaces, is stopped."
+    )
+    assert ("On the server: vzctl start 201",) in [fix.steps for fix in verdict.fixes]
+    assert stopped.reaches(ct("202"), ct("201")).text.endswith("is stopped.")
+    lost = sight().difference(stopped).lost
+    assert any(ct("202") in s.first.members and OTHER in s.second.members for s in lost)
+
+
+@pytest.mark.parametrize("state", [{"up": False}, {"carrier": False}])
+def test_an_adapter_that_is_down_cuts_its_server_off(state: dict[str, bool]) -> None:
+    down = sight(with_adapter(AdapterKey(1, "eth0"), **state))
+    verdict = down.reaches(ct("102"), ct("201"))
+    assert verdict.answer == "no" and verdict.broken is not None
+    assert verdict.broken.subject == AdapterKey(1, "eth0")
+    assert verdict.fixes[0].text == "Bring eth0 of physical server server1 up"
+    assert down.answer(ct("102"), ct("103")) == "yes"
+    assert down.answer(ct("102"), ServerRef(1)) == "yes"
+
+
+def test_a_vlan_adapter_is_down_with_its_base() -> None:
+    assert sight(with_adapter(AdapterKey(3, "eth0"), carrier=False)).answer(ct("205"), ct("301")) == "no"
+
+
+def test_an_adapter_that_a_draft_assigns_is_switched_on_by_it() -> None:
+    found = scheme.inventory(built.fresh_looks())
+    down = replace(
+        found,
+        adapters=tuple(
+            replace(a, up=False) if a.key == AdapterKey(3, "eth0.100") else a for a in found.adapters
+        ),
+    )
+    assert visibility(scheme.DESIRED, Desired(), down).answer(ct("205"), ct("301")) == "yes"
+
+
+def test_an_unknown_segment_makes_unknown_and_never_no() -> None:
+    unknown = sight(with_adapter(AdapterKey(1, "eth0"), segment=None, segment_name=""))
+    verdict = unknown.reaches(ct("102"), ct("201"))
+    assert verdict.answer == "unknown"
+    assert verdict.fixes[0].text == "Say on which physical segment eth0 of physical server server1 is"
+    assert unknown.shares_layer2(ct("102"), ct("201")).answer == "unknown"
+    # What has no wire at all is certain, and so is another VLAN id.
+    assert unknown.answer(ct("102"), ct("203")) == "no"
+    assert unknown.answer(ct("102"), ct("205")) == "no"
+
+
+def test_different_segments_are_a_no() -> None:
+    split = sight(with_adapter(AdapterKey(1, "eth0"), segment=7, segment_name="lab"))
+    verdict = split.reaches(ct("102"), ct("201"))
+    assert verdict.answer == "no" and "isolated within “lab”, untagged" in verdict.text
+
+
+def test_an_unknown_address_makes_unknown_where_something_joins_the_two() -> None:
+    blind = sight(with_interface("103", addresses_known=False, addresses=()))
+    assert blind.answer(ct("102"), ct("103")) == "unknown"
+    assert blind.layer2_answer(ct("102"), ct("103")) == "yes"
+    assert blind.answer(ct("203"), ct("103")) == "no"
+
+
+def test_a_container_without_an_address_is_silent_and_told_so() -> None:
+    verdict = sight(with_interface("103", addresses=())).reaches(ct("102"), ct("103"))
+    assert verdict.answer == "no" and "has no IP address" in verdict.text
+
+
+def test_subnets_that_do_not_match_are_a_no_on_one_wire() -> None:
+    other = sight(with_interface("103", addresses=("192.168.7.3/24",)))
+    assert other.layer2_answer(ct("102"), ct("103")) == "yes"
+    assert other.answer(ct("103"), ct("102")) == "no"
+    assert "compatible" in other.reaches(ct("103"), ct("102")).fixes[0].steps[0]
+
+
+def test_one_address_twice_is_unknown_for_whoever_asks_for_it() -> None:
+    twice = sight(with_interface("103", addresses=("10.77.0.201/24",)))
+    verdict = twice.reaches(ct("102"), ct("201"))
+    assert verdict.answer == "unknown" and "More than one machine answers" in str(verdict.broken)
+    assert "its own IP address" in verdict.fixes[0].text
+
+
+def with_routes(server: int, found: Inventory, *routes: RouteView) -> Inventory:
+    """The server with routes before its own."""
+    return replace(
+        found,
+        servers=tuple(
+            replace(s, routing=replace(s.routing, routes=(*routes, *s.routing.routes)))
+            if s.id == server and s.routing
+            else s
+            for s in found.servers
+        ),
+    )
+
+
+def test_a_container_routes_for_its_neighbour_where_routes_and_forwarding_were_seen() -> None:
+    """303 gets out through 302 once 302 forwards, 303 uses it and the way back was seen: all three."""
+    out, home = RouteView("default", "", "venet0"), RouteView("10.77.5.0/24", "10.77.0.32", "venet0")
+    forwards = with_container(ct("302"), routing=RoutingView(frozenset({4}), (out,)))
+    uses = with_container(
+        ct("303"), forwards, routing=RoutingView(frozenset(), (RouteView("default", "10.77.5.32", "eth0"),))
+    )
+    assert sight(with_routes(3, forwards, home)).answer(ct("303"), ServerRef(3)) == "no"
+    # Without a way back that was seen, the answer goes to the servers' own router, which nobody knows.
+    assert sight(uses).answer(ct("303"), ServerRef(3)) == "unknown"
+    verdict = sight(with_routes(3, uses, home)).reaches(ct("303"), ServerRef(3))
+    assert verdict.answer == "yes" and "Container 302" in verdict.text
+
+
+def test_a_server_that_does_not_forward_keeps_its_host_routed_containers_in() -> None:
+    quiet = replace(
+        FOUND,
+        servers=tuple(
+            replace(s, routing=replace(s.routing, forwards=frozenset())) if s.id == 1 and s.routing else s
+            for s in FOUND.servers
+        ),
+    )
+    assert sight(quiet).answer(ct("101"), ServerRef(1)) == "yes"
+    assert sight(quiet).answer(ct("102"), ct("101")) == "no"
+
+
+def test_a_host_routed_address_that_its_server_does_not_answer_for_is_not_seen() -> None:
+    silent = replace(
+        FOUND,
+        servers=tuple(
+            replace(s, routing=replace(s.routing, proxies=())) if s.id == 1 and s.routing else s
+            for s in FOUND.servers
+        ),
+    )
+    verdict = sight(silent).reaches(ct("201"), ct("101"))
+    assert verdict.answer == "no" and "Nobody answers for 10.77.0.101" in str(verdict.broken)
+
+
+def test_the_panels_local_bridges_hide_the_server_and_a_plain_one_does_not() -> None:
+    assert sight().layer2_answer(ct("203"), ServerRef(2)) == "no"
+    link = "veth203.0"
+    plain = replace(
+        with_interface("203", bridge="br7", host_ifname=link),
+        bridge_views=(*FOUND.bridge_views, BridgeView(2, "br7", (), (), answers=True)),
+    )
+    without = apply_edits(built.DESIRED, (RemoveMember(interface(2, "203")),))
+    seen = visibility(without, without, plain)
+    assert seen.layer2_answer(ct("203"), ServerRef(2)) == "yes"
+    # The server answers ARP, but sends what it has to say by its own route: no ping comes back.
+    assert seen.answer(ct("203"), ServerRef(2)) != "yes"
+
+
+def test_foreign_ports_and_bridges_are_counted_and_named() -> None:
+    found = replace(
+        with_interface("203", bridge="virbr0"),
+        bridge_views=(*FOUND.bridge_views, BridgeView(2, "virbr0", (), ("tap0", "tap1"))),
+    )
+    without = apply_edits(built.DESIRED, (RemoveMember(interface(2, "203")),))
+    component = visibility(without, without, found).component_of(interface(2, "203"))
+    assert component is not None and component.foreign_ports == 2
+    assert component.name == "Bridge virbr0 of physical server server2"
+
+
+def test_an_interface_in_no_network_is_offered_the_networks_that_reach() -> None:
+    without = apply_edits(built.DESIRED, (RemoveMember(interface(1, "103")),))
+    verdict = visibility(without, built.DESIRED, FOUND).reaches(ct("103"), ct("102"))
+    assert "is in no Virtual Network" in verdict.text
+    assert (AddMember(scheme.A, interface(1, "103")),) in [fix.edits for fix in verdict.fixes]
+
+
+def test_an_interface_alone_may_see_less_than_its_container() -> None:
+    assert sight().answer(ct("302"), OTHER) == "yes"
+    assert sight().answer(interface(3, "302", "eth0"), OTHER) == "no"
+    assert sight().answer(interface(3, "302", "eth0"), ct("303")) == "yes"
+
+
+def test_a_reader_is_told_nothing_of_what_she_may_not_see() -> None:
+    hidden = sight(replace(FOUND, hidden=frozenset({3})))
+    verdict = hidden.reaches(ct("205"), ct("301"))
+    texts = [verdict.text, *(hop.text for hop in verdict.hops), *(c.name for c in hidden.components())]
+    assert not any("server3" in text or "301" in text for text in texts)
+
+
+def test_a_draft_that_moves_the_servers_address_keeps_it_on_the_wire() -> None:
+    free = apply_edits(built.DESIRED, (Assign(scheme.A, 1, "eth1"),))
+    moved = visibility(free, built.DESIRED, FOUND)
+    assert moved.answer(ServerRef(1), ServerRef(2)) == "yes"
+    gone = apply_edits(built.DESIRED, (Assign(scheme.A, 1, None),))
+    assert visibility(gone, built.DESIRED, FOUND).answer(ServerRef(1), ServerRef(2)) == "yes"
+    assert visibility(gone, built.DESIRED, FOUND).answer(ServerRef(1), ct("102")) == "no"
+
+
+def test_what_was_observed_is_named_by_the_networks_whose_bridges_they_are() -> None:
+    names = {component.name for component in observed(FOUND, built.DESIRED).components()}
+    assert "Virtual Network C" in names
+    host: HostKey = ct("203")
+    assert "Virtual Network C" in observed(FOUND, built.DESIRED).reaches(host, OTHER).text
