@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from networks.domain.inventory import AdapterView, ContainerView, InterfaceView, Inventory, ServerView
+from networks.domain.inventory import (
+    AdapterView,
+    BridgeView,
+    ContainerView,
+    InterfaceView,
+    Inventory,
+    RouteView,
+    RoutingView,
+    ServerView,
+)
 from networks.domain.state import Desired, InterfaceKey
+from nodes.choices import Origin
 from nodes.models import Adapter, Bridge, Container, ContainerInterface, PhysicalServer
 from nodes.querysets import AnyUser
 
@@ -32,6 +42,7 @@ def inventory(
         interfaces=tuple(_interfaces(server_ids)),
         bridges=frozenset(Bridge.objects.filter(gone_at=None).values_list("server_id", "name")),
         hidden=hidden,
+        bridge_views=tuple(_bridges(server_ids)),
     )
 
 
@@ -56,7 +67,24 @@ def _server(row: PhysicalServer) -> ServerView:
         group_id=row.group_id,
         os="windows" if row.os == "windows" else "linux",
         dialect="7" if row.vzctl_dialect == "7" else "4" if row.vzctl_dialect == "4" else None,
+        routing=_routing(row.routing),
     )
+
+
+def _routing(stored: Any) -> RoutingView | None:
+    """What nodes/sync_values.py stored, as a view."""
+    if not stored:
+        return None
+    return RoutingView(
+        frozenset(stored["forwards"]),
+        tuple(RouteView(*route) for route in stored["routes"]),
+        tuple((address, dev) for address, dev in stored["proxies"]),
+    )
+
+
+def _bridges(server_ids: Collection[int]) -> Iterable[BridgeView]:
+    for row in Bridge.objects.filter(server_id__in=server_ids, gone_at=None):
+        yield BridgeView(row.server_id, row.name, tuple(row.addresses), tuple(row.foreign_ports), row.answers)
 
 
 def _adapters(server_ids: Collection[int]) -> Iterable[AdapterView]:
@@ -78,12 +106,22 @@ def _adapters(server_ids: Collection[int]) -> Iterable[AdapterView]:
             gone=row.gone_at is not None,
             bridge=row.bridge.name if row.bridge else "",
             addresses=tuple(row.addresses),
+            up=None if row.origin == Origin.ENTERED else row.is_up,
+            carrier=row.has_carrier,
         )
 
 
 def _containers(server_ids: Collection[int]) -> Iterable[ContainerView]:
     for row in Container.objects.filter(server_id__in=server_ids, gone_at=None):
-        yield ContainerView(row.server_id, row.ctid, row.name or row.hostname, row.status, joined(row))
+        yield ContainerView(
+            row.server_id,
+            row.ctid,
+            row.name or row.hostname,
+            row.status,
+            joined(row),
+            tuple(row.host_routed),
+            _routing(row.routing),
+        )
 
 
 def joined(row: Any) -> tuple[tuple[str, ...], ...]:

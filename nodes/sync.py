@@ -211,6 +211,7 @@ def _write_server(server_id: int, facts: ServerFacts, at: datetime) -> None:
         running_count=sum(status == "running" for status in statuses.values()),
         adapters_count=len(sync_values.adapters(facts)),
         findings_count=len(facts.findings) + len(facts.firewall),
+        routing=sync_values.server_routing(facts),
     )
 
 

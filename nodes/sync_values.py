@@ -10,7 +10,23 @@ from collections.abc import Iterable
 from typing import Any
 
 from nodes.choices import AdapterKind, InterfaceMode
-from nodes.facts import Address, Container, ContainerInside, ContainerInterface, Link, ServerFacts
+from nodes.facts import (
+    Address,
+    Container,
+    ContainerInside,
+    ContainerInterface,
+    Link,
+    ProxyEntry,
+    Route,
+    ServerFacts,
+)
+from nodes.routing import (
+    answers_without_address,
+    container_forwards,
+    destination,
+    server_forwards,
+    telling_routes,
+)
 
 Values = dict[str, Any]
 
@@ -49,6 +65,20 @@ def management_links(facts: ServerFacts) -> frozenset[str]:
     return frozenset(found)
 
 
+def routing(routes: Iterable[Route], forwards: Iterable[int], proxies: Iterable[ProxyEntry] = ()) -> Values:
+    """What a machine was seen to route, as its row keeps it."""
+    return {
+        "forwards": sorted(forwards),
+        "routes": [[destination(route), route.via, route.dev] for route in telling_routes(routes)],
+        "proxies": [[entry.address, entry.dev] for entry in proxies],
+    }
+
+
+def server_routing(facts: ServerFacts) -> Values:
+    """What the server itself routes and answers for."""
+    return routing(facts.routes, server_forwards(facts), facts.proxies)
+
+
 def bridges(facts: ServerFacts) -> dict[str, Values]:
     """Bridge name to the columns of its row."""
     known = {i.host_ifname for c in facts.containers for i in c.interfaces if i.host_ifname}
@@ -64,6 +94,7 @@ def bridges(facts: ServerFacts) -> dict[str, Values]:
             "vlan_filtering": link.bridge.vlan_filtering if link.bridge else None,
             "addresses_text": addresses_text(link.addresses),
             "foreign_ports": sorted(ports.get(link.name, ())),
+            "answers": answers_without_address(link),
         }
         for link in facts.links
         if link.kind == "bridge"
@@ -116,6 +147,7 @@ def containers(facts: ServerFacts) -> dict[str, Values]:
             "host_routed_text": " ".join(one.host_routed),
             "problem": problems.get(one.ctid, ""),
             "joined": joined_inside(one.inside) if one.inside else [],
+            "routing": routing(one.inside.routes, container_forwards(one.inside)) if one.inside else None,
         }
         for one in facts.containers
     }

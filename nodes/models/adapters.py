@@ -59,6 +59,9 @@ class Bridge(models.Model):
     foreign_ports = models.JSONField(
         default=list, help_text="Ports that are neither adapters nor known container interfaces."
     )
+    answers = models.BooleanField(
+        null=True, blank=True, help_text="The server answers ARP on it, also without an address there."
+    )
     origin = models.CharField(max_length=10, choices=Origin.choices, default=Origin.FOUND)
     first_seen_at = models.DateTimeField(auto_now_add=True)
     gone_at = models.DateTimeField(null=True, blank=True)

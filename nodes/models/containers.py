@@ -31,6 +31,9 @@ class Container(models.Model):
         blank=True,
         help_text="Groups of interface names that a bridge inside it joins.",
     )
+    routing = models.JSONField(
+        null=True, blank=True, help_text="What it routes, as seen inside; see nodes/sync_values.py."
+    )
     first_seen_at = models.DateTimeField(auto_now_add=True)
     gone_at = models.DateTimeField(null=True, blank=True)
 

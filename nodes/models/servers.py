@@ -58,6 +58,9 @@ class PhysicalServer(models.Model):
     boot_id = models.CharField(max_length=64, blank=True, default="")
     management_link = models.CharField(max_length=15, blank=True, default="")
     management_address = models.CharField(max_length=64, blank=True, default="")
+    routing = models.JSONField(
+        null=True, blank=True, help_text="What it routes and answers for; see nodes/sync_values.py."
+    )
     containers_count = models.PositiveIntegerField(default=0)
     running_count = models.PositiveIntegerField(default=0)
     adapters_count = models.PositiveIntegerField(default=0)

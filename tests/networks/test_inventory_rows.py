@@ -1,0 +1,70 @@
+"""Rows say as much about who sees whom as the looks they came from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from django.utils import timezone
+
+from networks.domain.inventory import ContainerKey, ServerRef
+from networks.domain.state import Desired
+from networks.domain.visibility import HostKey, OtherHosts, observed, visibility
+from networks.inventory_rows import inventory
+from nodes.models import PhysicalSegment, PhysicalServer, ServerGroup
+from nodes.sync import Timing, store
+from proof.cells import read_cells
+from tests.domain import built, scheme
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def keys() -> dict[int, int]:
+    """Primary keys of the scheme's servers, each stored as a look found it after A to E were applied."""
+    PhysicalSegment.objects.update_or_create(name=scheme.SEGMENT_NAME, defaults={"is_default": True})
+    group = ServerGroup.objects.create(name="Scheme")
+    found = {}
+    for number, facts in built.LOOKS.items():
+        server = PhysicalServer.objects.create(
+            name=f"server{number}", group=group, address=f"10.77.0.1{number}"
+        )
+        store(server.pk, facts, Timing(timezone.now()))
+        found[number] = server.pk
+    return found
+
+
+def with_keys(state: Desired, keys: dict[int, int]) -> Desired:
+    """The built scheme with the servers' primary keys."""
+    return Desired(
+        state.networks,
+        tuple(replace(a, server=keys[a.server]) for a in state.assignments),
+        tuple(
+            replace(m, interface=replace(m.interface, server=keys[m.interface.server])) for m in state.members
+        ),
+        tuple(replace(v, server=keys[v.server]) for v in state.vlans),
+    )
+
+
+def test_the_model_says_of_rows_what_the_manual_says(keys: dict[int, int]) -> None:
+    desired = with_keys(built.DESIRED, keys)
+    found = inventory(keys.values())
+    segment = next(a.segment for a in found.adapters if a.segment is not None)
+
+    def key(name: str) -> HostKey:
+        if name == "other":
+            return OtherHosts(segment)
+        if name.startswith("server"):
+            return ServerRef(keys[int(name[-1])])
+        return ContainerKey(keys[int(name[0])], name)
+
+    for sight in (visibility(desired, desired, found), observed(found, desired)):
+        for cell in read_cells().values():
+            ask = sight.answer if cell.layer == "ip" else sight.layer2_answer
+            assert ask(key(cell.origin), key(cell.target)) == cell.answer, cell
+
+
+def test_a_server_that_nobody_has_looked_at_routes_nothing_that_is_known(keys: dict[int, int]) -> None:
+    server = PhysicalServer.objects.create(name="new", group=ServerGroup.objects.get(), address="10.77.0.99")
+    view = inventory([server.pk]).server(server.pk)
+    assert view is not None and view.routing is None
