@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from networks.views import adapters, bulk, changes, configure, drafts, drift, grid, lists, network, topology
+from networks.views import (
+    adapters,
+    bulk,
+    changes,
+    configure,
+    drafts,
+    drift,
+    grid,
+    lists,
+    network,
+    topology,
+    visibility,
+)
 
 app_name = "networks"
 
@@ -39,6 +51,11 @@ urlpatterns = [
     path("servers/<int:server_id>/topology/", topology.server, name="server_topology"),
     path("networks/<uuid:network_id>/topology/", topology.network, name="network_topology"),
     path("containers/<int:container_id>/topology/", topology.container, name="container_topology"),
+    path("networks/<uuid:network_id>/visibility/", visibility.of_network, name="network_visibility"),
+    path("servers/<int:server_id>/visibility/", visibility.of_server, name="server_visibility"),
+    path("groups/<int:group_id>/visibility/", visibility.of_group, name="group_visibility"),
+    path("explain/", visibility.explain, name="explain"),
+    path("explain/fix/", visibility.take_fix, name="take_fix"),
     path("draft/", drafts.show, name="draft"),
     path("draft/discard/", drafts.discard, name="discard_draft"),
     path("draft/review/", drafts.review, name="review_draft"),

@@ -109,6 +109,8 @@ def _pages(group: ServerGroup, change: Change) -> dict[str, str]:
         "adapters": at("networks:server_adapters", 2),
         "adapters-new-vlan": at("networks:create_vlan", 1),
         "container": at("nodes:container", container.pk),
+        "visibility-group": at("networks:group_visibility", group.pk),
+        "visibility-explain": at("networks:explain") + "?from=303&to=other+hosts&state=decided",
         "draft": at("networks:draft"),
         "change": at("networks:change", change.pk),
     }

@@ -26,6 +26,7 @@ TABS: dict[str, tuple[Tab, ...]] = {
         Tab("servers", "Physical Servers", "nodes:group_servers"),
         Tab("containers", "Containers", "nodes:group_containers"),
         Tab("topology", "Topology", "networks:group_topology"),
+        Tab("visibility", "Who sees whom", "networks:group_visibility"),
     ),
     "server": (
         Tab("overview", "Overview", "nodes:server"),
@@ -34,10 +35,12 @@ TABS: dict[str, tuple[Tab, ...]] = {
         Tab("containers", "Containers", "nodes:server_containers"),
         Tab("drift", "Drift", "networks:server_drift"),
         Tab("topology", "Topology", "networks:server_topology"),
+        Tab("visibility", "Who sees whom", "networks:server_visibility"),
     ),
     "network": (
         Tab("details", "Details", "networks:detail"),
         Tab("topology", "Topology", "networks:network_topology"),
+        Tab("visibility", "Who sees whom", "networks:network_visibility"),
     ),
     "container": (
         Tab("overview", "Overview", "nodes:container"),

@@ -17,6 +17,8 @@ from networks.choices import ChangeState
 from networks.models import Change
 from networks.services import changes as services
 from networks.services.errors import Conflict, NotAllowed
+from networks.services.sight import of_change
+from networks.sight_page import sight_lines
 from networks.tables import ChangeTable
 from networks.views.gate import change_or_404, user_of
 from networks.views.subjects import link_rows
@@ -66,6 +68,9 @@ def _page(request: HttpRequest, change: Change) -> dict[str, Any]:
         "refusals": [p for p in problems if p["severity"] == "refuse"],
         "warnings": [p for p in problems if p["severity"] == "warn"],
         "notes": [p for p in problems if p["severity"] == "note"],
+        "sight": sight_lines(of_change(change, request.user))
+        if change.state == ChangeState.PLANNED
+        else None,
         "sentences": change.summary.splitlines(),
         "is_refused": refused,
         "is_mine": change.author_id == request.user.pk,

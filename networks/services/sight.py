@@ -1,0 +1,149 @@
+"""Who sees whom, from rows: for a page about a network, a server, a group, a Change or one pair."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from networks.desired import Head, head
+from networks.domain.inventory import ContainerKey, ServerRef
+from networks.domain.state import Desired, Edit, InterfaceKey, ServerId, apply_edits
+from networks.domain.visibility import (
+    Difference,
+    EndPoint,
+    Fix,
+    HostKey,
+    OtherHosts,
+    Verdict,
+    Visibility,
+    observed,
+    visibility,
+)
+from networks.inventory_rows import inventory
+from networks.models import Change
+from networks.slices import draft_edits
+from networks.state_json import dump_edits, load_edits
+from nodes.models import PhysicalServer
+from nodes.querysets import AnyUser
+
+State = Literal["decided", "draft", "observed"]
+STATES: tuple[State, ...] = ("decided", "draft", "observed")
+SMALL = 100
+"""An installation of so many servers is looked at whole; in a larger one, what networks join to a page."""
+
+
+def servers_near(state: Desired, seeds: Iterable[ServerId]) -> frozenset[ServerId]:
+    """The servers, and all others that virtual networks join to them, directly or over further ones."""
+    if PhysicalServer.objects.count() <= SMALL:
+        return frozenset(PhysicalServer.objects.values_list("pk", flat=True))
+    found: set[ServerId] = set()
+    waiting = list(seeds)
+    seen: set[str] = set()
+    while waiting:
+        server = waiting.pop()
+        if server in found:
+            continue
+        found.add(server)
+        for network in state.networks_on(server):
+            if network not in seen:
+                seen.add(network)
+                waiting.extend(state.servers_of(network) - found)
+    return frozenset(found)
+
+
+@dataclass(frozen=True)
+class Sight:
+    """One state's visibility, and what the page may want to say about it."""
+
+    state: State
+    visibility: Visibility
+    desired: Desired
+    has_draft: bool
+
+
+def sight(user: AnyUser, seeds: Collection[ServerId], state: State = "draft") -> Sight:
+    """Who sees whom around those servers: as decided, as the user's draft would have it, or as observed.
+
+    A fixed number of queries. Without a draft, "draft" is "decided".
+    """
+    newest = head()
+    edits = draft_edits(user)
+    after = apply_edits(newest.state, edits)
+    known = inventory(servers_near(after, seeds), user)
+    if state == "observed":
+        found = observed(known, newest.state)
+    else:
+        found = visibility(after if state == "draft" else newest.state, newest.state, known)
+    if state == "draft" and not edits:
+        state = "decided"
+    return Sight(state, found, after if state == "draft" else newest.state, bool(edits))
+
+
+def servers_of_point(point: EndPoint) -> tuple[ServerId, ...]:
+    """The server that an end point is on."""
+    match point:
+        case ServerRef(server):
+            return (server,)
+        case ContainerKey(server, _) | InterfaceKey(server, _, _):
+            return (server,)
+        case OtherHosts():
+            return ()
+
+
+def segments_of(found: Visibility, servers: Collection[ServerId]) -> list[OtherHosts]:
+    """The other hosts of the physical segments that the servers are on."""
+    here = {a.segment for a in found.world.scene.inventory.adapters if a.server in servers and not a.gone}
+    return [OtherHosts(segment) for segment in sorted(s for s in here if s is not None)]
+
+
+def hosts_of_network(found: Sight, network_id: str) -> list[HostKey]:
+    """The network's containers, its servers, and the other hosts of their segments."""
+    state = found.desired
+    servers = sorted(state.servers_of(network_id))
+    members = dict.fromkeys(
+        ContainerKey(m.interface.server, m.interface.ctid) for m in state.members_of(network_id)
+    )
+    return [*sorted(members), *map(ServerRef, servers), *segments_of(found.visibility, servers)]
+
+
+def hosts_of_servers(found: Visibility, servers: Collection[ServerId]) -> list[HostKey]:
+    """The servers' containers, the servers, and the other hosts of their segments."""
+    containers = [key for key in found.hosts() if isinstance(key, ContainerKey) and key.server in servers]
+    views = found.world.scene.inventory.servers
+    # Of a Windows server nothing is observed, so nothing can be said of it.
+    own = [ServerRef(view.id) for view in views if view.id in servers and view.os == "linux"]
+    return [*sorted(containers), *sorted(own), *segments_of(found, servers)]
+
+
+@dataclass(frozen=True, slots=True)
+class TriedFix:
+    """A fix with what the model predicts of its edits; `token` names it until the situation changes."""
+
+    fix: Fix
+    token: str
+    effect: Verdict | None = None
+
+
+def tried(found: Visibility, a: EndPoint, b: EndPoint, verdict: Verdict) -> list[TriedFix]:
+    """The verdict's fixes, those with edits tried on the model."""
+    return [
+        TriedFix(fix, token(fix.edits), found.with_edits(fix.edits).reaches(a, b) if fix.edits else None)
+        for fix in verdict.fixes
+    ]
+
+
+def token(edits: Iterable[Edit]) -> str:
+    """A name for edits that a form can carry: the same for the same edits."""
+    return hashlib.sha256(dump_edits(edits).encode()).hexdigest()[:16]
+
+
+def of_change(change: Change, user: AnyUser, newest: Head | None = None) -> Difference:
+    """Who would gain and lose sight of whom by a reviewed Change, as things are now."""
+    newest = newest or head()
+    after = apply_edits(newest.state, load_edits(change.edits))
+    seeds = {op.server_id for op in change.operations.all() if op.server_id}
+    known = inventory(servers_near(after, seeds), user)
+    before = visibility(newest.state, newest.state, known)
+    return before.difference(visibility(after, newest.state, known))

@@ -1,0 +1,165 @@
+"""Who sees whom: matrices of a network, a server and a group, and the reason for any pair."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from networks.domain.visibility import EndPoint
+from networks.matrix import matrix
+from networks.points import UnknownPoint, offers, point_text, read_point, spoken
+from networks.services import sight as services
+from networks.services.sight import STATES, Sight, State
+from networks.views.gate import can_operate, group_or_404, network_or_404, server_or_404, stage
+from nodes.models import PhysicalServer
+from vnetpanel.htmx import wants_fragment
+
+
+def _state(request: HttpRequest) -> State:
+    """The state that the page is about: what the draft would make of it, unless asked otherwise."""
+    asked = request.GET.get("state", "")
+    return next((state for state in STATES if state == asked), "draft")
+
+
+@require_safe
+def of_network(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
+    """The containers of a network, its servers and other hosts."""
+    network = network_or_404(request.user, network_id)
+    found = services.sight(request.user, _servers_of_network(request, network.id), _state(request))
+    keys = services.hosts_of_network(found, network.id)
+    context = {"network": network, "is_empty": not found.desired.members_of(network.id)}
+    return _matrix(request, "networks/network_visibility.html", found, keys, context)
+
+
+def _servers_of_network(request: HttpRequest, network_id: str) -> list[int]:
+    from networks.services.drafts import drafted
+    from networks.views.gate import user_of
+
+    return sorted(drafted(user_of(request)).servers_of(network_id))
+
+
+@require_safe
+def of_server(request: HttpRequest, server_id: int) -> HttpResponse:
+    """The containers of a server, the server itself and other hosts."""
+    server = server_or_404(request.user, server_id)
+    found = services.sight(request.user, [server.pk], _state(request))
+    keys = services.hosts_of_servers(found.visibility, [server.pk])
+    context = {"server": server, "group": server.group, "is_empty": not server.containers_count}
+    context["may_operate"] = can_operate(request.user, server)
+    return _matrix(request, "networks/server_visibility.html", found, keys, context)
+
+
+@require_safe
+def of_group(request: HttpRequest, group_id: int) -> HttpResponse:
+    """The containers of all servers of a group and of the groups below it."""
+    group = group_or_404(request.user, group_id)
+    servers = PhysicalServer.objects.visible_to(request.user).filter(group__path__startswith=group.path)
+    pks = list(servers.values_list("pk", flat=True))
+    found = services.sight(request.user, pks, _state(request))
+    keys = services.hosts_of_servers(found.visibility, set(pks))
+    context = {"group": group, "is_empty": not pks}
+    return _matrix(request, "networks/group_visibility.html", found, keys, context)
+
+
+def _matrix(
+    request: HttpRequest, template: str, found: Sight, keys: list[Any], context: dict[str, Any]
+) -> HttpResponse:
+    shown = matrix(found.visibility, keys)
+    return render(
+        request,
+        template,
+        context | {"matrix": shown, "state": found.state, "has_draft": found.has_draft},
+    )
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+def explain(request: HttpRequest) -> HttpResponse:
+    """Why one sees the other, or why not: the path with evidence, the first broken hop, and ways out."""
+    typed = {"from": request.GET.get("from", ""), "to": request.GET.get("to", "")}
+    context: dict[str, Any] = {"typed": typed, "errors": {}}
+    points: dict[str, EndPoint] = {}
+    for name, text in typed.items():
+        try:
+            if any(typed.values()):
+                points[name] = read_point(text, request.user)
+                typed[name] = spoken(points[name], request.user)
+        except UnknownPoint as error:
+            context["errors"][name] = str(error)
+    if len(points) == 2:
+        context |= _answer(request, points["from"], points["to"])
+    if wants_fragment(request):
+        response = render(request, "networks/explain.html#answer", context | {"is_fragment": True})
+    else:
+        response = render(request, "networks/explain.html", context | {"offers": offers(request.user)})
+    # Page and fragment have one address.
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _answer(request: HttpRequest, a: EndPoint, b: EndPoint) -> dict[str, Any]:
+    found = _sight_of(request, a, b)
+    sight = found.visibility
+    verdict, frames = sight.reaches(a, b), sight.shares_layer2(a, b)
+    names = dict(PhysicalServer.objects.visible_to(request.user).values_list("pk", "name"))
+    return {
+        "verdict": verdict,
+        "frames": frames,
+        "hops": [_hop(hop, names) for hop in verdict.hops],
+        "fixes": services.tried(sight, a, b, verdict),
+        "points": {"from": point_text(a), "to": point_text(b)},
+        "origin": sight.name(a),
+        "target": sight.name(b),
+        "state": found.state,
+        "has_draft": found.has_draft,
+    }
+
+
+def _hop(hop: Any, names: dict[int, str]) -> dict[str, Any]:
+    """A hop with evidence from servers that the user may see."""
+    shown = [
+        {
+            "where": names[e.server],
+            "ctid": e.ctid,
+            "command": f"vzctl exec {e.ctid} {e.command}" if e.ctid else e.command,
+            "shows": e.shows,
+        }
+        for e in hop.evidence
+        if e.server in names
+    ]
+    return {"text": hop.text, "ok": hop.ok, "evidence": shown}
+
+
+def _sight_of(request: HttpRequest, a: EndPoint, b: EndPoint) -> Sight:
+    seeds = [*services.servers_of_point(a), *services.servers_of_point(b)]
+    return services.sight(request.user, seeds, _state(request))
+
+
+@require_POST
+def take_fix(request: HttpRequest) -> HttpResponse:
+    """Put the edits of an offered fix into the user's draft."""
+    back = f"{reverse('networks:explain')}?" + urlencode(
+        {name: request.POST.get(name, "") for name in ("from", "to")}
+    )
+    try:
+        a, b = (read_point(request.POST.get(name, ""), request.user) for name in ("from", "to"))
+    except UnknownPoint as error:
+        messages.error(request, str(error))
+        return redirect("networks:explain")
+    found = _sight_of(request, a, b).visibility
+    wanted = request.POST.get("token", "")
+    fixes = services.tried(found, a, b, found.reaches(a, b))
+    fix = next((one.fix for one in fixes if one.fix.edits and one.token == wanted), None)
+    if fix is None:
+        messages.error(request, "The situation has changed since: look at the ways out again.")
+        return redirect(back)
+    stage(request, fix.edits, f"In your draft: {fix.text}.")
+    return redirect("networks:draft")

@@ -1,0 +1,173 @@
+"""Who sees whom on pages: matrices, the reason for a pair, ways out as drafts, and the review."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from networks.choices import ChangeState
+from networks.domain.state import Assign, CreateNetwork, RemoveMember
+from networks.models import Change, Draft
+from networks.services import drafts
+from networks.state_json import dump_edits, load_edits
+from nodes.choices import Role
+from nodes.models import GroupRole, PhysicalServer, ServerGroup
+from tests.domain import scheme
+from tests.pages.conftest import logged_in
+from tests.seeded import seed
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def group() -> ServerGroup:
+    """The manual's scheme, applied; the draft of its administrator is emptied."""
+    seed()
+    Draft.objects.all().delete()
+    return ServerGroup.objects.get(name="Lab")
+
+
+@pytest.fixture
+def admin_client(group: ServerGroup) -> Client:
+    return logged_in(User.objects.get(username="admin"))
+
+
+def words(response: Any) -> str:
+    """The text of a page, in one line."""
+    return " ".join(re.sub(r"<[^>]*>", " ", response.content.decode()).split())
+
+
+def test_a_group_shows_who_sees_whom_collapsed_to_those_who_see_the_same(admin_client: Client) -> None:
+    page = words(admin_client.get(reverse("networks:group_visibility", args=[ServerGroup.objects.get().pk])))
+    assert "Containers 102, 103 and 202: reaches Other hosts" in page
+    assert "Containers 203 and 204: reaches each other" in page
+    assert "Container 303 (c303): does not reach Other hosts" in page
+    assert "winnie:" not in page
+
+
+def test_a_network_and_a_server_show_their_own(admin_client: Client) -> None:
+    network = words(admin_client.get(reverse("networks:network_visibility", args=[scheme.D])))
+    assert "Containers 205 and 301: reaches each other" in network
+    assert "Containers 205 and 301: does not reach Physical server server2" in network
+    server = words(admin_client.get(reverse("networks:server_visibility", args=[3])))
+    assert "Container 302 (c302): reaches Container 303 (c303)" in server
+
+
+@pytest.mark.parametrize("state", ["decided", "draft", "observed"])
+def test_every_state_can_be_asked(admin_client: Client, state: str) -> None:
+    response = admin_client.get(reverse("networks:server_visibility", args=[2]), {"state": state})
+    assert "Containers 203 and 204: reaches each other" in words(response)
+
+
+def test_a_page_of_the_matrix_asks_the_database_a_fixed_number_of_times(
+    admin_client: Client, django_assert_max_num_queries: Any
+) -> None:
+    with django_assert_max_num_queries(20):
+        admin_client.get(reverse("networks:group_visibility", args=[ServerGroup.objects.get().pk]))
+
+
+def test_explain_says_why_303_reaches_no_other_hosts_and_where_the_path_breaks(admin_client: Client) -> None:
+    page = words(admin_client.get(reverse("networks:explain"), {"from": "303", "to": "other hosts"}))
+    assert "Virtual Network E on physical server server3 is local" in page
+    assert "ip link show master vn-e" in page and "Does not hold" in page
+    assert "Make Container 302 (c302) a router for Container 303 (c303)" in page
+    assert "Not enough alone" in page
+
+
+def test_explain_answers_htmx_with_the_answer_alone(admin_client: Client) -> None:
+    response = admin_client.get(
+        reverse("networks:explain"), {"from": "c:1:102", "to": "s:2"}, headers={"HX-Request": "true"}
+    )
+    assert response.content.decode().lstrip().startswith('<div id="answer"')
+    assert "Yes" in words(response)
+
+
+@pytest.mark.parametrize("text", ["999", "nobody here", "c:1:999", "s:77", "o:9", "i:1:102:eth7", "<b>x</b>"])
+def test_explain_says_what_it_does_not_know_beside_the_field(admin_client: Client, text: str) -> None:
+    response = admin_client.get(reverse("networks:explain"), {"from": text, "to": "server1"})
+    assert "There is no Container, physical server or segment" in words(response)
+    assert 'aria-describedby="from-error"' in response.content.decode()
+
+
+def test_a_fix_goes_into_the_draft_and_nowhere_else(admin_client: Client) -> None:
+    url = reverse("networks:explain")
+    page = admin_client.get(url, {"from": "303", "to": "other hosts"}).content.decode()
+    token = re.search(r'name="token" value="(\w+)"', page)
+    assert token
+    fields = {"from": "c:3:303", "to": "o:1", "token": token[1]}
+    fields["to"] = re.search(r'name="to" value="(o:\d+)"', page)[1]  # type: ignore[index]
+    response = admin_client.post(reverse("networks:take_fix"), fields)
+    assert response.headers["Location"] == reverse("networks:draft")
+    assert load_edits(Draft.objects.get().edits) == (Assign(scheme.E, 3, "eth0"),)
+
+
+def test_a_fix_that_is_no_longer_offered_is_not_taken(admin_client: Client) -> None:
+    fields = {"from": "c:3:303", "to": "s:1", "token": "0" * 16}
+    response = admin_client.post(reverse("networks:take_fix"), fields, follow=True)
+    assert "The situation has changed since" in words(response)
+    assert not Draft.objects.exists()
+
+
+def test_a_fix_is_never_taken_by_a_get(admin_client: Client) -> None:
+    assert admin_client.get(reverse("networks:take_fix")).status_code == 405
+
+
+def test_a_draft_shows_what_it_would_change(admin_client: Client) -> None:
+    drafts.stage(User.objects.get(username="admin"), [Assign(scheme.C, 2, "eth1")])
+    seen = {
+        state: words(
+            admin_client.get(
+                reverse("networks:explain"), {"from": "203", "to": "other hosts", "state": state}
+            )
+        )
+        for state in ("decided", "draft")
+    }
+    assert "Container 203 (c203) does not reach other hosts" in seen["decided"]
+    assert "Container 203 (c203) reaches other hosts" in seen["draft"]
+
+
+def test_who_may_not_see_a_server_is_told_nothing_of_it(group: ServerGroup) -> None:
+    other = ServerGroup.objects.create(name="Other")
+    PhysicalServer.objects.filter(name="server3").update(group=other)
+    user = User.objects.create_user("vera", password="x")
+    GroupRole.objects.create(user=user, group=group, role=Role.VIEWER)
+    client = logged_in(user)
+    assert client.get(reverse("networks:server_visibility", args=[3])).status_code == 404
+    assert client.get(reverse("networks:group_visibility", args=[other.pk])).status_code == 404
+    for url in (
+        reverse("networks:network_visibility", args=[scheme.D]),
+        reverse("networks:explain") + "?from=205&to=other+hosts",
+    ):
+        text = client.get(url).content.decode()
+        assert "server3" not in text and "301" not in text and "c:3:" not in text
+    assert "There is no Container" in words(
+        client.get(reverse("networks:explain"), {"from": "303", "to": "205"})
+    )
+
+
+def test_the_review_says_first_who_gains_and_who_loses_sight_of_whom(admin_client: Client) -> None:
+    admin = User.objects.get(username="admin")
+    edits = (Assign(scheme.C, 2, "eth1"), RemoveMember(scheme.interface(1, "103")))
+    change = Change.objects.create(
+        author=admin, edits=dump_edits(edits), base=1, state=ChangeState.PLANNED, summary="Two things."
+    )
+    page = words(admin_client.get(reverse("networks:change", args=[change.pk])))
+    assert "Containers 203 and 204 come to see" in page
+    assert "no longer sees" in page or "no longer see" in page
+    assert page.index("Who sees whom") < page.index("No server has to be changed")
+
+
+def test_a_review_that_changes_nobodys_sight_says_so(admin_client: Client) -> None:
+    change = Change.objects.create(
+        author=User.objects.get(username="admin"),
+        edits=dump_edits([CreateNetwork("00000000-0000-4000-8000-0000000000aa", "Z")]),
+        base=1,
+        state=ChangeState.PLANNED,
+    )
+    page = words(admin_client.get(reverse("networks:change", args=[change.pk])))
+    assert "Nobody gains or loses sight of anybody" in page
