@@ -15,6 +15,8 @@ mount --bind /mnt/root /root
 mount -t tmpfs -o mode=755 none /run
 mkdir -p /run/sshd /run/netns /etc/vz/conf
 mount --bind "$tools" /usr/local/sbin
+# Where the transaction looks, which is not where a person may have put something.
+mount -t overlay -o "lowerdir=$tools:/usr/sbin" none /usr/sbin
 ip netns add ct101
 ip -batch - <<EOT
 link set lo up

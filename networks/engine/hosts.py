@@ -97,6 +97,10 @@ class Host:
         """First (1) or second (2) confirmation, each over a connection made for it."""
         return self._run("confirm", str(txid), str(stage), *self._connection(), fresh=True)
 
+    def settle(self, txid: uuid.UUID) -> Reply:
+        """Commit a held change, over the connection that is there: it touched none. vzctl follows at once."""
+        return self._run("settle", str(txid), deadline_s=120)
+
     def status(self, txid: uuid.UUID) -> Reply:
         """What became of the transaction, asked over a new connection: an old one may hang half dead."""
         return self._run("status", str(txid), fresh=True)

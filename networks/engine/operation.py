@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 import time
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -48,6 +50,11 @@ MAX_EVENTS = 60
 MAX_EVENT, MAX_MESSAGE = 500, 2000
 """Characters kept of one line of the story, and of a server's own words."""
 
+CONFIRM_GAP_S = 3.05
+"""The server wants its two confirmations 3 seconds apart (networks/host/README.md)."""
+_first_confirmed: dict[uuid.UUID, float] = {}
+"""When this process made the first one, by operation. A worker that takes over asks until it is time."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
@@ -67,10 +74,12 @@ def record(lease: Lease, operation: Operation, text: str = "", **columns: Any) -
     if columns.get("state") in TERMINAL_OPERATION_STATES:
         columns.setdefault("ended_at", timezone.now())
     mine = Change.objects.filter(pk=lease.change_id, fence=lease.fence)
-    if not Operation.objects.filter(pk=operation.pk, change__in=mine).update(**columns):
-        lease.lost.set()
-        lease.check()
-    mine.update(version=F("version") + 1)
+    # One transaction: each waits for the disk.
+    with transaction.atomic():
+        if not Operation.objects.filter(pk=operation.pk, change__in=mine).update(**columns):
+            lease.lost.set()
+            lease.check()
+        mine.update(version=F("version") + 1)
     for name, value in columns.items():
         setattr(operation, name, value)
 
@@ -111,6 +120,15 @@ def apply(lease: Lease, operation: Operation) -> None:
 def _store_applied(lease: Lease, operation: Operation, answer: Reply, was_sent: bool) -> None:
     """What the server's answer to the plan means. Only "none" and "rolledback" are certain ends."""
     match answer.state:
+        case "applied" if not operation.is_guarded:
+            record(
+                lease,
+                operation,
+                "Applied, and compared by the server itself. Undecided, it takes it back.",
+                state=OperationState.VERIFIED,
+                deadline_at=_deadline(answer),
+                timings_ms=operation.timings_ms,
+            )
         case "applied":
             record(
                 lease,
@@ -187,13 +205,19 @@ def ask(lease: Lease, operation: Operation, host: Host, within_s: float) -> Repl
 
 
 def verify(lease: Lease, operation: Operation) -> None:
-    """Reach the server over a new connection (the first confirmation) and compare what is there now."""
+    """Reach the server over a new connection (the first confirmation) and compare what is there now.
+
+    Where no address of the server was touched it cannot have been lost, and its script has compared already.
+    """
+    if not operation.is_guarded:
+        return
     host = Host(server_of(operation))
     if operation.state == OperationState.APPLIED:
         answer = _confirmed(lease, operation, host, 1)
         if answer is None or not answer.ok:
             words = answer.words if answer else "it cannot be reached over a new connection"
             raise StepFailed(f"Not confirmed: {words}")
+        _first_confirmed[operation.pk] = time.monotonic()
         record(lease, operation, "Reached over a new connection.", state=OperationState.VERIFIED)
     _compare(lease, operation)
 
@@ -202,8 +226,8 @@ def _compare(lease: Lease, operation: Operation) -> None:
     texts = _differences(operation)
     if not texts:
         return
-    if operation.state == OperationState.COMMITTED:
-        # The short path has ended there already: failing now would only leave desired behind the server.
+    if operation.state in (OperationState.COMMITTED, OperationState.DONE):
+        # It has ended there already: failing now would only leave desired behind the server.
         record(lease, operation, f"Looked at after the commit: {texts}")
     else:
         raise StepFailed(f"The server is not as planned: {texts}")
@@ -259,10 +283,26 @@ def confirm(lease: Lease, operation: Operation) -> None:
         return
     if operation.state not in (OperationState.VERIFIED, OperationState.CONFIRMING, OperationState.IN_DOUBT):
         return
-    record(lease, operation, "Decided; confirming.", state=OperationState.CONFIRMING)
+    if operation.is_guarded:
+        record(lease, operation, "Decided; confirming.", state=OperationState.CONFIRMING)
+        # Asked earlier, the server says no, and each time has cost it a connection.
+        first = _first_confirmed.pop(operation.pk, -CONFIRM_GAP_S)
+        time.sleep(max(0.0, first + CONFIRM_GAP_S - time.monotonic()))
     host = Host(server_of(operation))
-    answer = _confirmed(lease, operation, host, 2)
+    answer = (
+        _confirmed(lease, operation, host, 2) if operation.is_guarded else _settled(lease, operation, host)
+    )
     if answer is not None and answer.ok and answer.state == "committed":
+        if answer.answer.get("follows") == "agrees" and _is_prepared(operation):
+            record(
+                lease,
+                operation,
+                "Committed; vzctl's saved configuration agrees.",
+                state=OperationState.DONE,
+                deadline_at=None,
+                must_follow=False,
+            )
+            return
         record(lease, operation, "Committed.", state=OperationState.COMMITTED, deadline_at=None)
         return
     settled = ask(lease, operation, host, 10)
@@ -276,16 +316,25 @@ def confirm(lease: Lease, operation: Operation) -> None:
     raise _failed(lease, operation, OperationState.BEHIND, f"Missed the decision: {words}")
 
 
+def _settled(lease: Lease, operation: Operation, host: Host) -> Reply | None:
+    """Tell a held change that it stays, until the server has answered or its deadline has passed."""
+    return _asked_until_deadline(lease, operation, lambda: host.settle(operation.pk))
+
+
 def _confirmed(lease: Lease, operation: Operation, host: Host, step: int) -> Reply | None:
     """Confirm over new connections until the server has answered or its deadline has passed."""
+    return _asked_until_deadline(lease, operation, lambda: host.confirm(operation.pk, step))
+
+
+def _asked_until_deadline(lease: Lease, operation: Operation, ask_it: Callable[[], Reply]) -> Reply | None:
     while True:
         lease.check()
         try:
-            answer = host.confirm(operation.pk, step)
+            answer = ask_it()
             if not answer.is_busy:
                 return answer
         except NoAnswer as error:
-            record(lease, operation, f"Confirmation {step} did not get through: {error}")
+            record(lease, operation, f"The confirmation did not get through: {error}")
         if operation.deadline_at is None or timezone.now() >= operation.deadline_at:
             return None
         time.sleep(POLL_S)
@@ -317,10 +366,13 @@ def follow(lease: Lease, operation: Operation) -> None:
         )
 
 
+def _is_prepared(operation: Operation) -> bool:
+    return Preparation.objects.filter(server=operation.server, script=script_digest()).exists()
+
+
 def _prepare(lease: Lease, operation: Operation) -> None:
     """Once per server and version of the script: what was committed must also be there after a reboot."""
-    installed = script_digest()
-    if Preparation.objects.filter(server=operation.server, script=installed).exists():
+    if _is_prepared(operation):
         return
     try:
         reply = Host(server_of(operation)).prepare()
@@ -333,13 +385,16 @@ def _prepare(lease: Lease, operation: Operation) -> None:
     warnings = [note.text for note in reply.answer.warnings]
     Preparation.objects.update_or_create(
         server=operation.server,
-        defaults={"script": installed, "hook": reply.answer.get("hook"), "warnings": warnings},
+        defaults={"script": script_digest(), "hook": reply.answer.get("hook"), "warnings": warnings},
     )
     record(lease, operation, " ".join(["Prepared for a reboot.", *warnings]))
 
 
 def look(lease: Lease, operation: Operation) -> None:
     """Store what is on the server now, so that the pages show it at once."""
+    if not operation.is_guarded:
+        _compare(lease, operation)
+        return
     try:
         look_at(server_of(operation).pk, ours_of(head().state, server_of(operation).pk))
     except LookFailed as failure:

@@ -7,7 +7,7 @@ roll_back() {
 	journal
 	decided && return 0
 	note state rollingback 2>/dev/null
-	case $J_path in guarded) stop_worker ;; esac
+	case $J_path in guarded | held) stop_worker ;; esac
 	find_tools
 	converged
 	r_rc=$?
@@ -43,7 +43,7 @@ stop_worker() {
 	[ "${J_worker:-$$}" != $$ ] || return 0
 	case $J_state in preparing | applying) ;; *) return 0 ;; esac
 	until free "$RUN/worker.lock"; do
-		kill -9 -- "-$J_worker" 2>/dev/null
+		kill -9 -- "-$J_worker" "$J_worker" 2>/dev/null # on the held path it may lead no group
 		nap
 	done
 }

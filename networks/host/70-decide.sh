@@ -55,6 +55,7 @@ confirm() {
 	learn_end "$txid"
 	[ "$J_state" = applied ] || { say "state=$J_state" && fail "$UNKNOWN" "not waiting for confirmation"; }
 	[ "$NOW" -lt "$J_deadline" ] || fail "$UNKNOWN" "too late"
+	[ "$J_path" != held ] || fail "$BAD" "a held change is settled, not confirmed"
 	[ -n "$S_conn" ] || fail "$BAD" "a confirmation comes over SSH"
 	[ "$S_conn" != "$J_ssh" ] || fail "$BAD" "a confirmation comes over a new SSH connection"
 	"confirm_$stage"
@@ -76,6 +77,28 @@ confirm_2() {
 	verify || fail "$BACK" "the server is no longer as planned: $(tail -n 1 "$D/log")"
 	commit || fail "$BROKEN" "cannot write $ETC/committed"
 	say state=committed
+	leave "$OK"
+}
+# The end of a held change, once all have decided. It touched nothing that this connection depends on, so there is
+# nothing to prove by another one; what vzctl saves follows at once.
+settle() {
+	D=$RUN/txn/$1
+	learn_end "$1"
+	if [ "$J_state" != committed ]; then
+		[ "$J_state" != none ] || fail "$UNKNOWN" "no such transaction"
+		[ "$J_path" = held ] || fail "$BAD" "a guarded change is confirmed over new connections"
+		hold_decision 10 || fail "$BUSY" "being decided"
+		clock
+		learn_end "$1"
+		[ "$J_state" = applied ] || { say "state=$J_state" && fail "$UNKNOWN" "not waiting for a decision"; }
+		[ "$NOW" -lt "$J_deadline" ] || fail "$UNKNOWN" "too late"
+		commit || fail "$BROKEN" "cannot write $ETC/committed"
+		drop_decision
+	fi
+	say state=committed
+	hold_transaction 3 || { say follows=later && leave "$OK"; }
+	committed_txid
+	if [ "$C_txid" = "$1" ] && follow_committed; then say follows=agrees; else say follows=differs; fi
 	leave "$OK"
 }
 forget_neighbours() {

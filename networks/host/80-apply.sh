@@ -66,7 +66,7 @@ begin() {
 	boot_id
 	clock
 	# One server of several must not commit before all have answered, whatever it touches.
-	[ "$A_held" = apply ] || p_path=guarded
+	[ "$A_held$p_path" != holdshort ] || p_path=held
 	# One write: a transaction is begun or it is not.
 	say "boot $BOOT
 path $p_path
@@ -76,7 +76,7 @@ limit $((NOW + 30 + seconds))
 state preparing" >"$D/journal" || fail "$BROKEN" "cannot write $RUN"
 	say "$txid" >"$RUN/pending" || fail "$BROKEN" "cannot write $RUN"
 	crash prepared
-	if [ "$p_path" = short ]; then run_short "$txid"; else run_guarded "$txid"; fi
+	"run_$p_path" "$txid"
 }
 is_whole() (
 	while read -r line; do last=$line; done <"$1"
@@ -92,6 +92,24 @@ run_short() {
 		say "state=rolledback"
 		fail "$BROKEN" "cannot write $ETC/committed"
 	fi
+}
+# Nothing that carries an address of the server is touched: it cannot be lost, so this process does the work, and one
+# dead-man takes it back should nobody decide.
+run_held() {
+	trap '' HUP INT TERM PIPE
+	exec 7>>"$RUN/worker.lock"
+	take_lock 7 5 || fail "$BUSY" "another transaction is at work"
+	note "worker $$"
+	detach deadman "$1"
+	h_tries=100
+	until journal && [ -n "$J_deadman" ]; do
+		h_tries=$((h_tries - 1))
+		[ $h_tries -gt 0 ] || { hold_decision 60 && roll_back "$1" no-deadman && return; }
+		nap
+	done
+	crash worker
+	work "$1"
+	exec 7>&- 9>&-
 }
 run_guarded() {
 	detach deadman "$1"
@@ -110,8 +128,8 @@ run_guarded() {
 # Under systemd with KillUserProcesses even setsid does not survive the session: a unit of its own does.
 detach() {
 	if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null 2>&1 &&
-		systemd-run --quiet --unit="vnetpanel-$1-$2" /bin/sh "$SELF" "_$1" "$2" </dev/null >/dev/null 2>&1 9>&-; then
+		systemd-run --quiet --unit="vnetpanel-$1-$2" /bin/sh "$SELF" "_$1" "$2" </dev/null >/dev/null 2>&1 7>&- 9>&-; then
 		return 0
 	fi
-	setsid "${VNP_SHELL:-/bin/sh}" "$SELF" "_$1" "$2" </dev/null >/dev/null 2>&1 9>&- &
+	setsid "${VNP_SHELL:-/bin/sh}" "$SELF" "_$1" "$2" </dev/null >/dev/null 2>&1 7>&- 9>&- &
 }

@@ -1,5 +1,6 @@
 # shellcheck shell=sh disable=SC2034,SC2154
-# The two processes of the guarded path. Each holds its own lock from its first to its last moment.
+# The two processes of the guarded path; the held one has the dead-man only. Each holds its own lock from its first to
+# its last moment.
 
 deadman() {
 	trap '' HUP INT TERM PIPE
@@ -27,8 +28,12 @@ worker() {
 		fi
 		nap
 	done
-	note state applying
 	find_tools
+	if work "$1"; then watch "$1" 2; fi
+}
+# work TXID: from "preparing" to "applied", its deadline set, or back. The caller holds the worker's lock.
+work() {
+	note state applying
 	if run_plan; then
 		hold_decision 60 || exit 1
 		clock
@@ -36,9 +41,9 @@ worker() {
 		note state applied
 		drop_decision
 		crash applied
-		watch "$1" 2
 	else
 		hold_decision 60 && roll_back "$1" apply-failed
+		return 1
 	fi
 }
 # watch TXID GRACE: until someone decides; past the deadline, or when the worker died half-way, undo.

@@ -12,6 +12,15 @@ follow() {
 	committed_txid
 	[ -n "$C_txid" ] || { say state=empty && leave "$OK"; }
 	[ "$1" = - ] || [ "$1" = "$C_txid" ] || fail "$UNKNOWN" "committed is $C_txid"
+	if follow_committed; then
+		say state=agrees
+		leave "$OK"
+	fi
+	say state=differs
+	leave "$BUSY"
+}
+# What `committed` says of saved configuration, errands and emptied bridges; done with all of it, or not.
+follow_committed() {
 	read_errands
 	F_open=0
 	while read -r f_kind f_words; do
@@ -22,14 +31,9 @@ follow() {
 		drop) drop_bridge $f_words || F_open=1 ;;
 		esac
 	done <"$ETC/committed"
-	if [ $F_open = 0 ]; then
-		say "$C_txid" | put "$LIB/followed"
-		rm -f "$LIB/errands"
-		say state=agrees
-		leave "$OK"
-	fi
-	say state=differs
-	leave "$BUSY"
+	[ $F_open = 0 ] || return 1
+	say "$C_txid" | put "$LIB/followed"
+	rm -f "$LIB/errands"
 }
 # differs WHY: about the container and interface in s_what
 differs() {

@@ -19,6 +19,7 @@ main() {
 		;;
 	confirm) wants_txid "${1:-}" && confirm "$1" "${2:-}" ${3+"$3"} ;;
 	extend) wants_txid "${1:-}" && wants_seconds "${2:-}" && extend "$1" "$2" ;;
+	settle) wants_txid "${1:-}" && settle "$1" ;;
 	abort) wants_txid "${1:-}" && abort "$1" ;;
 	status)
 		[ $# -eq 0 ] || wants_txid "$1"

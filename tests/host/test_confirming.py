@@ -51,18 +51,6 @@ def test_the_connection_may_come_from_the_environment(server: rig.Server, move: 
     server.call("abort", "t", check=True)
 
 
-def test_a_held_change_waits_though_it_touches_no_address(server: rig.Server) -> None:
-    local = HostPlan((Bridge("vn-c"),), (KeepBridge("vn-c"),))
-    before = server.state()
-    digest = server.plan(local).answer.digest
-    assert server.call("hold", "t", "3", digest, stdin=local.render()).state == "applied"
-    assert server.wait_for("t", "rolledback")
-    server.quiet()
-    assert server.state() == before
-    assert server.call("hold", "u", "15", digest, stdin=local.render()).state == "applied"
-    assert server.confirm("u").state == "committed"
-
-
 def test_a_change_undone_by_others_is_not_confirmed(server: rig.Server, move: HostPlan) -> None:
     server.apply("t", move)
     server.call("confirm", "t", "1", TWO, check=True)

@@ -1,0 +1,162 @@
+"""What looks and Changes of several servers cost, counted on real ones: commands, connections, messages."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.farm import Farm, farm
+from bench.meter import Group, NoControlGroups
+from networks.choices import ChangeState
+from networks.domain.state import AddMember, Assign, CreateNetwork, InterfaceKey
+from networks.engine import planning, runner
+from networks.models import Change
+from networks.services import changes, drafts
+from nodes.fanout import observe_many
+from nodes.lab_registration import LabServers, register
+from nodes.models import PhysicalServer
+from nodes.observe import pool
+from nodes.ssh import Pool
+from tests.sshd import require_sshd
+
+pytestmark = [pytest.mark.netns, pytest.mark.django_db(transaction=True)]
+SIZE = 3
+NEWNET = 0x40000000
+
+
+@contextmanager
+def inside(name: str) -> Iterator[None]:
+    """This thread, and those it starts meanwhile, in a network namespace."""
+    home, there = (os.open(path, os.O_RDONLY) for path in ("/proc/thread-self/ns/net", f"/run/netns/{name}"))
+    enter = ctypes.CDLL(None, use_errno=True).setns
+    assert enter(there, NEWNET) == 0
+    try:
+        yield
+    finally:
+        assert enter(home, NEWNET) == 0
+        os.close(home)
+        os.close(there)
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[Farm]:
+    """Real servers that this thread, and those it starts, can reach."""
+    require_sshd()
+    name = f"vbc{os.getpid():x}"
+    try:
+        Group(f"{name}-try").remove()
+    except NoControlGroups as error:
+        pytest.skip(str(error))
+    with farm(SIZE, tmp_path, name) as made, inside(made.hub):
+        names = {f"server{number}": made.address(number) for number in range(SIZE)}
+        register(LabServers(names, made.key.read_text(), (tmp_path / "known_hosts").read_text()))
+        yield made
+        for pk in PhysicalServer.objects.values_list("pk", flat=True):
+            pool().forget(str(pk))
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Commands by verb of the script, "look" for the probe; those over connections of their own as "new"."""
+    counted: Counter[str] = Counter()
+    real = Pool.run
+
+    def run(self: Pool, target: Any, command: Any, **how: Any) -> Any:
+        counted[command.argv[2] if command.argv[1] != "-s" else "look"] += 1
+        counted["new"] += bool(how.get("fresh"))
+        return real(self, target, command, **how)
+
+    monkeypatch.setattr(Pool, "run", run)
+    return counted
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Messages given to the broker, instead of giving them."""
+    messages: list[str] = []
+    monkeypatch.setattr(changes, "send", lambda task, pk: messages.append(task))
+    return messages
+
+
+def change_of(user: Any, adapter: str) -> Change:
+    """Reviewed: a network on that adapter of every server, with the container of each."""
+    network = str(uuid.uuid4())
+    edits: list[Any] = [CreateNetwork(network, f"on {adapter}")]
+    for server in PhysicalServer.objects.all():
+        edits += [
+            Assign(network, server.pk, adapter),
+            AddMember(network, InterfaceKey(server.pk, "101", "eth0")),
+        ]
+    drafts.stage(user, edits)
+    change = changes.start_review(user)
+    planning.plan(change.pk)
+    change.refresh_from_db()
+    return change
+
+
+def apply(user: Any, change: Change) -> Change:
+    changes.apply_change(user, change, {row["key"] for row in change.problems})
+    runner.run_change(change.pk)
+    change.refresh_from_db()
+    return change
+
+
+def test_a_look_is_one_command_a_server(servers: Farm, ran: Counter[str]) -> None:
+    observe_many(PhysicalServer.objects.values_list("pk", flat=True))
+    assert ran == {"look": SIZE, "new": 0}
+
+
+def test_a_change_of_many_servers_is_few_commands_no_connections_and_two_messages(
+    servers: Farm, ran: Counter[str], sent: list[str], admin_user: Any
+) -> None:
+    change = apply(admin_user, change_of(admin_user, "eth1"))
+    assert change.state == ChangeState.DONE, change.result
+    # The first time each server gets the script, and is prepared for a reboot.
+    ran.clear()
+    sent.clear()
+    opened = [servers.connections_taken(number) for number in range(SIZE)]
+    back = change_back(admin_user, change)
+    assert ran == {"look": SIZE, "plan": SIZE, "new": 0} and sent == ["networks.plan_change"]
+    ran.clear()
+    done = apply(admin_user, back)
+    assert done.state == ChangeState.DONE, done.result
+    assert ran == {"hold": SIZE, "settle": SIZE, "look": SIZE, "new": 0}
+    assert sent == ["networks.plan_change", "networks.run_change"]
+    assert [servers.connections_taken(number) for number in range(SIZE)] == opened
+    assert all("vn-on-eth1" not in servers.links(number) for number in range(SIZE))
+
+
+def change_back(user: Any, change: Change) -> Change:
+    """Reviewed: what the Change made is taken away."""
+    from networks.desired import head
+    from networks.domain.state import DeleteNetwork, RemoveMember, Unassign
+
+    state = head().state
+    edits: list[Any] = [RemoveMember(member.interface) for member in state.members]
+    edits += [Unassign(one.network, one.server) for one in state.assignments]
+    edits += [DeleteNetwork(network.id) for network in state.networks]
+    drafts.stage(user, edits)
+    found = changes.start_review(user)
+    planning.plan(found.pk)
+    found.refresh_from_db()
+    return found
+
+
+def test_a_guarded_change_adds_two_connections_a_server_and_no_more(
+    servers: Farm, ran: Counter[str], sent: list[str], admin_user: Any
+) -> None:
+    change = change_of(admin_user, "eth0")
+    ran.clear()
+    done = apply(admin_user, change)
+    assert done.state == ChangeState.DONE, done.result
+    assert ran["apply"] == SIZE + ran["-c"] and ran["confirm"] == ran["new"] == 2 * SIZE
+    assert ran["look"] == 2 * SIZE and ran["follow"] == SIZE
+    assert all(servers.links(number)["eth0"] == "vn-on-eth0" for number in range(SIZE))

@@ -1,0 +1,134 @@
+"""One server of several whose addresses are not touched: applied, and taken back unless all decide."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+
+import pytest
+
+from networks.host.grammar import Bridge, HostPlan, KeepBridge, Port
+from tests.host import rig
+
+pytestmark = pytest.mark.netns
+LOCAL = HostPlan((Bridge("vn-c"),), (KeepBridge("vn-c"),))
+
+
+def hold(server: rig.Server, txid: str, seconds: int = 15, **env: str) -> rig.Result:
+    digest = server.plan(LOCAL).answer.digest
+    return server.call("hold", txid, str(seconds), digest, stdin=LOCAL.render(), **env)
+
+
+def test_it_waits_for_the_decision_and_goes_back_without_one(server: rig.Server) -> None:
+    before = server.state()
+    assert hold(server, "t", seconds=3).state == "applied"
+    assert "vn-c" in server.state() and server.committed == ""
+    assert server.wait_for("t", "rolledback")
+    server.quiet()
+    assert server.state() == before
+    late = server.call("settle", "t")
+    assert late.code == 77 and late.state == "rolledback"
+
+
+def test_settling_commits_it_and_lets_vzctl_follow(server: rig.Server) -> None:
+    assert hold(server, "t").state == "applied"
+    settled = server.call("settle", "t", check=True)
+    assert (settled.state, settled.answer.get("follows")) == ("committed", "agrees")
+    assert "txid t\n" in server.committed
+    again = server.call("settle", "t", check=True)
+    assert (again.state, again.answer.get("follows")) == ("committed", "agrees")
+    server.quiet()
+    assert server.call("recover").state == "clean"
+    assert server.call("follow", "t").state == "agrees"
+
+
+def test_it_is_settled_and_a_guarded_one_is_confirmed(server: rig.Server, move: HostPlan) -> None:
+    assert hold(server, "t").state == "applied"
+    assert "settled, not confirmed" in server.call("confirm", "t", "1", "10.0.0.1 1 10.0.0.2 22").answer.get(
+        "error"
+    )
+    server.call("abort", "t", check=True)
+    assert server.apply("u", move).state == "applied"
+    assert "over new connections" in server.call("settle", "u").answer.get("error")
+    server.call("abort", "u", check=True)
+    assert server.call("settle", "never").code == 77
+
+
+def test_it_is_taken_back_on_request(server: rig.Server) -> None:
+    before = server.state()
+    assert hold(server, "t").state == "applied"
+    assert server.call("abort", "t", check=True).state == "rolledback"
+    server.quiet()
+    assert server.state() == before
+    assert server.call("settle", "t").code == 77
+
+
+@pytest.mark.parametrize("point", ["worker", "before-prologue", "critical:1", "before-verify"])
+def test_its_death_half_way_is_noticed_by_the_dead_man(server: rig.Server, point: str) -> None:
+    before = server.state()
+    assert hold(server, "t", VNP_CRASH=point).code == -9
+    assert server.wait_for("t", "rolledback")
+    server.quiet()
+    assert server.state() == before
+
+
+@pytest.mark.parametrize("point", ["before-rename", "after-rename"])
+def test_death_at_the_commit_is_one_of_the_two_ends(server: rig.Server, point: str) -> None:
+    before = server.state()
+    hold(server, "t", seconds=3)
+    assert server.call("settle", "t", VNP_CRASH=point).code == -9
+    end = server.wait_for("t", "committed", "rolledback")
+    server.quiet()
+    assert end == ("committed" if point == "after-rename" else "rolledback")
+    assert (server.state() == before) == (end == "rolledback")
+
+
+def test_an_error_takes_it_back_at_once(server: rig.Server) -> None:
+    before = server.state()
+    failed = hold(server, "t", VNP_BAD_LINE="1")
+    assert (failed.code, failed.state) == (76, "rolledback")
+    server.quiet()
+    assert server.state() == before
+
+
+def test_with_the_dead_man_dead_recover_takes_it_back(server: rig.Server) -> None:
+    before = server.state()
+    hold(server, "t")
+    rig.kill_watchers(server)
+    time.sleep(0.2)
+    assert server.call("recover").state == "rolledback"
+    assert server.state() == before
+
+
+def test_it_takes_at_most_42_forks_and_settling_14(server: rig.Server) -> None:
+    """Counted as the process ids used in a pid namespace of its own: every fork counts, subshells too."""
+    veth = server.add_guest(101, "10.77.5.1/24")
+    plan = HostPlan((Bridge("vn-c"), Port(veth, "vn-c")), (KeepBridge("vn-c"),))
+    digest = server.plan(plan).answer.digest
+    (server.root / "plan").write_text(plan.render())
+    script = f"sh {server.script}"
+    program = (
+        f"{script} hold t1 15 {digest} <{server.root}/plan >{server.root}/held; sh -c 'echo $$';"
+        f" {script} settle t1 >{server.root}/settled; sh -c 'echo $$'"
+    )
+    words = (
+        "ip",
+        "netns",
+        "exec",
+        server.ns("s"),
+        "unshare",
+        "-p",
+        "-f",
+        "--mount-proc",
+        "sh",
+        "-c",
+        program,
+    )
+    env = server.environment(VNP_POLL="30") | {"PATH": os.environ["PATH"]}
+    done = subprocess.run(words, capture_output=True, text=True, env=env)
+    assert "state=applied" in (server.root / "held").read_text(), done
+    assert "state=committed" in (server.root / "settled").read_text(), done
+    held, both = map(int, done.stdout.split())
+    print(f"{held - 2} forks to hold, {both - held - 1} to settle")
+    assert held - 2 <= 42 and both - held - 1 <= 14
