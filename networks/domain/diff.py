@@ -94,18 +94,25 @@ def _networks(a: Desired, b: Desired) -> list[Edit]:
 
 def describe(edits: Sequence[Edit], before: Desired, inventory: Inventory) -> tuple[str, ...]:
     """The edits as sentences, in the manual's words. A move (removed, added elsewhere) is one sentence."""
+    return tuple(sentence for sentence, _ in described(edits, before, inventory))
+
+
+def described(
+    edits: Sequence[Edit], before: Desired, inventory: Inventory
+) -> tuple[tuple[str, tuple[Edit, ...]], ...]:
+    """Each sentence with the edits that it tells: one, or the two of a move."""
     names = _Names(edits, before)
     added = grouped((e for e in edits if isinstance(e, AddMember)), lambda e: e.interface)
     removed = {e.interface for e in edits if isinstance(e, RemoveMember)}
-    sentences = []
+    lines: list[tuple[str, tuple[Edit, ...]]] = []
     for edit in edits:
         if isinstance(edit, AddMember) and edit.interface in removed and _old_homes(edit.interface, before):
             continue
         if isinstance(edit, RemoveMember) and edit.interface in added:
-            sentences.extend(_moves(edit.interface, added[edit.interface], before, names, inventory))
+            lines.extend(_moves(edit, added[edit.interface], before, names, inventory))
         else:
-            sentences.append(_sentence(edit, before, names, inventory))
-    return tuple(sentences)
+            lines.append((_sentence(edit, before, names, inventory), (edit,)))
+    return tuple(lines)
 
 
 def _old_homes(interface: InterfaceKey, before: Desired) -> list[NetworkId]:
@@ -113,13 +120,13 @@ def _old_homes(interface: InterfaceKey, before: Desired) -> list[NetworkId]:
 
 
 def _moves(
-    interface: InterfaceKey, added: list[AddMember], before: Desired, names: _Names, inventory: Inventory
-) -> list[str]:
-    old = _old_homes(interface, before)
-    what = words.interface(interface, inventory)
+    removed: RemoveMember, added: list[AddMember], before: Desired, names: _Names, inventory: Inventory
+) -> list[tuple[str, tuple[Edit, ...]]]:
+    old = _old_homes(removed.interface, before)
+    what = words.interface(removed.interface, inventory)
     source = words.listed([names.network(network) for network in old])
     return [
-        f"Move {what} from {source} to {names.network(edit.network)}."
+        (f"Move {what} from {source} to {names.network(edit.network)}.", (removed, edit))
         for edit in added
         if old and edit.network not in old
     ]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from networks.models.changes import Change, Operation, Preparation
 from networks.models.desired import Assignment, ManagedVlan, Member, VirtualNetwork
 from networks.models.drift import Drift, DriftCheck
-from networks.models.revisions import Draft, Revision
+from networks.models.revisions import Draft, DraftStep, Revision
 
 __all__ = [
     "Assignment",
     "Change",
     "Draft",
+    "DraftStep",
     "Drift",
     "DriftCheck",
     "ManagedVlan",

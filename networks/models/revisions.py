@@ -38,3 +38,19 @@ class Draft(models.Model):
 
     def __str__(self) -> str:
         return f"draft of {self.user}"
+
+
+class DraftStep(models.Model):
+    """What a user's draft was before one of her last steps, newest last: for undo."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="draft_steps")
+    base = models.PositiveBigIntegerField("based on revision", default=0)
+    edits = models.TextField(default="[]")
+    found = models.TextField(default="[]")
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("pk",)
+
+    def __str__(self) -> str:
+        return f"draft of {self.user} before {self.at:%Y-%m-%d %H:%M:%S}"

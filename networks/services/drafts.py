@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from hashlib import sha256
 
 import structlog
 from django.contrib.auth.models import User
@@ -10,6 +11,7 @@ from django.db import transaction
 
 from networks.desired import Head, at_revision, head
 from networks.domain.diff import edits_between
+from networks.domain.drop import needing
 from networks.domain.state import (
     AddAddress,
     AddInterface,
@@ -30,6 +32,7 @@ from networks.domain.state import (
 )
 from networks.models import Draft, VirtualNetwork
 from networks.services.errors import NotAllowed
+from networks.services.steps import forget, remember
 from networks.state_json import UnreadableState, dump_edits, load_edits
 from nodes.models import PhysicalServer, ServerGroup
 
@@ -89,6 +92,7 @@ def take_applied(user_id: int | None, applied: Iterable[Edit]) -> None:
         Draft.objects.filter(pk=draft.pk).update(edits=dump_edits(left), found=dump_edits(found))
     else:
         draft.delete()
+    forget(user_id or 0)
 
 
 def stage(user: User, edits: Iterable[Edit], *, found: bool = False) -> Draft:
@@ -109,6 +113,7 @@ def stage(user: User, edits: Iterable[Edit], *, found: bool = False) -> Draft:
         draft.edits = dump_edits(edits_between(base.state, after))
         if found:
             draft.found = dump_edits(dict.fromkeys((*found_of(draft), *new)))
+        remember(user.pk)
         draft.save()
     return draft
 
@@ -120,13 +125,32 @@ def withdraw(user: User, unwanted: Iterable[Edit]) -> Draft:
         draft = draft_of(user)
         draft.edits = dump_edits(edit for edit in edits_of(draft) if edit not in gone)
         if draft.pk is not None:
+            remember(user.pk)
             draft.save()
     return draft
 
 
 def discard(user: User) -> None:
-    """Forget the draft."""
-    Draft.objects.filter(user_id=user.pk).delete()
+    """Forget the draft; `steps.undo` brings it back."""
+    with transaction.atomic():
+        if Draft.objects.filter(user_id=user.pk).exists():
+            remember(user.pk)
+            Draft.objects.filter(user_id=user.pk).delete()
+
+
+def drop(user: User, keys: Collection[str]) -> tuple[tuple[Edit, ...], tuple[Edit, ...]]:
+    """Take the edits of those keys out of the user's draft, and what needs them: both, in this order."""
+    edits = edits_of(draft_of(user))
+    chosen = tuple(edit for edit in edits if key_of(edit) in keys)
+    along = needing(edits, chosen)
+    if chosen:
+        withdraw(user, (*chosen, *along))
+    return chosen, along
+
+
+def key_of(edit: Edit) -> str:
+    """A short name of an edit within a draft, for forms."""
+    return sha256(dump_edits([edit]).encode()).hexdigest()[:16]
 
 
 def check_allowed(user: User, edits: Iterable[Edit]) -> None:
