@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, Concat
 
 from networks.domain.state import CreateNetwork, Edit, InterfaceKey
 from networks.models import Assignment, Change, Drift, Member, VirtualNetwork
 from networks.services.changes import UNDECIDED, touched_networks
+from nodes.models import PhysicalServer
+from nodes.querysets import AnyUser
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +32,34 @@ def activity() -> Activity:
     return Activity(changing)
 
 
-def with_counts(networks: QuerySet[VirtualNetwork]) -> QuerySet[VirtualNetwork]:
-    """The networks with `members_count` and `servers_count`, counted in the page's own query."""
-    return networks.annotate(
+def with_counts(networks: QuerySet[VirtualNetwork], user: AnyUser) -> QuerySet[VirtualNetwork]:
+    """The networks with counts and with where they are, all in the page's own query.
+
+    `members_count`, `servers_count`, `drift_count`, `judgement`, and words on the first servers that the
+    user may see: `on_1` to `on_3` of assigned ones ("server1: eth0"), `on_members` of one with members only.
+    """
+    seen = PhysicalServer.objects.visible_to(user).values("pk")
+    assigned = Assignment.objects.filter(network=OuterRef("pk"), server__in=seen).order_by("server__name")
+    said = assigned.values(
+        said=Concat("server__name", Value(": "), Coalesce("adapter__name", Value("local")))
+    )
+    elsewhere = Assignment.objects.filter(
+        network=OuterRef("network"), server=OuterRef("interface__container__server")
+    )
+    by_members = (
+        Member.objects.filter(network=OuterRef("pk"), interface__container__server__in=seen)
+        .exclude(Exists(elsewhere))
+        .order_by("interface__container__server__name")
+        .values(said=Concat("interface__container__server__name", Value(": local")))
+    )
+    return networks.select_related("judgement").annotate(
         members_count=Coalesce(Subquery(_count(Member, "network")), 0),
         servers_count=Coalesce(Subquery(_count(Assignment, "network")), 0),
         drift_count=Coalesce(Subquery(_drifts(Drift.objects.open())), 0),
+        on_1=Subquery(said[:1]),
+        on_2=Subquery(said[1:2]),
+        on_3=Subquery(said[2:3]),
+        on_members=Subquery(by_members[:1]),
     )
 
 

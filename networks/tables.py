@@ -17,10 +17,17 @@ class NetworkTable(tables.Table):
     servers_count = MarkupColumn(verbose_name="Physical servers", template_name="networks/cells/servers.html")
     members_count = tables.Column(verbose_name="Containers", attrs={"td": {"class": "num"}})
     state = MarkupColumn(verbose_name="State", orderable=False, template_name="networks/cells/state.html")
+    problems = MarkupColumn(
+        verbose_name="Problems",
+        accessor="judgement",
+        order_by=("-judgement__refused", "-judgement__warned"),
+        empty_values=(),
+        template_name="networks/cells/problems.html",
+    )
 
     class Meta:
         model = VirtualNetwork
-        fields = ("name", "description", "servers_count", "members_count", "state")
+        fields = ("name", "description", "servers_count", "members_count", "state", "problems")
         attrs = {"class": "table table-vcenter card-table"}
         empty_text = "No virtual networks yet."
 
@@ -30,6 +37,9 @@ class NetworkTable(tables.Table):
 
     def value_state(self, record: VirtualNetwork) -> str:
         return "in place" if record.bridge else "not used yet"
+
+    def value_problems(self, record: VirtualNetwork) -> str:
+        return record.judgement.said if hasattr(record, "judgement") else ""
 
 
 class ServerNetworkTable(tables.Table):

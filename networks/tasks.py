@@ -9,6 +9,7 @@ from celery import shared_task
 from networks.engine.planning import plan
 from networks.engine.runner import run_change as run
 from networks.engine.sweeper import sweep as sweep_up
+from networks.services.judge import judge_if_changed
 
 
 @shared_task(name="networks.plan_change")
@@ -27,3 +28,9 @@ def run_change(change_id: str) -> None:
 def sweep() -> None:
     """Send again what the broker lost, and settle what servers left open."""
     sweep_up()
+
+
+@shared_task(name="networks.judge")
+def judge() -> None:
+    """Ask the rules about all networks, if something has changed, for the lists to show."""
+    judge_if_changed()

@@ -16,6 +16,7 @@ from networks.inventory_rows import inventory
 from networks.models import Change, Operation
 from networks.ours import ours_of
 from networks.services import drafts
+from networks.services.judge import judge
 from networks.state_json import dump_edits
 from nodes.choices import ServerOS, ServerState
 from nodes.models import Adapter, Container, PhysicalSegment, PhysicalServer, ServerGroup
@@ -54,6 +55,7 @@ def seed() -> dict[str, str]:
             CreateVlan(1, "eth1.200", "eth1", 200),
         ],
     )
+    judge()
     return _pages(group, change)
 
 

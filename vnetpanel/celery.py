@@ -68,6 +68,12 @@ app.conf.update(
             "schedule": 10.0,
             "options": {"expires": 10},
         },
+        # Asks the rules about all networks for the lists, where something has changed since.
+        "judge all networks": {
+            "task": "networks.judge",
+            "schedule": 20.0,
+            "options": {"expires": 20},
+        },
     },
     timezone="UTC",
 )

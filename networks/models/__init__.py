@@ -5,6 +5,7 @@ from __future__ import annotations
 from networks.models.changes import Change, Operation, Preparation
 from networks.models.desired import Assignment, ManagedVlan, Member, VirtualNetwork
 from networks.models.drift import Drift, DriftCheck
+from networks.models.judgements import Judgement
 from networks.models.revisions import Draft, DraftStep, Revision
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "DraftStep",
     "Drift",
     "DriftCheck",
+    "Judgement",
     "ManagedVlan",
     "Member",
     "Operation",

@@ -31,7 +31,7 @@ def group_networks(request: HttpRequest, group_id: int) -> HttpResponseBase:
 
 
 def _networks(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponseBase:
-    table = NetworkTable(with_counts(_found(request)), order_by="name")
+    table = NetworkTable(with_counts(_found(request), request.user), order_by="name")
     if response := answered(request, table, "virtual-networks"):
         return response
     paged(request, table)
