@@ -1,6 +1,6 @@
 # The project's commands. `make` or `make help` lists them; each may be run again at any time.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test soak bench screenshots lint lab-up lab-down lock
+.PHONY: help demo run test test-postgresql soak bench screenshots lint lab-up lab-down lock
 
 PYTHON := .venv/bin/python
 LISTEN ?= 127.0.0.1:8000
@@ -19,6 +19,11 @@ run: ## the panel without the lab, for real servers (LISTEN=address:port)
 test: ## all tests; those that need root, the lab or Chromium are skipped where these are missing
 	@scripts/prepare.sh test
 	@exec $(PYTHON) -m pytest -n 2 --dist loadgroup $(ARGS)
+
+test-postgresql: ## the tests of the database's part, on a private PostgreSQL
+	@scripts/prepare.sh test
+	@VNP_TEST_DATABASE=postgresql exec $(PYTHON) -m pytest -n 2 --dist loadgroup -m "not lab and not browser and not netns" \
+		tests/networks tests/nodes tests/pages tests/trust tests/domain/test_state.py $(ARGS)
 
 soak: ## the long loops: 200 confirmations against the deadline, 20 moves of a NIC, random faults (root; half an hour)
 	@scripts/prepare.sh test

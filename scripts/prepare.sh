@@ -11,6 +11,8 @@ LAB_PACKAGES="user-mode-linux kmod e2fsprogs openssh-server openssh-client iprou
 # On a processor with AMX the lab's kernels need a small library, built on the machine (lab/wide_registers.c).
 ! grep -q amx_tile /proc/cpuinfo || LAB_PACKAGES="$LAB_PACKAGES gcc libc6-dev"
 BROWSER_PACKAGES="chromium fonts-dejavu-core"
+# Its programs only: tests start a server of their own, see install_packages.
+DATABASE_PACKAGES="postgresql"
 
 fail() {
     printf '%s\n' "$*" >&2
@@ -38,6 +40,7 @@ missing_for_python() {
 install_packages() (
     policy=/usr/sbin/policy-rc.d
     had_ssh=$(missing_of openssh-server)
+    had_postgresql=$(missing_of postgresql)
     if [ ! -e "$policy" ]; then
         trap 'rm -f "$policy"' EXIT
         printf '#!/bin/sh\nexit 101\n' >"$policy"
@@ -50,6 +53,9 @@ install_packages() (
     apt-get install -y -qq --no-install-recommends "$@" >/dev/null
     if [ -n "$had_ssh" ] && command -v systemctl >/dev/null; then
         systemctl disable --quiet ssh.service ssh.socket 2>/dev/null || :
+    fi
+    if [ -n "$had_postgresql" ] && command -v systemctl >/dev/null; then
+        systemctl disable --quiet postgresql.service 2>/dev/null || :
     fi
 )
 
@@ -120,7 +126,7 @@ demo)
     ;;
 test)
     require_packages $(missing_for_python)
-    want_packages $(missing_of $LAB_PACKAGES $BROWSER_PACKAGES)
+    want_packages $(missing_of $LAB_PACKAGES $BROWSER_PACKAGES $DATABASE_PACKAGES)
     make_environment dev
     ;;
 lint)
