@@ -11,7 +11,16 @@ from django.utils import timezone
 
 from networks.choices import ChangeState, OperationState
 from networks.domain.diff import describe
-from networks.domain.state import CreateNetwork, CreateVlan, Desired, Edit
+from networks.domain.state import (
+    AddAddress,
+    AddInterface,
+    AddMember,
+    CreateNetwork,
+    CreateVlan,
+    Desired,
+    Edit,
+    InterfaceKey,
+)
 from networks.inventory_rows import inventory
 from networks.models import Change, Operation
 from networks.ours import ours_of
@@ -53,6 +62,9 @@ def seed() -> dict[str, str]:
         [
             CreateNetwork(F, "F", "For the new web servers"),
             CreateVlan(1, "eth1.200", "eth1", 200),
+            AddInterface(InterfaceKey(1, "102", "eth1")),
+            AddMember(F, InterfaceKey(1, "102", "eth1")),
+            AddAddress(InterfaceKey(1, "102", "eth1"), "10.77.8.102/24"),
         ],
     )
     judge()
@@ -97,6 +109,7 @@ def _pages(group: ServerGroup, change: Change) -> dict[str, str]:
         return reverse(name, args=keys)
 
     container = Container.objects.get(server_id=2, ctid="201")
+    drafted = Container.objects.get(server_id=1, ctid="102")
     assert Adapter.objects.filter(server_id=3).exists()
     return {
         "server-networks": at("networks:server_networks", 2),
@@ -113,6 +126,8 @@ def _pages(group: ServerGroup, change: Change) -> dict[str, str]:
         "container": at("nodes:container", container.pk),
         "visibility-group": at("networks:group_visibility", group.pk),
         "visibility-explain": at("networks:explain") + "?from=303&to=other+hosts&state=decided",
+        "container-network": at("networks:container_network", drafted.pk),
+        "container-new-adapter": at("networks:add_interface", drafted.pk),
         "draft": at("networks:draft"),
         "change": at("networks:change", change.pk),
     }

@@ -44,6 +44,7 @@ TABS: dict[str, tuple[Tab, ...]] = {
     ),
     "container": (
         Tab("overview", "Overview", "nodes:container"),
+        Tab("network", "Network", "networks:container_network"),
         Tab("topology", "Topology", "networks:container_topology"),
     ),
 }

@@ -163,7 +163,10 @@ def _check_still_true(change: Change) -> None:
     edits = load_edits(change.edits)
     if newest.number != change.base:
         since = edits_between(at_revision(change.base), newest.state)
-        if touched(since) & (touched(edits) | set(change.repairs)):
+        # Errands leave no trace in a revision: the Changes decided meanwhile tell of them.
+        decided = Change.objects.filter(revision__gt=change.base).values_list("edits", flat=True)
+        done = [edit for text in decided for edit in load_edits(text)]
+        if touched((*since, *done)) & (touched(edits) | set(change.repairs)):
             raise Conflict(
                 "Another change of the same networks or servers was decided since this review. "
                 "Review the draft again."

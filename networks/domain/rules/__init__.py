@@ -27,6 +27,7 @@ from networks.domain.rules.edits import edits_meet_what_is_there
 from networks.domain.rules.interfaces import (
     address_can_be_set,
     address_is_fit,
+    address_is_not_an_inner_bridges,
     address_may_not_last,
     address_meets_an_interface,
     errands_meet_a_container,
@@ -121,6 +122,7 @@ ERRANDS: tuple[Rule, ...] = (
     address_is_fit,
     address_meets_an_interface,
     address_can_be_set,
+    address_is_not_an_inner_bridges,
     address_may_not_last,
 )
 """About what is to be done once; asked about what was seen, not about what the errands will leave."""

@@ -231,6 +231,27 @@ def address_can_be_set(before: Desired, after: Desired, inventory: Inventory) ->
     return problems
 
 
+def address_is_not_an_inner_bridges(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
+    """An interface that a bridge inside the container joins has no addresses itself but the bridge's."""
+    problems = []
+    for change in after.address_changes:
+        key = change.interface
+        container = inventory.container(_container(key))
+        if container is None or not any(key.ifname in group for group in container.joined):
+            continue
+        problems.append(
+            Problem(
+                "address-of-inner-bridge",
+                "refuse",
+                f"The IP addresses of {words.interface(key, inventory)} are those of a bridge inside the "
+                "Container that joins it to others, and cannot be changed here.",
+                (key,),
+                "Change them in the Container's own configuration.",
+            )
+        )
+    return problems
+
+
 def address_may_not_last(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
     """On vzctl 4 an address outlives a restart only where the guest's own files could be changed as well."""
     problems = []
