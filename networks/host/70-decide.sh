@@ -115,13 +115,30 @@ extend() {
 	note "deadline $((NOW + $2))"
 	report "$1"
 }
+# never TXID: it has not begun and shall not: whoever sends its plan later, having slept through the end of its
+# Change, is told that it was taken back. Nobody begins it meanwhile: that needs the same lock.
+never() {
+	drop_decision
+	hold_transaction 10 || fail "$BUSY" "another transaction is at work"
+	learn_end "$1"
+	if [ "$J_state" = none ]; then
+		boot_id
+		rm -rf "$D"
+		{ mkdir "$D" && say "boot $BOOT
+reason aborted
+state rolledback" >"$D/journal"; } 2>/dev/null || fail "$BROKEN" "cannot write $RUN"
+		journal
+	fi
+	exec 9>&-
+	hold_decision 60 || fail "$BUSY" "being decided"
+}
 abort() {
 	D=$RUN/txn/$1
 	hold_decision 60 || fail "$BUSY" "being decided"
 	learn_end "$1"
+	[ "$J_state" != none ] || never "$1"
 	case $J_state in
 	committed) say state=committed && fail "$UNKNOWN" "committed already" ;;
-	none) fail "$UNKNOWN" "no such transaction" ;;
 	stuck) roll_back "$1" abort || { note state failed && settled; } ;; # asked by a person: do not stand in the way
 	preparing | applying | applied | rollingback) roll_back "$1" abort ;;
 	esac

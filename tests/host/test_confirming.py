@@ -104,3 +104,34 @@ def _race(tries: int, seed: int) -> tuple[int, int]:
             else:
                 assert server.state() == base and server.committed == before
     return committed, tries
+
+
+def test_a_plan_that_arrives_after_its_abort_is_refused(server: rig.Server, move: HostPlan) -> None:
+    """A worker that slept through the end of its Change may still send it."""
+    digest = server.plan(move).answer.digest
+    before = server.state()
+    for _ in range(2):
+        aborted = server.call("abort", "t", check=True)
+        assert aborted.state == "rolledback"
+    late = server.apply("t", move, digest=digest)
+    assert (late.code, late.state, late.answer.get("reason")) == (76, "rolledback", "aborted")
+    assert server.state() == before and server.committed == ""
+    assert server.call("recover").state == "clean"
+    assert server.apply("u", move, digest=digest).state == "applied"
+    server.call("abort", "u", check=True)
+
+
+def test_an_abort_and_a_late_plan_at_once_leave_nothing_behind(server: rig.Server, move: HostPlan) -> None:
+    digest = server.plan(move).answer.digest
+    before = server.state()
+    with ThreadPoolExecutor(2) as pool:
+        for n in range(6):
+            txid = f"t{n}"
+            late = pool.submit(server.apply, txid, move, digest=digest)
+            aborted = pool.submit(server.call, "abort", txid).result()
+            late.result()
+            if aborted.code == 75:
+                server.call("abort", txid, check=True)
+            assert server.wait_for(txid, "rolledback")
+            server.quiet()
+    assert server.state() == before and server.committed == ""
