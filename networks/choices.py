@@ -9,7 +9,8 @@ class ChangeState(models.TextChoices):
     """Where a Change is.
 
     PLANNING and PLANNED are its review: nothing is promised yet and no server is reserved. Until DECIDED
-    everything can be taken back; from then on servers follow it.
+    everything can be taken back; from then on servers follow it. In a Change of several waves the states from
+    APPLYING to ROLLING_BACK are those of the wave under way; PARTLY is one that stopped between two.
     """
 
     PLANNING = "planning", "Being planned"
@@ -21,6 +22,7 @@ class ChangeState(models.TextChoices):
     DECIDED = "decided", "Confirming"
     DONE = "done", "Done"
     BEHIND = "behind", "Done, servers behind"
+    PARTLY = "partly", "Done in part"
     ROLLING_BACK = "rolling_back", "Rolling back"
     FAILED = "failed", "Failed, nothing changed"
     CANCELLED = "cancelled", "Cancelled"
@@ -32,6 +34,7 @@ TERMINAL_CHANGE_STATES = frozenset(
         ChangeState.DISCARDED,
         ChangeState.DONE,
         ChangeState.BEHIND,
+        ChangeState.PARTLY,
         ChangeState.FAILED,
         ChangeState.CANCELLED,
         ChangeState.NEEDS_ATTENTION,
@@ -55,7 +58,8 @@ class OperationState(models.TextChoices):
     IN_DOUBT = "in_doubt", "In doubt: waiting for the server"
     BEHIND = "behind", "Behind"
     FAILED = "failed", "Failed"
-    CANCELLED = "cancelled", "Cancelled"
+    CANCELLED = "cancelled", "Not begun"
+    LEFT_OUT = "left_out", "Left out"
     NEEDS_ATTENTION = "needs_attention", "Needs attention"
 
 
@@ -66,6 +70,7 @@ TERMINAL_OPERATION_STATES = frozenset(
         OperationState.BEHIND,
         OperationState.FAILED,
         OperationState.CANCELLED,
+        OperationState.LEFT_OUT,
         OperationState.NEEDS_ATTENTION,
     }
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from networks.domain.state import Assignment, InterfaceKey, Member
 from networks.models import Change
 from networks.offers import interface_value
-from networks.services.changes import touched_networks
+from networks.services.queueing import touched_networks
 from networks.slices import Drafted
 from nodes.models import Adapter, ContainerInterface, PhysicalServer
 from nodes.querysets import AnyUser

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce, Concat
 
 from networks.domain.state import CreateNetwork, Edit, InterfaceKey
 from networks.models import Assignment, Change, Drift, Member, VirtualNetwork
-from networks.services.changes import UNDECIDED, touched_networks
+from networks.services.queueing import UNDECIDED, touched_networks
 from nodes.models import PhysicalServer
 from nodes.querysets import AnyUser
 
@@ -26,7 +26,7 @@ class Activity:
 def activity() -> Activity:
     """One query, however many networks."""
     changing = {}
-    for change in Change.objects.filter(state__in=UNDECIDED).only("pk", "edits"):
+    for change in Change.objects.filter(UNDECIDED).only("pk", "edits"):
         for network in touched_networks(change):
             changing[network] = change
     return Activity(changing)

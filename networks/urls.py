@@ -18,6 +18,7 @@ from networks.views import (
     topology,
     visibility,
 )
+from networks.views.forward import bring_forward
 
 app_name = "networks"
 
@@ -90,4 +91,5 @@ urlpatterns = [
     path("changes/<uuid:change_id>/apply/", changes.apply, name="apply_change"),
     path("changes/<uuid:change_id>/cancel/", changes.cancel, name="cancel_change"),
     path("changes/<uuid:change_id>/mend/", changes.mend, name="mend_change"),
+    path("servers/<int:server_id>/forward/", bring_forward, name="bring_forward"),
 ]

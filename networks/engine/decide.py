@@ -1,19 +1,22 @@
-"""The decision: one transaction that makes a Change's edits the next revision of desired."""
+"""The decision: one transaction that makes what a wave of a Change asks for the next revision of desired."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from networks.change_trail import record_change
 from networks.choices import ChangeState, OperationState
-from networks.desired import MissingRow, head, write_head
-from networks.domain.state import AdapterKey, CreateVlan, Desired, apply_edits
+from networks.desired import Head, MissingRow, head, write_head
+from networks.domain.state import AdapterKey, CreateVlan, Desired, Edit, apply_edits
 from networks.domain.wanted import Adopted, record_adopted
+from networks.domain.waves import edits_of_wave
+from networks.engine.behind import fell_behind
 from networks.engine.lease import Lease
-from networks.models import Change
+from networks.models import Change, Decision, Revision
 from networks.services.validate import refusals
 from networks.state_json import load_edits
 
@@ -28,16 +31,16 @@ class DecisionRefused(Exception):
     """Desired has moved so that the edits break a rule now, or the inventory lost what they name."""
 
 
-def decide(lease: Lease, change: Change) -> None:
-    """Advance desired by the Change's edits and mark it decided, both or neither.
+def decide(lease: Lease, change: Change, wave: int = 1) -> None:
+    """Advance desired by what the wave asks for and store its Decision, both or neither.
 
-    Asked again for a decided Change it does nothing. Raises DecisionRefused, Cancelled, or LeaseLost if
+    Asked again for a decided wave it does nothing. Raises DecisionRefused, Cancelled, or LeaseLost if
     another worker owns the Change now.
     """
     for attempt in range(TRIES):
         try:
             with transaction.atomic():
-                _decide(lease, change)
+                _decide(lease, change, wave)
             return
         except IntegrityError as error:
             # Another Change took the revision number, or a name: look at the newest desired again.
@@ -47,38 +50,73 @@ def decide(lease: Lease, change: Change) -> None:
             raise DecisionRefused(f"The {error} is not in the inventory any more.") from error
 
 
-def _decide(lease: Lease, change: Change) -> None:
+def _decide(lease: Lease, change: Change, wave: int) -> None:
     # Written first: from here on a cancel waits for the end of this transaction, and then comes too late.
     lease.update(state=ChangeState.DECIDED)
     change.refresh_from_db(fields=["decided_at", "cancel_requested_at"])
-    if change.decided_at is not None:
+    if is_decided(change, wave):
         return
-    if is_cancelled(change):
+    if is_cancelled(change, wave):
         raise Cancelled
-    newest = head()
-    edits = load_edits(change.edits)
+    now, newest = timezone.now(), head()
+    edits = wave_edits(change, wave)
     made = frozenset(AdapterKey(e.server, e.name) for e in edits if isinstance(e, CreateVlan))
     problems = refusals(newest.state, edits, made=made, found=change.is_found)
     if problems:
         raise DecisionRefused(" ".join(problem.text for problem in problems))
-    after = settled(change, newest.state)
-    revision = write_head(
+    revision = _next_revision(change, newest, settled(change, newest.state, wave))
+    Decision.objects.create(change=change, wave=wave, revision=revision, decided_at=now)
+    columns: dict[str, object] = {"revision": revision} if revision else {}
+    if wave == last_wave(change):
+        columns["decided_at"] = now
+        _leave_behind(change, newest.number + 1, now)
+    if columns:
+        lease.update(**columns)
+    number = revision.number if revision else newest.number
+    record_change("decided", change, f"Wave {wave}: desired is revision {number} now.")
+
+
+def _next_revision(change: Change, newest: Head, after: Desired) -> Revision | None:
+    if change.repairs and after.without_errands() == newest.state:
+        return None  # the server is brought to what had been decided already
+    return write_head(
         newest.number + 1, newest.state, after, author_id=change.author_id, reason=change.reason
     )
-    lease.update(decided_at=timezone.now(), revision=revision)
-    record_change("decided", change, f"Desired is revision {revision.number} now.")
 
 
-def is_cancelled(change: Change) -> bool:
+def _leave_behind(change: Change, missed: int, now: datetime) -> None:
+    """Servers that were left out are behind from the decision on."""
+    for operation in change.operations.filter(state=OperationState.LEFT_OUT).exclude(server=None):
+        fell_behind(operation, missed, operation.message or "It was left out of the change.", now)
+
+
+def is_decided(change: Change, wave: int) -> bool:
+    return change.decisions.filter(wave=wave).exists()
+
+
+def last_wave(change: Change) -> int:
+    """The number of the Change's last wave; a Change without servers has one."""
+    return max(change.operations.values_list("wave", flat=True), default=1)
+
+
+def wave_edits(change: Change, *waves: int) -> tuple[Edit, ...]:
+    """The edits that these waves of the Change decide, wave by wave."""
+    edits = load_edits(change.edits)
+    parts = dict(change.operations.exclude(server=None).values_list("server_id", "wave"))
+    last = max(parts.values(), default=1)
+    return tuple(edit for wave in waves for edit in edits_of_wave(edits, wave, parts, last))
+
+
+def is_cancelled(change: Change, wave: int) -> bool:
     """Whether a cancel still counts: not where a server has committed, which only a new Change undoes."""
     if change.cancel_requested_at is None:
         return False
-    return not change.operations.filter(state=OperationState.COMMITTED).exists()
+    return not change.operations.filter(wave=wave, state=OperationState.COMMITTED).exists()
 
 
-def settled(change: Change, newest: Desired) -> Desired:
-    """The newest desired with the Change's edits, and with the names that its review fixed."""
-    after = apply_edits(newest, load_edits(change.edits))
+def settled(change: Change, newest: Desired, wave: int = 1) -> Desired:
+    """The newest desired with the wave's edits, and with the names that the review of the Change fixed."""
+    after = apply_edits(newest, wave_edits(change, wave))
     bridges = change.settled.get("bridges", {})
     after = replace(
         after,
@@ -89,6 +127,8 @@ def settled(change: Change, newest: Desired) -> Desired:
             for network in after.networks
         ),
     )
+    others = set(change.operations.exclude(wave=wave).values_list("server_id", flat=True))
     for server, adopted in change.settled.get("adopted", {}).items():
-        after = record_adopted(after, int(server), [Adopted(n, b) for n, b in adopted.items()])
+        if int(server) not in others:
+            after = record_adopted(after, int(server), [Adopted(n, b) for n, b in adopted.items()])
     return after

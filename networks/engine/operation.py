@@ -22,6 +22,7 @@ from networks.domain.inventory import ServerView
 from networks.domain.state import AddMember
 from networks.domain.verify import mismatches
 from networks.drift import not_known
+from networks.engine.behind import caught_up, missed_decision
 from networks.engine.hosts import Host, NoAnswer, Reply
 from networks.engine.lease import Lease
 from networks.host import script_digest
@@ -177,15 +178,28 @@ def _told_or_asked(lease: Lease, operation: Operation, host: Host, was_sent: boo
         if outcome is None:
             words = f"It cannot be reached: {error}"
             raise _failed(lease, operation, OperationState.IN_DOUBT, words) from error
+        if outcome.state == "none" and not _is_barred(operation, host):
+            raise _failed(lease, operation, OperationState.IN_DOUBT, f"It may begin yet: {error}") from error
         if outcome.state == "none":
             words = f"Nothing was changed: {error}"
             raise _failed(lease, operation, OperationState.FAILED, words) from error
         return outcome
 
 
+def _is_barred(operation: Operation, host: Host) -> bool:
+    """Make sure that a plan which is still on its way is refused when it arrives."""
+    try:
+        return host.abort(operation.pk).state == "rolledback"
+    except NoAnswer:
+        return False
+
+
 def _holds(operation: Operation) -> bool:
-    """On several servers none may commit before all are decided; a guarded plan waits anyway."""
-    return not operation.is_guarded and operation.change.operations.count() > 1
+    """Of several servers in a wave none may commit before it is decided; a guarded plan waits anyway."""
+    if operation.is_guarded:
+        return False
+    others = operation.change.operations.filter(wave=operation.wave).exclude(pk=operation.pk)
+    return others.exclude(state=OperationState.LEFT_OUT).exists()
 
 
 def ask(lease: Lease, operation: Operation, host: Host, within_s: float) -> Reply | None:
@@ -238,7 +252,7 @@ def _differences(operation: Operation) -> str:
     from networks.engine.decide import settled
 
     server = server_of(operation)
-    desired = settled(operation.change, head().state)
+    desired = settled(operation.change, head().state, operation.wave)
     try:
         facts = look_at(server.pk, ours_of(desired, server.pk))
     except LookFailed as failure:
@@ -302,6 +316,7 @@ def confirm(lease: Lease, operation: Operation) -> None:
                 deadline_at=None,
                 must_follow=False,
             )
+            caught_up(operation)
             return
         record(lease, operation, "Committed.", state=OperationState.COMMITTED, deadline_at=None)
         return
@@ -313,7 +328,9 @@ def confirm(lease: Lease, operation: Operation) -> None:
     if settled is None or settled.state not in ("rolledback", "none"):
         # It may have committed with the answer lost: only the server can say, and the sweeper asks it.
         raise _failed(lease, operation, OperationState.IN_DOUBT, f"Not known whether it committed: {words}")
-    raise _failed(lease, operation, OperationState.BEHIND, f"Missed the decision: {words}")
+    failed = _failed(lease, operation, OperationState.BEHIND, f"Missed the decision: {words}")
+    missed_decision(operation, str(failed))
+    raise failed
 
 
 def _settled(lease: Lease, operation: Operation, host: Host) -> Reply | None:
@@ -364,6 +381,7 @@ def follow(lease: Lease, operation: Operation) -> None:
             follow_attempts=F("follow_attempts") + 1,
             next_follow_at=timezone.now() + timedelta(seconds=FOLLOW_AGAIN_S),
         )
+    caught_up(operation)
 
 
 def _is_prepared(operation: Operation) -> bool:
@@ -414,7 +432,7 @@ def roll_back(lease: Lease, operation: Operation) -> None:
         answer: Reply | None = host.abort(operation.pk)
     except NoAnswer:
         answer = None
-    if answer is None or answer.state not in ("rolledback", "none", "committed"):
+    if answer is None or answer.state not in ("rolledback", "committed"):
         answer = ask(lease, operation, host, ASK_S)
     _store_rolled_back(lease, operation, answer)
 
@@ -423,9 +441,12 @@ def _store_rolled_back(lease: Lease, operation: Operation, answer: Reply | None)
     """What the answer to a roll-back means; None: there was none."""
     words = answer.words if answer else ""
     match answer.state if answer else None:
-        case "rolledback" | "none":
+        case "rolledback":
             record(lease, operation, "As before.", state=OperationState.ROLLED_BACK, deadline_at=None)
             return
+        case "none":
+            # Nothing has begun, but the server could not be kept from beginning yet.
+            text, state = "Nothing has begun there; it is told not to.", OperationState.IN_DOUBT
         case "committed":
             text, state = "The server had committed already.", OperationState.NEEDS_ATTENTION
             words = "The server had committed before the Change failed; it differs from desired."

@@ -25,6 +25,9 @@ from networks.domain.plan import ServerPlan
 from networks.domain.plan import plan as plan_of
 from networks.domain.rules import Problem, review
 from networks.domain.state import Desired, apply_edits
+from networks.domain.waves import default_width
+from networks.engine.behind import followed_by
+from networks.engine.forward import go_on_with_planned
 from networks.engine.hosts import Host, NoAnswer, Reply
 from networks.engine.lease import Lease, claim, is_poisoned, kept_alive
 from networks.engine.subjects import subject_rows
@@ -52,6 +55,9 @@ class ServerReview:
     """As the server was asked about it: what it answered with a digest."""
     reply: Reply | None = None
     refusals: list[str] = field(default_factory=list)
+    is_unreachable: bool = False
+    """It could not be asked, so the author may leave it out."""
+    notes: list[str] = field(default_factory=list)
 
     @property
     def has_work(self) -> bool:
@@ -68,21 +74,25 @@ def plan(change_id: uuid.UUID) -> None:
     if lease is None:
         return
     with kept_alive(lease):
-        change = Change.objects.get(pk=change_id)
-        if is_poisoned(change):
-            _refuse(lease, f"{change.attempts - 1} workers gave up planning it; their logs say more.")
-            return
-        try:
-            _plan(lease, change)
-        except OperationalError:
-            raise  # the database is away: the sweeper sends it again, a few times
-        except UnreadableState as error:
-            _refuse(lease, f"What it asks for cannot be read ({error}). Discard it and make it again.")
-        except Exception as error:
-            log.exception("planning_failed", change=str(change_id))
-            _refuse(
-                lease, f"It could not be planned: unexpected {type(error).__name__}; the worker's log has it."
-            )
+        _plan_or_refuse(lease, Change.objects.get(pk=change_id))
+    go_on_with_planned()
+
+
+def _plan_or_refuse(lease: Lease, change: Change) -> None:
+    if is_poisoned(change):
+        _refuse(lease, f"{change.attempts - 1} workers gave up planning it; their logs say more.")
+        return
+    try:
+        _plan(lease, change)
+    except OperationalError:
+        raise  # the database is away: the sweeper sends it again, a few times
+    except UnreadableState as error:
+        _refuse(lease, f"What it asks for cannot be read ({error}). Discard it and make it again.")
+    except Exception as error:
+        log.exception("planning_failed", change=str(change.pk))
+        _refuse(
+            lease, f"It could not be planned: unexpected {type(error).__name__}; the worker's log has it."
+        )
 
 
 def _refuse(lease: Lease, text: str) -> None:
@@ -101,11 +111,9 @@ def _plan(lease: Lease, change: Change) -> None:
     newest = head()
     edits = load_edits(change.edits)
     after = apply_edits(newest.state, edits)
-    servers = list(
-        PhysicalServer.objects.filter(
-            pk__in=changed_servers(newest.state, after) | set(change.repairs)
-        ).select_related("credential")
-    )
+    concerned = changed_servers(newest.state, after) | set(change.repairs)
+    servers = list(PhysicalServer.objects.filter(pk__in=concerned).select_related("credential"))
+    followed = followed_by(concerned)
     looks = _in_parallel(_look, servers)
     known = inventory(servers_named(newest.state, after) | {s.pk for s in servers}, change.author)
     for server, facts in zip(servers, looks, strict=True):
@@ -115,7 +123,7 @@ def _plan(lease: Lease, change: Change) -> None:
     problems = review(newest.state, edits, known, found=change.is_found)
     named = name_bridges(after, known.bridge_names)
     reviews = [
-        _reviewed(server, facts, named, newest.state, known)
+        _reviewed(server, facts, named, followed.get(server.pk), newest.state, known)
         for server, facts in zip(servers, looks, strict=True)
     ]
     if not any(problem.severity == "refuse" for problem in problems):
@@ -131,12 +139,22 @@ def _repair_sentences(change: Change, known: Inventory) -> tuple[str, ...]:
 
 
 def _reviewed(
-    server: PhysicalServer, facts: ServerFacts | LookFailed, named: Desired, before: Desired, known: Inventory
+    server: PhysicalServer,
+    facts: ServerFacts | LookFailed,
+    named: Desired,
+    followed: Desired | None,
+    newest: Desired,
+    known: Inventory,
 ) -> ServerReview:
+    """`followed`: the older state that a server which is behind follows; what that has too much, goes."""
     view = known.server(server.pk)
     if isinstance(facts, LookFailed) or view is None:
-        return ServerReview(server, refusals=[f"{server.name} could not be looked at: {facts}"])
-    return ServerReview(server, plan_of(view, named, before, known))
+        text = f"{server.name} could not be looked at: {facts}"
+        return ServerReview(server, refusals=[text], is_unreachable=True)
+    if followed is None:
+        return ServerReview(server, plan_of(view, named, newest, known))
+    note = "This server is behind what was decided: the change brings it forward as well."
+    return ServerReview(server, plan_of(view, named, followed, known), notes=[note])
 
 
 def changed_servers(before: Desired, after: Desired) -> frozenset[int]:
@@ -170,6 +188,7 @@ def _ask(found: ServerReview) -> None:
         return
     except NoAnswer as error:
         found.refusals.append(f"{found.server.name} could not be asked for the plan: {error}")
+        found.is_unreachable = True
         return
     found.refusals += [f"{found.server.name}: {note.text}" for note in found.reply.answer.refusals]
     if not found.reply.ok and not found.refusals:
@@ -245,6 +264,7 @@ def _store(
             settled=settled,
             summary="\n".join(sentences),
             problems=rows,
+            width=default_width(len(working)),
             version=F("version") + 1,
         )
         if not stored:
@@ -264,7 +284,8 @@ def _operation(change: Change, found: ServerReview) -> Operation:
         host_plan=found.host_plan,
         digest=answer.digest if answer else "",
         commands=[{"phase": c.phase, "text": c.text} for c in answer.commands] if answer else [],
-        notes=list(found.plan.notes) if found.plan else [],
+        notes=[*found.notes, *(found.plan.notes if found.plan else ())],
+        is_unreachable=found.is_unreachable,
         refusals=found.refusals,
         is_guarded=answer.is_guarded if answer else False,
     )

@@ -1,9 +1,10 @@
 """One Change, from claimed to ended.
 
-The order is the promise: apply on all servers (each armed to take it back by itself) - verify all - give
-every clock time - decide (one database row) - confirm all - let vzctl's saved configuration follow. Any
-failure before the decision rolls all back. After it, a server that misses it takes its change back by itself,
-is shown as behind, and is brought forward when it answers.
+The order is the promise, wave by wave: apply on all servers (each armed to take it back by itself) - verify
+all - give every clock time - decide (one database row) - confirm all - let vzctl's saved configuration
+follow.
+Any failure before the decision rolls the wave back and begins no other. After it, a server that misses it
+takes its change back by itself, is shown as behind, and is brought forward when it answers.
 
 Every step asks the server by transaction id, so a worker that takes over a dead one's Change walks the same
 steps again and runs nothing twice.
@@ -21,9 +22,19 @@ from django.utils import timezone
 
 from networks.change_trail import record_change
 from networks.choices import IDLE_OPERATION_STATES, ChangeState, OperationState
+from networks.domain.waves import MOST
+from networks.domain.words import listed
 from networks.engine import operation as steps
-from networks.engine.decide import Cancelled, DecisionRefused, decide, is_cancelled
+from networks.engine.decide import (
+    Cancelled,
+    DecisionRefused,
+    decide,
+    is_cancelled,
+    is_decided,
+    last_wave,
+)
 from networks.engine.lease import Lease, LeaseLost, claim, is_poisoned, kept_alive
+from networks.engine.members import check_members
 from networks.engine.operation import Step, StepFailed
 from networks.models import Change, Operation
 
@@ -31,8 +42,8 @@ log = structlog.get_logger(__name__)
 
 CANCELLED = "Cancelled before it was decided."
 
-WIDTH = 20
-"""Servers of one Change that are talked to at the same time."""
+MOST_NAMED = 20
+"""A result names so many servers of a kind and counts the rest."""
 
 
 def run_change(change_id: uuid.UUID) -> None:
@@ -51,6 +62,14 @@ class _PhaseFailed(Exception):
     """At least one server failed a step before the decision; the text is the Change's result."""
 
 
+class _Stopped(Exception):
+    """The Change goes no further than the wave under way; the text is its result."""
+
+    def __init__(self, state: ChangeState, result: str) -> None:
+        super().__init__(result)
+        self.state = state
+
+
 class _Run:
     def __init__(self, lease: Lease) -> None:
         self.lease = lease
@@ -63,16 +82,36 @@ class _Run:
             return
         if self.change.started_at is None:
             self.lease.update(started_at=timezone.now())
-        if self.change.decided_at is None:
-            if self.change.state == ChangeState.ROLLING_BACK:
-                self._roll_back(self.change.result)
+        last = last_wave(self.change)
+        try:
+            for wave in range(1, last + 1):
+                self._run_wave(wave)
+                if wave < last:
+                    self._stop_if_missed(wave)
+        except _Stopped as stop:
+            self._end(stop.state, str(stop))
+            return
+        self._end_decided()
+
+    def _run_wave(self, wave: int) -> None:
+        if is_decided(self.change, wave):
+            if all(op.is_terminal for op in self._operations(wave)):
                 return
+        elif self.change.state == ChangeState.ROLLING_BACK:
+            raise self._roll_back(wave, self.change.result)
+        else:
             try:
-                self._make_ready()
+                self._make_ready(wave)
             except (_PhaseFailed, DecisionRefused) as failure:
-                self._roll_back(str(failure))
-                return
-        self._follow_through()
+                raise self._roll_back(wave, str(failure)) from failure
+        self._follow_through(wave)
+
+    def _stop_if_missed(self, wave: int) -> None:
+        """What one wave did not bring to its end, no other server is put through."""
+        missed = [op.server_name for op in self._operations(wave) if op.state != OperationState.DONE]
+        if missed:
+            why = f"Wave {wave} was decided, but {', '.join(missed)} did not follow."
+            raise _Stopped(ChangeState.PARTLY, f"{why} {self._tally()}")
 
     def _give_up(self) -> None:
         workers = f"{self.change.attempts - 1} workers gave up on it."
@@ -84,71 +123,87 @@ class _Run:
             )
             return
         self._end(
-            ChangeState.NEEDS_ATTENTION,
+            ChangeState.PARTLY if self.change.decisions.exists() else ChangeState.NEEDS_ATTENTION,
             f"{workers} The servers have taken it back or will; "
             "look at the workers' logs, then apply the draft again.",
         )
 
-    def _make_ready(self) -> None:
-        self._phase(ChangeState.APPLYING, steps.apply)
-        self._phase(ChangeState.VERIFYING, steps.verify)
-        self._phase(ChangeState.VERIFYING, steps.extend)
-        self._check_clocks()
-        self._stop_if_cancelled()
+    def _make_ready(self, wave: int) -> None:
+        self._phase(wave, ChangeState.APPLYING, steps.apply)
+        self._phase(wave, ChangeState.VERIFYING, steps.verify)
+        if failures := check_members(self.change, self._operations(wave)):
+            raise _PhaseFailed(" ".join(failures))
+        self._phase(wave, ChangeState.VERIFYING, steps.extend)
+        self._check_clocks(wave)
+        self._stop_if_cancelled(wave)
         try:
-            decide(self.lease, self.change)
+            decide(self.lease, self.change, wave)
         except Cancelled:
             raise _PhaseFailed(CANCELLED) from None
         self.change.refresh_from_db()
 
-    def _check_clocks(self) -> None:
+    def _check_clocks(self, wave: int = 1) -> None:
         """While the slowest server answered, the clocks of the others ran on."""
         late = [
             op.server_name
-            for op in self._operations()
+            for op in self._operations(wave)
             if op.state == OperationState.VERIFIED and steps.seconds_left(op) < steps.LEAST_LEFT_S
         ]
         if late:
             raise _PhaseFailed(f"Too little time was left to decide on {', '.join(late)}.")
 
-    def _phase(self, state: ChangeState, step: Step) -> None:
-        self._stop_if_cancelled()
+    def _phase(self, wave: int, state: ChangeState, step: Step) -> None:
+        self._stop_if_cancelled(wave)
         self.lease.update(state=state)
-        failures = self._each(step)
+        failures = self._each(wave, step)
         if failures:
             raise _PhaseFailed(" ".join(failures))
 
-    def _stop_if_cancelled(self) -> None:
+    def _stop_if_cancelled(self, wave: int) -> None:
         self.change.refresh_from_db(fields=["cancel_requested_at"])
-        if is_cancelled(self.change):
+        if is_cancelled(self.change, wave):
             raise _PhaseFailed(CANCELLED)
 
-    def _follow_through(self) -> None:
+    def _follow_through(self, wave: int) -> None:
         self.lease.update(state=ChangeState.DECIDED)
-        self._each(steps.confirm)
-        self._each(steps.follow)
-        self._each(steps.look)
-        behind = [op for op in self._operations() if op.state != OperationState.DONE]
+        self._each(wave, steps.confirm)
+        self._each(wave, steps.follow)
+        self._each(wave, steps.look)
+
+    def _end_decided(self) -> None:
+        behind = [op for op in self.change.operations.all() if op.state != OperationState.DONE]
         if behind:
             names = ", ".join(op.server_name for op in behind)
             self._end(ChangeState.BEHIND, f"Decided, but not yet on {names}.")
         else:
             self._end(ChangeState.DONE, "")
 
-    def _roll_back(self, why: str) -> None:
+    def _roll_back(self, wave: int, why: str) -> _Stopped:
         self.lease.update(state=ChangeState.ROLLING_BACK, result=why)
-        self._each(steps.roll_back)
-        doubtful = [op for op in self._operations() if op.state == OperationState.IN_DOUBT]
+        self._each(wave, steps.roll_back)
+        operations = self._operations(wave)
+        doubtful = [op for op in operations if op.state == OperationState.IN_DOUBT]
         if doubtful:
             names = ", ".join(op.server_name for op in doubtful)
             why += f" {names} could not be asked; it takes the change back by itself."
         self.change.refresh_from_db(fields=["cancel_requested_at"])
         state = ChangeState.CANCELLED if self.change.cancel_requested_at else ChangeState.FAILED
-        if kept := [op for op in self._operations() if op.state == OperationState.NEEDS_ATTENTION]:
+        if self.change.decisions.exists():
+            state = ChangeState.PARTLY
+        if kept := [op for op in operations if op.state == OperationState.NEEDS_ATTENTION]:
             state = ChangeState.NEEDS_ATTENTION
             names = ", ".join(op.server_name for op in kept)
             why += f" {names} could not take it back and may differ from what was decided: see there."
-        self._end(state, why)
+        if last_wave(self.change) > 1:
+            why += f" {self._tally()}"
+        return _Stopped(state, why)
+
+    def _tally(self) -> str:
+        """Which servers have it, which took it back, which were not begun."""
+        groups: dict[str, list[str]] = {}
+        for op in self.change.operations.all():
+            groups.setdefault(_ENDS.get(OperationState(op.state), "In doubt"), []).append(op.server_name)
+        return " ".join(f"{end}: {listed(names, MOST_NAMED)}." for end, names in sorted(groups.items()))
 
     def _end(self, state: ChangeState, result: str) -> None:
         """End the Change. What its servers were told and did not settle, the sweeper asks them."""
@@ -161,18 +216,33 @@ class _Run:
             record_change("ended", self.change, f"{ChangeState(state).label}. {result}".strip())
         log.info("change_ended", change=str(self.change.pk), state=state)
 
-    def _operations(self) -> list[Operation]:
-        return list(self.change.operations.select_related("server__credential"))
+    def _operations(self, wave: int) -> list[Operation]:
+        taking_part = self.change.operations.filter(wave=wave)
+        for state in (OperationState.LEFT_OUT, OperationState.BEHIND):
+            taking_part = taking_part.exclude(state=state, started_at=None)
+        return list(taking_part.select_related("server__credential"))
 
-    def _each(self, step: Step) -> list[str]:
-        """Run the step for every server at the same time; sentences about those that failed."""
-        operations = self._operations()
+    def _each(self, wave: int, step: Step) -> list[str]:
+        """Run the step for every server of the wave at the same time; sentences about those that failed."""
+        operations = self._operations(wave)
         if not operations:
             return []
-        with ThreadPoolExecutor(min(WIDTH, len(operations)), thread_name_prefix="change") as threads:
+        with ThreadPoolExecutor(min(MOST, len(operations)), thread_name_prefix="change") as threads:
             results = list(threads.map(_guarded(step, self.lease), operations))
         self.lease.check()
         return [text for text in results if text]
+
+
+_ENDS = {
+    OperationState.DONE: "Done",
+    OperationState.BEHIND: "Behind",
+    OperationState.LEFT_OUT: "Left out",
+    OperationState.ROLLED_BACK: "Rolled back",
+    OperationState.FAILED: "Unchanged",
+    OperationState.QUEUED: "Not begun",
+    OperationState.CANCELLED: "Not begun",
+    OperationState.NEEDS_ATTENTION: "Needs attention",
+}
 
 
 def _guarded(step: Step, lease: Lease) -> Callable[[Operation], str]:

@@ -17,6 +17,9 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from networks.choices import TERMINAL_CHANGE_STATES, ChangeState, OperationState
+from networks.engine.behind import caught_up, missed_decision, tell_change
+from networks.engine.decide import is_decided
+from networks.engine.forward import bring_forward_due, go_on_with_planned
 from networks.engine.hosts import Host, NoAnswer
 from networks.engine.operation import MAX_MESSAGE, StepFailed, plain, server_of
 from networks.models import Change, Operation
@@ -27,16 +30,20 @@ log = structlog.get_logger(__name__)
 
 RESEND_AFTER_S = 15
 FOLLOW_MAX_S = 600
-ASK_AGAIN_S = 10
+ASK_AGAIN_S, ASK_MAX_S = 10, 60
 GIVE_UP_AFTER = timedelta(days=1)
 """A server silent for so long waits for a person, and no longer stands in the way of other Changes."""
 
 
 def sweep() -> None:
-    """Send unowned Changes to a worker again; settle operations in doubt; replay what must follow."""
+    """Send unowned Changes to a worker again; settle operations in doubt; replay what must follow; bring
+    servers forward that are behind.
+    """
     resend_unowned()
     settle_doubtful()
     replay_follows()
+    go_on_with_planned()
+    bring_forward_due()
 
 
 def resend_unowned() -> int:
@@ -65,14 +72,20 @@ def settle_doubtful() -> None:
     )
     for pk, asked_at, tries in due.values_list("pk", "next_follow_at", "follow_attempts"):
         # Silent servers take their full deadline: sweepers that come meanwhile must not queue up behind them.
-        if _is_mine(pk, asked_at, tries, ASK_AGAIN_S):
+        if _is_mine(pk, asked_at, tries, ASK_AGAIN_S, ASK_MAX_S):
             _without_fail(_settle_one, pk)
 
 
 def _settle_one(operation_id: uuid.UUID) -> None:
     operation = Operation.objects.select_related("server__credential", "change").get(pk=operation_id)
     try:
-        state = Host(server_of(operation)).status(operation.pk).state
+        host = Host(server_of(operation))
+        state = host.status(operation.pk).state
+        if state == "none":
+            # Its plan may still be on the way, from a worker that sleeps: the server is told to refuse it.
+            state = host.abort(operation.pk).state
+            if state == "none":
+                return
     except (NoAnswer, StepFailed):
         ended = operation.change.ended_at
         if ended is None or timezone.now() < ended + GIVE_UP_AFTER:
@@ -83,7 +96,7 @@ def _settle_one(operation_id: uuid.UUID) -> None:
 
 def settle(operation: Operation, state: str) -> None:
     """Store what the server says became of the transaction ("silent": it did not answer for a day)."""
-    decided = operation.change.decided_at is not None
+    decided = is_decided(operation.change, operation.wave)
     now = timezone.now()
     columns: dict[str, object] = {"next_follow_at": None, "follow_attempts": 0, "ended_at": now}
     match state:
@@ -95,7 +108,9 @@ def settle(operation: Operation, state: str) -> None:
             text = "The server answers: it had committed before the Change failed; it differs from desired."
         case "rolledback" | "none":
             columns |= {"state": OperationState.BEHIND if decided else OperationState.ROLLED_BACK}
-            text = "The server answers: it is as before."
+            text = "Missed the decision: the server answers that it is as before."
+            if not decided:
+                text = "The server answers: it is as before."
         case "failed":
             columns |= {"state": OperationState.NEEDS_ATTENTION}
             text = "The server answers: it gave up taking the change back; look at its network."
@@ -109,27 +124,19 @@ def settle(operation: Operation, state: str) -> None:
         settled = Operation.objects.filter(pk=operation.pk, state=OperationState.IN_DOUBT).update(
             events=[*operation.events, line], message=text, **columns
         )
-        if settled:
-            _tell_change(operation.change)
-            record(
-                "change.settled",
-                f"Change {operation.change_id} on {operation.server_name}: {text}",
-                actor="",
-                servers=[(operation.server_id or 0, operation.server_name)],
-            )
-
-
-def _tell_change(change: Change) -> None:
-    """The Change's own end follows what its servers turned out to be."""
-    states = set(change.operations.values_list("state", flat=True))
-    columns: dict[str, object] = {}
-    if change.decided_at is not None and states == {OperationState.DONE}:
-        columns = {"state": ChangeState.DONE, "result": ""}
-    elif change.decided_at is None and OperationState.NEEDS_ATTENTION in states:
-        columns = {"state": ChangeState.NEEDS_ATTENTION}
-    Change.objects.filter(pk=change.pk, state__in=TERMINAL_CHANGE_STATES).update(
-        version=F("version") + 1, **columns
-    )
+        if not settled:
+            return
+        if columns["state"] == OperationState.BEHIND:
+            missed_decision(operation, text)
+        elif columns["state"] == OperationState.DONE:
+            caught_up(operation)
+        tell_change(operation.change)
+        record(
+            "change.settled",
+            f"Change {operation.change_id} on {operation.server_name}: {text}",
+            actor="",
+            servers=[(operation.server_id or 0, operation.server_name)],
+        )
 
 
 def replay_follows() -> None:
@@ -141,9 +148,11 @@ def replay_follows() -> None:
             _without_fail(follow_again, pk)
 
 
-def _is_mine(pk: uuid.UUID, asked_at: datetime | None, tries: int, first_s: int) -> bool:
+def _is_mine(
+    pk: uuid.UUID, asked_at: datetime | None, tries: int, first_s: int, longest_s: int = FOLLOW_MAX_S
+) -> bool:
     """Claim the next try with that server, and say when the one after it is due."""
-    wait = min(FOLLOW_MAX_S, first_s * 2 ** min(tries, 6))
+    wait = min(longest_s, first_s * 2 ** min(tries, 6))
     return bool(
         Operation.objects.filter(pk=pk, next_follow_at=asked_at).update(
             follow_attempts=F("follow_attempts") + 1, next_follow_at=timezone.now() + timedelta(seconds=wait)

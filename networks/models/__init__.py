@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from networks.models.changes import Change, Operation, Preparation
+from networks.models.changes import Behind, Change, Decision, Operation, Preparation
 from networks.models.desired import Assignment, ManagedVlan, Member, VirtualNetwork
 from networks.models.drift import Drift, DriftCheck
 from networks.models.judgements import Judgement
@@ -10,7 +10,9 @@ from networks.models.revisions import Draft, DraftStep, Revision
 
 __all__ = [
     "Assignment",
+    "Behind",
     "Change",
+    "Decision",
     "Draft",
     "DraftStep",
     "Drift",

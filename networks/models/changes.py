@@ -46,7 +46,18 @@ class Change(models.Model):
         help_text="Names the review fixed: {bridges: {network: name}, adopted: {server: {network: bridge}}}.",
     )
     revision = models.OneToOneField(
-        "networks.Revision", on_delete=models.PROTECT, null=True, blank=True, related_name="change"
+        "networks.Revision",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="change",
+        help_text="What its last decision made; each wave's own is in its Decision.",
+    )
+    width = models.PositiveSmallIntegerField(
+        default=0, help_text="Servers of a wave behind the first server; 0: all servers at once."
+    )
+    is_automatic = models.BooleanField(
+        default=False, help_text="Made by the panel: applied after its planning if nothing speaks against it."
     )
     problems = models.JSONField(
         default=list, help_text="What the review found: [{key, severity, text, fix, subjects, ticked}]."
@@ -80,6 +91,27 @@ class Change(models.Model):
         return self.state in TERMINAL_CHANGE_STATES
 
 
+class Decision(models.Model):
+    """The decision of one wave of a Change: from this row on its servers follow, before it they go back.
+
+    `revision` is what it made; none where servers were only brought to what had been decided before.
+    """
+
+    change = models.ForeignKey(Change, on_delete=models.CASCADE, related_name="decisions")
+    wave = models.PositiveSmallIntegerField()
+    revision = models.OneToOneField(
+        "networks.Revision", on_delete=models.PROTECT, null=True, related_name="decision"
+    )
+    decided_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("change", "wave")
+        constraints = (models.UniqueConstraint(fields=("change", "wave"), name="one_decision_per_wave"),)
+
+    def __str__(self) -> str:
+        return f"decision of wave {self.wave} of {self.change}"
+
+
 class Operation(models.Model):
     """One server's part of a Change. `id` is the transaction id on the server."""
 
@@ -90,6 +122,10 @@ class Operation(models.Model):
     )
     server_name = models.CharField(
         max_length=100, default="", help_text="What it was called then: history outlives the server."
+    )
+    wave = models.PositiveSmallIntegerField(default=1)
+    is_unreachable = models.BooleanField(
+        default=False, help_text="It could not be asked at the review, so it may be left out."
     )
     state = models.CharField(
         max_length=20, choices=OperationState.choices, default=OperationState.PLANNED, db_index=True
@@ -140,6 +176,37 @@ class Operation(models.Model):
     @property
     def is_terminal(self) -> bool:
         return self.state in TERMINAL_OPERATION_STATES
+
+
+class Behind(models.Model):
+    """A server that does not follow desired yet: it missed a decision, or was left out of it.
+
+    It is as revision `followed` says until a Change brings it forward; the row goes when one has.
+    """
+
+    server = models.OneToOneField(PhysicalServer, on_delete=models.CASCADE, related_name="behind")
+    change = models.ForeignKey(
+        Change, on_delete=models.SET_NULL, null=True, related_name="+", help_text="The one that it missed."
+    )
+    followed = models.PositiveBigIntegerField("follows revision")
+    missed = models.PositiveBigIntegerField("missed revision", help_text="The newest that it missed.")
+    reason = models.TextField()
+    since = models.DateTimeField()
+    attempt = models.ForeignKey(
+        Change,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        help_text="The panel's last Change to bring it forward.",
+    )
+    tries = models.PositiveIntegerField(default=0)
+    next_try_at = models.DateTimeField(null=True, db_index=True)
+
+    class Meta:
+        ordering = ("server__name",)
+
+    def __str__(self) -> str:
+        return f"{self.server} is behind"
 
 
 class Preparation(models.Model):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from functools import partial
 
 import structlog
@@ -14,24 +14,8 @@ from django.utils import timezone
 
 from networks.change_trail import record_change
 from networks.choices import ChangeState, OperationState
-from networks.desired import at_revision, head, head_number
-from networks.domain.diff import edits_between
-from networks.domain.state import (
-    AddAddress,
-    AddInterface,
-    AddMember,
-    Assign,
-    CreateNetwork,
-    CreateVlan,
-    DeleteNetwork,
-    DeleteVlan,
-    DescribeNetwork,
-    Edit,
-    RemoveAddress,
-    RemoveInterface,
-    RemoveMember,
-    Unassign,
-)
+from networks.desired import head, head_number
+from networks.domain.waves import needs_the_server, server_of
 from networks.models import Change, Draft, Operation
 from networks.services.drafts import (
     check_allowed,
@@ -42,14 +26,13 @@ from networks.services.drafts import (
     take_applied,
 )
 from networks.services.errors import Conflict, NotAllowed
-from networks.services.validate import refusals
-from networks.state_json import load_edits
+from networks.services.queueing import check_still_true, queue_reviewed
+from networks.state_json import dump_edits, load_edits
 from nodes.querysets import AnyUser
 
 log = structlog.get_logger(__name__)
 
 REVIEWS = (ChangeState.PLANNING, ChangeState.PLANNED)
-UNDECIDED = (ChangeState.QUEUED, ChangeState.APPLYING, ChangeState.VERIFYING, ChangeState.ROLLING_BACK)
 
 
 class NothingToReview(Exception):
@@ -67,7 +50,7 @@ def start_review(user: User, reason: str = "") -> Change:
         raise NothingToReview("Your draft is empty: there is nothing to review.")
     check_allowed(user, edits)
     with transaction.atomic():
-        _discard_reviews(user)
+        discard_reviews(user)
         change = Change.objects.create(
             author_id=user.pk,
             reason=reason or draft.reason,
@@ -90,7 +73,7 @@ def start_repair(user: User, servers: Collection[int]) -> Change:
         raise NothingToReview("No physical server was chosen.")
     need_servers(user, servers)
     with transaction.atomic():
-        _discard_reviews(user)
+        discard_reviews(user)
         change = Change.objects.create(
             author_id=user.pk,
             repairs=sorted(set(servers)),
@@ -108,17 +91,27 @@ def check_may(user: User, change: Change) -> None:
     need_servers(user, change.repairs)
 
 
-def _discard_reviews(user: User) -> None:
+def discard_reviews(user: User) -> None:
+    """Discard the user's reviews that were not applied: she has one at a time."""
     Change.objects.filter(author_id=user.pk, state__in=REVIEWS).update(
         state=ChangeState.DISCARDED, ended_at=timezone.now(), version=F("version") + 1
     )
 
 
-def apply_change(user: User, change: Change, ticked: Collection[str]) -> Change:
+def apply_change(
+    user: User,
+    change: Change,
+    ticked: Collection[str],
+    *,
+    width: int | None = None,
+    leave_out: Collection[int] = (),
+) -> Change:
     """Let the worker apply a reviewed Change, or decide it here and now if it touches no server.
 
-    `ticked` are the keys of the warnings that the user accepted; all must be. Raises NotAllowed, or Conflict
-    with a sentence when it cannot be applied as it was reviewed.
+    `ticked` are the keys of the warnings that the user accepted; all must be. `width`: servers of a wave
+    behind the first server, 0 for all at once, None for what the review proposes. `leave_out` are servers
+    that could not be reached and are to come later. Raises NotAllowed, or Conflict with a sentence when it
+    cannot be applied as it was reviewed.
     """
     check_may(user, change)
     if change.author_id != user.pk and not user.is_superuser:
@@ -126,15 +119,15 @@ def apply_change(user: User, change: Change, ticked: Collection[str]) -> Change:
     try:
         with transaction.atomic():
             # Inside: nothing may be decided between the check and the claim.
-            _check_reviewed(change, ticked)
-            _queue(change)
+            _check_reviewed(change, ticked, leave_out)
+            queue_reviewed(change, width, leave_out)
             take_applied(change.author_id, load_edits(change.edits))
             transaction.on_commit(partial(send, "networks.run_change", change.pk))
             record_change("applied", change, "", actor=user)
     except IntegrityError as error:
         raise Conflict(_in_the_way(change)) from error
     change.refresh_from_db()
-    if not change.operations.exists():
+    if not change.operations.exclude(state=OperationState.LEFT_OUT).exists():
         from networks.engine.runner import run_change
 
         run_change(change.pk)
@@ -142,90 +135,27 @@ def apply_change(user: User, change: Change, ticked: Collection[str]) -> Change:
     return change
 
 
-def _check_reviewed(change: Change, ticked: Collection[str]) -> None:
+def _check_reviewed(change: Change, ticked: Collection[str], leave_out: Collection[int]) -> None:
     if change.state != ChangeState.PLANNED:
         raise Conflict(f"This change is “{change.get_state_display()}” and cannot be applied.")
-    _check_still_true(change)
+    check_still_true(change)
     if change.repairs and not change.operations.exists():
         raise Conflict("There is nothing to repair: the servers are as it was decided.")
     refused = [row["text"] for row in change.problems if row["severity"] == "refuse"]
-    refused += [text for operation in change.operations.all() for text in operation.refusals]
+    needed = {server_of(edit) for edit in load_edits(change.edits) if needs_the_server(edit)}
+    for operation in change.operations.all():
+        if not (operation.is_unreachable and operation.server_id in leave_out):
+            refused += operation.refusals
+        elif operation.server_id in needed:
+            refused.append(
+                f"{operation.server_name} cannot be left out: its new VLAN adapters, and what is to be done "
+                "to interfaces and addresses, can only be done when it answers. Take those out of the draft."
+            )
     if refused:
         raise Conflict("It cannot be applied: " + " ".join(refused))
     missing = [r["text"] for r in change.problems if r["severity"] == "warn" and r["key"] not in ticked]
     if missing:
         raise Conflict("Tick every warning to accept it, or mend the draft. Not ticked: " + " ".join(missing))
-
-
-def _check_still_true(change: Change) -> None:
-    """What was decided since the review must neither touch the same things nor break a rule with it."""
-    newest = head()
-    edits = load_edits(change.edits)
-    if newest.number != change.base:
-        since = edits_between(at_revision(change.base), newest.state)
-        # Errands leave no trace in a revision: the Changes decided meanwhile tell of them.
-        decided = Change.objects.filter(revision__gt=change.base).values_list("edits", flat=True)
-        done = [edit for text in decided for edit in load_edits(text)]
-        if touched((*since, *done)) & (touched(edits) | set(change.repairs)):
-            raise Conflict(
-                "Another change of the same networks or servers was decided since this review. "
-                "Review the draft again."
-            )
-    broken = refusals(newest.state, edits, found=change.is_found)
-    if broken:
-        raise Conflict("It cannot be applied any more: " + " ".join(problem.text for problem in broken))
-
-
-def _queue(change: Change) -> None:
-    problems = [{**row, "ticked": row["severity"] == "warn"} for row in change.problems]
-    claimed = Change.objects.filter(pk=change.pk, state=ChangeState.PLANNED).update(
-        state=ChangeState.QUEUED,
-        problems=problems,
-        sent_at=timezone.now(),
-        attempts=0,
-        version=F("version") + 1,
-    )
-    if claimed != 1:
-        raise Conflict("This change is being applied already.")
-    _check_networks_free(change)
-    change.operations.filter(state=OperationState.PLANNED).update(state=OperationState.QUEUED)
-
-
-def _check_networks_free(change: Change) -> None:
-    """Two undecided Changes must not touch one network: the second was planned without the first."""
-    mine = touched_networks(change)
-    for other in Change.objects.filter(state__in=UNDECIDED).exclude(pk=change.pk):
-        if mine & touched_networks(other):
-            raise Conflict(
-                f"“{other}” is under way on the same network. Wait for its end, then review again."
-            )
-
-
-def touched_networks(change: Change) -> set[str]:
-    """Ids of the networks that the Change's edits name."""
-    return {thing for thing in touched(load_edits(change.edits)) if isinstance(thing, str)}
-
-
-def touched(edits: Iterable[Edit]) -> set[str | int]:
-    """Ids of the networks (text) and of the servers (numbers) that the edits name."""
-    found: set[str | int] = set()
-    for edit in edits:
-        match edit:
-            case CreateNetwork(id=network) | DescribeNetwork(id=network) | DeleteNetwork(id=network):
-                found.add(network)
-            case Assign(network=network, server=server) | Unassign(network=network, server=server):
-                found |= {network, server}
-            case AddMember(network=network, interface=interface):
-                found |= {network, interface.server}
-            case RemoveMember(interface=interface):
-                found.add(interface.server)
-            case CreateVlan(server=server) | DeleteVlan(server=server):
-                found.add(server)
-            case AddInterface(interface=interface) | RemoveInterface(interface=interface):
-                found.add(interface.server)
-            case AddAddress(interface=interface) | RemoveAddress(interface=interface):
-                found.add(interface.server)
-    return found
 
 
 def _in_the_way(change: Change) -> str:
@@ -254,6 +184,7 @@ def cancel_change(user: User, change: Change) -> None:
             state=ChangeState.DISCARDED, ended_at=now, version=next_version
         ):
             return
+        # Of several waves the one under way is taken back; what earlier ones decided stays.
         asked = (
             mine.exclude(state__in=REVIEWS)
             .filter(decided_at=None, ended_at=None)
@@ -266,16 +197,23 @@ def cancel_change(user: User, change: Change) -> None:
 
 
 def mend(user: User, change: Change) -> None:
-    """Put the edits of an ended or reviewed Change back into the user's draft, in place of what is there."""
-    edits = load_edits(change.edits)
+    """Put the edits of an ended or reviewed Change back into the user's draft, in place of what is there.
+
+    Of one that was done in part only those of the waves that were not decided.
+    """
+    from networks.engine.decide import wave_edits
+
+    decided = set(change.decisions.values_list("wave", flat=True))
+    parts = sorted(set(change.operations.values_list("wave", flat=True)) | {1})
+    edits = wave_edits(change, *(wave for wave in parts if wave not in decided))
     check_allowed(user, edits)
     if change.repairs and not edits:
         return
     Draft.objects.update_or_create(
         user_id=user.pk,
         defaults={
-            "edits": change.edits,
-            "found": change.edits if change.is_found else "[]",
+            "edits": dump_edits(edits),
+            "found": dump_edits(edits) if change.is_found else "[]",
             "base": head().number,
             "reason": change.reason,
         },

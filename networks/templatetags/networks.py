@@ -16,6 +16,9 @@ register = template.Library()
 _COLOURS = {
     ChangeState.DONE: "green",
     ChangeState.BEHIND: "yellow",
+    ChangeState.PARTLY: "orange",
+    OperationState.LEFT_OUT: "yellow",
+    OperationState.QUEUED: "secondary",
     ChangeState.FAILED: "red",
     ChangeState.NEEDS_ATTENTION: "red",
     ChangeState.CANCELLED: "secondary",

@@ -13,16 +13,17 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from networks.change_page import servers_of, width_choices
 from networks.choices import ChangeState
 from networks.models import Change
 from networks.services import changes as services
 from networks.services.errors import Conflict, NotAllowed
+from networks.services.forward import servers_behind
 from networks.services.sight import of_change
 from networks.sight_page import sight_lines
 from networks.tables import ChangeTable
 from networks.views.gate import change_or_404, user_of
 from networks.views.subjects import link_rows
-from nodes.models import PhysicalServer
 from nodes.views.lists import answered, paged
 from vnetpanel.htmx import wants_fragment
 
@@ -33,7 +34,8 @@ def all_changes(request: HttpRequest) -> HttpResponseBase:
     table = ChangeTable(services.visible_changes(request.user))
     if response := answered(request, table, "changes"):
         return response
-    return render(request, "networks/changes.html", {"table": paged(request, table)})
+    context = {"table": paged(request, table), "servers_behind": servers_behind(request.user)}
+    return render(request, "networks/changes.html", context)
 
 
 @require_safe
@@ -57,14 +59,16 @@ def show(request: HttpRequest, change_id: uuid.UUID) -> HttpResponse:
 
 
 def _page(request: HttpRequest, change: Change) -> dict[str, Any]:
-    visible = PhysicalServer.objects.visible_to(request.user)
-    operations = list(change.operations.filter(server__in=visible).select_related("server"))
+    servers = servers_of(change, request.user, asked := request.GET.get("wave", ""))
     problems = link_rows(change.problems)
-    refused = any(p["severity"] == "refuse" for p in problems) or any(op.refusals for op in operations)
+    refused = servers.refused or any(p["severity"] == "refuse" for p in problems)
     return {
         "change": change,
-        "operations": operations,
-        "hidden_count": change.operations.count() - len(operations),
+        "servers": servers,
+        "asked_wave": servers.open_wave if asked else None,
+        "operations": servers.operations,
+        "hidden_count": servers.hidden_count,
+        "width_choices": width_choices(servers.count),
         "refusals": [p for p in problems if p["severity"] == "refuse"],
         "warnings": [p for p in problems if p["severity"] == "warn"],
         "notes": [p for p in problems if p["severity"] == "note"],
@@ -76,7 +80,7 @@ def _page(request: HttpRequest, change: Change) -> dict[str, Any]:
         "is_mine": change.author_id == request.user.pk,
         "can_apply": change.state == ChangeState.PLANNED
         and not refused
-        and not (change.repairs and not operations),
+        and not (change.repairs and not servers.count),
         "can_cancel": change.decided_at is None
         and not change.is_terminal
         and change.state not in (ChangeState.PLANNING, ChangeState.PLANNED, ChangeState.ROLLING_BACK)
@@ -90,7 +94,13 @@ def apply(request: HttpRequest, change_id: uuid.UUID) -> HttpResponse:
     """Apply a reviewed Change with its warnings ticked."""
     change = change_or_404(request.user, change_id)
     try:
-        services.apply_change(user_of(request), change, set(request.POST.getlist("tick")))
+        services.apply_change(
+            user_of(request),
+            change,
+            set(request.POST.getlist("tick")),
+            width=int(width) if (width := request.POST.get("width", "")).isdecimal() else None,
+            leave_out={int(pk) for pk in request.POST.getlist("leave_out") if pk.isdecimal()},
+        )
     except Conflict as error:
         messages.error(request, str(error))
     except NotAllowed as error:
@@ -104,7 +114,7 @@ def cancel(request: HttpRequest, change_id: uuid.UUID) -> HttpResponse:
     change = change_or_404(request.user, change_id)
     try:
         services.cancel_change(user_of(request), change)
-        messages.info(request, "The change is being taken back.")
+        messages.info(request, "The change is being taken back; what earlier waves decided stays.")
     except Conflict as error:
         messages.error(request, str(error))
     except NotAllowed as error:

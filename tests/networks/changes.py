@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from networks.choices import ChangeState, OperationState
 from networks.desired import head, write_head
 from networks.domain.state import CreateNetwork, Desired, Edit, apply_edits
-from networks.models import Change, Operation
+from networks.models import Change, Decision, Operation
 from networks.state_json import dump_edits
 from nodes.models import PhysicalServer
 
@@ -28,6 +29,15 @@ def write(state: Desired) -> None:
     newest = head()
     with transaction.atomic():
         write_head(newest.number + 1, newest.state, state, author_id=None, reason="")
+
+
+def was_decided(change: Change, wave: int = 1) -> None:
+    """What the decision of the wave leaves, if it is the last."""
+    newest, now = head(), timezone.now()
+    with transaction.atomic():
+        revision = write_head(newest.number + 1, newest.state, newest.state, author_id=None, reason="")
+        Decision.objects.create(change=change, wave=wave, revision=revision, decided_at=now)
+        Change.objects.filter(pk=change.pk).update(decided_at=now, revision=revision)
 
 
 def planned(user: Any, *edits: Edit, servers: tuple[PhysicalServer, ...] = (), **columns: Any) -> Change:

@@ -28,7 +28,7 @@ from networks.state_json import dump_edits
 from nodes.choices import ServerState
 from nodes.facts import ServerFacts
 from nodes.observe import LookFailed
-from tests.networks.changes import planned
+from tests.networks.changes import planned, was_decided
 from tests.networks.conftest import Scene
 
 A = "6f1c3a1e-0000-4000-8000-000000000001"
@@ -141,7 +141,8 @@ def test_a_change_that_a_server_kept_does_not_say_nothing_changed(change: Change
 def test_a_lost_answer_to_the_last_confirmation_is_asked_for_until_it_is_known(
     change: Change, said: Said
 ) -> None:
-    Change.objects.update(state=ChangeState.DECIDED, decided_at=timezone.now())
+    Change.objects.update(state=ChangeState.DECIDED)
+    was_decided(change)
     change.operations.update(state=OperationState.VERIFIED)
     said["confirm"] = CUT
     monkey = steps.ask
@@ -160,7 +161,8 @@ def test_a_lost_answer_to_the_last_confirmation_is_asked_for_until_it_is_known(
 def test_vzctl_follows_a_commit_even_if_the_worker_failed_to_say_so(
     change: Change, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Change.objects.update(state=ChangeState.DECIDED, decided_at=timezone.now())
+    Change.objects.update(state=ChangeState.DECIDED)
+    was_decided(change)
     change.operations.update(state=OperationState.COMMITTED)
     said["follow"] = RuntimeError("a bug")
     runner.run_change(change.pk)
@@ -186,9 +188,8 @@ def test_armed_servers_of_a_change_that_was_given_up_are_asked_until_they_settle
 
 @pytest.mark.django_db(transaction=True)
 def test_a_decided_change_is_given_up_as_behind_not_taken_up_for_ever(change: Change, said: Said) -> None:
-    Change.objects.update(
-        attempts=MAX_ATTEMPTS, state=ChangeState.DECIDED, decided_at=timezone.now(), lease_until=None
-    )
+    Change.objects.update(attempts=MAX_ATTEMPTS, state=ChangeState.DECIDED, lease_until=None)
+    was_decided(change)
     change.operations.update(state=OperationState.CONFIRMING)
     runner.run_change(change.pk)
     assert ended(change) == (ChangeState.BEHIND, OperationState.IN_DOUBT)

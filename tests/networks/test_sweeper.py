@@ -13,7 +13,7 @@ from networks.engine import sweeper
 from networks.engine.lease import MAX_ATTEMPTS
 from networks.engine.runner import run_change
 from networks.models import Change, Operation
-from tests.networks.changes import planned
+from tests.networks.changes import planned, was_decided
 from tests.networks.conftest import Scene
 
 LONG_AGO = timedelta(minutes=5)
@@ -84,7 +84,9 @@ def test_a_review_whose_message_was_lost_is_planned_again(change: Change, sent: 
 def test_a_server_in_doubt_settles_by_what_it_says(
     change: Change, said: str, decided: bool, state: OperationState
 ) -> None:
-    Change.objects.update(state=ChangeState.FAILED, decided_at=timezone.now() if decided else None)
+    Change.objects.update(state=ChangeState.FAILED)
+    if decided:
+        was_decided(change)
     change.operations.update(state=OperationState.IN_DOUBT)
     sweeper.settle(Operation.objects.select_related("change").get(), said)
     assert change.operations.get().state == state

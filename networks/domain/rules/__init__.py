@@ -73,6 +73,7 @@ __all__ = [
     "Problem",
     "Rule",
     "Severity",
+    "breaks_between_servers",
     "folded",
     "problems_of",
     "review",
@@ -126,6 +127,13 @@ ERRANDS: tuple[Rule, ...] = (
     address_may_not_last,
 )
 """About what is to be done once; asked about what was seen, not about what the errands will leave."""
+BETWEEN_SERVERS: tuple[Rule, ...] = (
+    network_name_is_unique,
+    local_network_is_on_one_server,
+    no_ring_through_containers,
+    network_in_use_stays,
+)
+"""Refusals that depend on several servers: the others hold for a part of a draft if they do for the whole."""
 FOUND_NOT_MADE = frozenset({"partitioned", "vlan-remade"})
 """Refusals that are warnings when the edits only write down what was found (adopting, a container moved)."""
 
@@ -161,6 +169,17 @@ def review(
         old = _subjects_by_code(rule(before, before, inventory)) if new else {}
         problems.extend(_weighed(problem, old, found=found) for problem in new)
     return tuple(problems)
+
+
+def breaks_between_servers(before: Desired, edits: Sequence[Edit], inventory: Inventory) -> bool:
+    """Whether a part of a reviewed draft, applied without the rest, would be refused."""
+    after = apply_edits(before, edits)
+    for rule in BETWEEN_SERVERS:
+        new = rule(before, after, inventory)
+        old = _subjects_by_code(rule(before, before, inventory)) if new else {}
+        if any(_weighed(problem, old, found=False).severity == "refuse" for problem in new):
+            return True
+    return False
 
 
 def _subjects_by_code(problems: Iterable[Problem]) -> dict[str, dict[Subject, list[frozenset[Subject]]]]:

@@ -1,0 +1,89 @@
+"""Servers that do not follow desired yet, and how they come to follow it again.
+
+A server that missed a decision is not told the old plan again: a new Change with a plan computed anew brings
+it to whatever is desired by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from django.db.models import F
+from django.utils import timezone
+
+from networks.choices import TERMINAL_CHANGE_STATES, ChangeState, OperationState
+from networks.desired import at_revision
+from networks.domain.state import Desired
+from networks.models import Behind, Change, Decision, Operation
+
+FIRST_TRY_S = 5
+LONGEST_WAIT_S = 600
+
+
+def fell_behind(operation: Operation, missed: int, reason: str, now: datetime) -> None:
+    """Remember that the operation's server has missed the decision that made revision `missed`.
+
+    One that was behind before still follows what it followed then.
+    """
+    Operation.objects.filter(pk=operation.pk).update(
+        state=OperationState.BEHIND, message=reason, ended_at=now, deadline_at=None
+    )
+    news = {
+        "change_id": operation.change_id,
+        "missed": missed,
+        "reason": reason,
+        "next_try_at": now + timedelta(seconds=FIRST_TRY_S),
+    }
+    Behind.objects.update_or_create(
+        server_id=operation.server_id,
+        defaults=news,
+        create_defaults=news | {"followed": missed - 1, "since": now},
+    )
+
+
+def missed_decision(operation: Operation, reason: str) -> None:
+    """The server took its part back although its wave was decided."""
+    decision = Decision.objects.filter(change=operation.change_id, wave=operation.wave).first()
+    if operation.server_id is None:
+        return
+    if decision and decision.revision_id:
+        fell_behind(operation, decision.revision_id, reason, timezone.now())
+    else:
+        # It was behind before and this would have brought it forward: nothing more is missed.
+        Behind.objects.filter(server=operation.server_id).update(reason=reason)
+
+
+def caught_up(operation: Operation) -> None:
+    """The server has committed a plan that was made for the whole of desired: nothing is missed any more."""
+    # What was decided after the plan was made, it does not have.
+    rows = Behind.objects.filter(server=operation.server_id, missed__lte=operation.change.base)
+    if operation.server_id is None or not rows.delete()[0]:
+        return
+    line = {"at": timezone.now().isoformat(), "text": f"Brought forward by “{operation.change}”."}
+    missed = Operation.objects.filter(server=operation.server_id, state=OperationState.BEHIND)
+    for one in missed.exclude(pk=operation.pk).select_related("change"):
+        Operation.objects.filter(pk=one.pk, state=OperationState.BEHIND).update(
+            state=OperationState.DONE, message="", events=[*one.events, line]
+        )
+        tell_change(one.change)
+
+
+def tell_change(change: Change) -> None:
+    """The Change's own end follows what its servers turned out to be."""
+    states = set(change.operations.values_list("state", flat=True))
+    columns: dict[str, object] = {}
+    if change.decided_at is not None and states == {OperationState.DONE}:
+        columns = {"state": ChangeState.DONE, "result": ""}
+    elif change.decided_at is None and OperationState.NEEDS_ATTENTION in states:
+        columns = {"state": ChangeState.NEEDS_ATTENTION}
+    Change.objects.filter(pk=change.pk, state__in=TERMINAL_CHANGE_STATES).update(
+        version=F("version") + 1, **columns
+    )
+
+
+def followed_by(server_ids: Collection[int]) -> dict[int, Desired]:
+    """For each of these servers that is behind, the state that it last followed."""
+    rows = Behind.objects.filter(server__in=server_ids).values_list("server_id", "followed")
+    states = {number: at_revision(number) for number in {followed for _, followed in rows}}
+    return {server: states[followed] for server, followed in rows}

@@ -1,0 +1,106 @@
+"""Many servers that keep to the transaction's protocol, each with its own faults, for tests of the engine."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from networks.engine import operation as steps
+from networks.engine import planning, sweeper
+from networks.engine.hosts import NoAnswer, Reply
+from networks.host.grammar import Answer, Command, Note
+from nodes.models import PhysicalServer
+
+REFUSES = "refuses"
+SILENT = "silent"
+
+
+class Fakes:
+    """What each server was told and has, by name. `before[name, verb]` runs when it is told that verb."""
+
+    def __init__(self) -> None:
+        self.faults: dict[tuple[str, str], str] = {}
+        """(server, verb): REFUSES or SILENT, as long as it is there."""
+        self.before: dict[tuple[str, str], Callable[[], object]] = {}
+        self.states: dict[uuid.UUID, str] = {}
+        self.told: list[tuple[str, str]] = []
+        self.plans: dict[str, str] = {}
+        """What each server was last asked to plan."""
+        self.warnings: tuple[Note, ...] = ()
+        """What servers warn of when they are asked for a plan."""
+
+    def verbs(self, verb: str) -> list[str]:
+        """Names of the servers that were told the verb, in order."""
+        return [name for name, told in self.told if told == verb]
+
+    def host(self, server: PhysicalServer) -> Any:
+        return _Fake(self, server.name)
+
+
+class _Fake:
+    def __init__(self, fakes: Fakes, name: str) -> None:
+        self.fakes = fakes
+        self.name = name
+
+    def _answer(self, verb: str, txid: uuid.UUID | None, to: dict[str, str]) -> Reply:
+        self.fakes.told.append((self.name, verb))
+        self.fakes.before.get((self.name, verb), lambda: None)()
+        fault = self.fakes.faults.get((self.name, verb)) or self.fakes.faults.get((self.name, "*"))
+        if fault == SILENT:
+            raise NoAnswer("no route", started=False)
+        if fault == REFUSES:
+            return Reply(69, Answer({"state": "none", "error": f"{self.name} will not"}))
+        state = self.fakes.states.get(txid, "none") if txid else "none"
+        if txid and state in to:
+            state = self.fakes.states[txid] = to[state]
+        return Reply(0, Answer({"state": state, "now": "100", "deadline": "160"}))
+
+    def apply(self, txid: uuid.UUID, *args: object, **kwargs: object) -> Reply:
+        return self._answer("apply", txid, {"none": "applied"})
+
+    def confirm(self, txid: uuid.UUID, stage: int) -> Reply:
+        return self._answer(f"confirm{stage}", txid, {"applied": "committed"} if stage == 2 else {})
+
+    def settle(self, txid: uuid.UUID) -> Reply:
+        return self._answer("settle", txid, {"applied": "committed"})
+
+    def abort(self, txid: uuid.UUID) -> Reply:
+        return self._answer("abort", txid, {"none": "rolledback", "applied": "rolledback"})
+
+    def status(self, txid: uuid.UUID) -> Reply:
+        return self._answer("status", txid, {})
+
+    def follow(self, txid: uuid.UUID) -> Reply:
+        return self._answer("follow", txid, {})
+
+    def prepare(self) -> Reply:
+        return self._answer("prepare", None, {})
+
+    def plan(self, host_plan: str) -> Reply:
+        self.fakes.plans[self.name] = host_plan
+        self._answer("plan", None, {})
+        text = "ip link set dev eth0 master vn-a"
+        values = {"digest": "0" * 64, "path": "guarded"}
+        return Reply(0, Answer(values, self.fakes.warnings, commands=(Command("critical", text),)))
+
+    def recover(self) -> Reply:
+        return self._answer("recover", None, {})
+
+    def extend(self, txid: uuid.UUID, seconds: int) -> Reply:
+        return self._answer("extend", txid, {})
+
+
+def fake(monkeypatch: pytest.MonkeyPatch) -> Fakes:
+    """Put fakes in place of the servers' scripts, and looks that find what was planned."""
+    fakes = Fakes()
+    monkeypatch.setattr(steps, "Host", fakes.host)
+    monkeypatch.setattr(sweeper, "Host", fakes.host)
+    monkeypatch.setattr(planning, "Host", fakes.host)
+    monkeypatch.setattr(steps, "look_at", lambda *args: None)
+    monkeypatch.setattr(steps, "_differences", lambda operation: "")
+    monkeypatch.setattr(steps, "ASK_S", 0)
+    monkeypatch.setattr(steps, "POLL_S", 0)
+    return fakes

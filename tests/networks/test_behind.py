@@ -1,0 +1,337 @@
+"""A server that misses a decision is shown as behind and brought forward by a plan made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from networks.choices import ChangeState, OperationState
+from networks.desired import head
+from networks.domain.state import AddMember, Assign, CreateNetwork, Edit, RemoveMember
+from networks.engine import forward, planning, sweeper
+from networks.engine.runner import run_change
+from networks.host.grammar import Note
+from networks.models import Behind, Change, Operation
+from networks.services import changes
+from networks.services import forward as by_hand
+from networks.services.errors import Conflict, NotAllowed
+from networks.services.forward import bring_forward
+from networks.state_json import dump_edits
+from nodes.choices import ServerState
+from nodes.facts import Container, ContainerInterface, Link, ServerFacts, Transaction
+from nodes.models import PhysicalServer
+from nodes.observe import LookFailed
+from tests.networks.changes import decide, planned
+from tests.networks.conftest import Scene
+from tests.networks.fleet_of_fakes import SILENT, Fakes, fake
+
+pytestmark = pytest.mark.django_db(transaction=True)
+A = "6f1c3a1e-0000-4000-8000-000000000001"
+NAMED = {"bridges": {A: "vn-a"}}
+OLD_PLAN = "vnetpanel-plan 1\nend\n"
+
+
+class Servers:
+    """What looks find on the servers, and the messages that would go to the worker."""
+
+    def __init__(self) -> None:
+        self.facts: ServerFacts | LookFailed = ServerFacts()
+        self.sent: list[tuple[str, Any]] = []
+
+    def look(self, *args: object) -> ServerFacts:
+        if isinstance(self.facts, LookFailed):
+            raise self.facts
+        return self.facts
+
+    def work(self) -> None:
+        """Do what was sent, and what that sends, to its end."""
+        while self.sent:
+            task, pk = self.sent.pop(0)
+            (planning.plan if task == "networks.plan_change" else run_change)(pk)
+
+
+@pytest.fixture
+def fakes(monkeypatch: pytest.MonkeyPatch) -> Fakes:
+    return fake(monkeypatch)
+
+
+@pytest.fixture
+def servers(monkeypatch: pytest.MonkeyPatch) -> Servers:
+    found = Servers()
+    monkeypatch.setattr(planning, "look_at", found.look)
+    for module in (forward, sweeper, changes, by_hand):
+        monkeypatch.setattr(module, "send", lambda task, pk: found.sent.append((task, pk)))
+    return found
+
+
+def later(seconds: float) -> Any:
+    return time_machine.travel(timezone.now() + timedelta(seconds=seconds), tick=True)
+
+
+@pytest.fixture
+def missed(scene: Scene, operator: Any, fakes: Fakes, servers: Servers) -> Callable[..., Change]:
+    """Network A on both servers, decided, of which server2 could not be told in time."""
+
+    def change_of(*more: Edit) -> Change:
+        edits = [
+            CreateNetwork(A, "A"),
+            Assign(A, scene.server1.pk, "eth0"),
+            Assign(A, scene.server2.pk, "eth0"),
+        ]
+        change = planned(operator, *edits, *more, servers=(scene.server1, scene.server2), settled=NAMED)
+        change.operations.update(is_guarded=True)
+        changes.apply_change(operator, change, ())
+        servers.sent.clear()
+        own = change.operations.get(server=scene.server2).pk
+        fakes.before["server2", "confirm2"] = lambda: fakes.states.update({own: "rolledback"})
+        run_change(change.pk)
+        fakes.before.clear()
+        change.refresh_from_db()
+        return change
+
+    return change_of
+
+
+def test_it_is_shown_with_the_reason_and_what_it_follows(missed: Callable[..., Change], scene: Scene) -> None:
+    change = missed()
+    assert change.state == ChangeState.BEHIND
+    row = Behind.objects.get()
+    assert (row.server, row.change, row.followed, row.missed) == (scene.server2, change, 0, 1)
+    assert "Missed the decision" in row.reason
+    assert change.operations.get(server=scene.server2).state == OperationState.BEHIND
+
+
+def test_it_is_brought_forward_by_a_change_of_its_own(
+    missed: Callable[..., Change], scene: Scene, fakes: Fakes, servers: Servers
+) -> None:
+    change = missed()
+    with later(10):
+        sweeper.sweep()
+        servers.work()
+    own = Change.objects.exclude(pk=change.pk).get()
+    assert (own.state, own.author, own.is_automatic) == (ChangeState.DONE, None, True)
+    assert "Bring physical server server2 back to what was decided." in own.summary
+    assert own.operations.get().server == scene.server2
+    assert "keep bridge vn-a eth0" in own.operations.get().host_plan
+    assert own.operations.get().host_plan != OLD_PLAN
+    assert not Behind.objects.exists()
+    assert head().number == 1
+    change.refresh_from_db()
+    assert (change.state, change.result) == (ChangeState.DONE, "")
+    assert "Brought forward" in change.operations.get(server=scene.server2).events[-1]["text"]
+
+
+def test_it_is_not_tried_while_it_does_not_answer(
+    missed: Callable[..., Change], fakes: Fakes, servers: Servers
+) -> None:
+    missed()
+    PhysicalServer.objects.update(state=ServerState.UNREACHABLE)
+    with later(3600):
+        sweeper.sweep()
+    assert not servers.sent
+    PhysicalServer.objects.update(state=ServerState.OK)
+    with later(3600):
+        sweeper.sweep()
+    assert [task for task, _ in servers.sent] == ["networks.plan_change"]
+
+
+def test_it_is_tried_less_and_less_often_and_leaves_no_trace_of_tries_that_came_to_nothing(
+    missed: Callable[..., Change], servers: Servers
+) -> None:
+    change = missed()
+    servers.facts = LookFailed(ServerState.UNREACHABLE, "no route to host")
+    begun = 0
+    for seconds in range(0, 600, 10):
+        with later(seconds):
+            begun += forward.bring_forward_due()
+            servers.work()
+    assert 3 <= begun <= 8
+    assert list(Change.objects.all()) == [change]
+    assert "no route to host" in Behind.objects.get().reason
+    assert Behind.objects.get().reason.count("Tried again") == 1
+
+
+def test_two_sweepers_begin_it_once(missed: Callable[..., Change], servers: Servers) -> None:
+    missed()
+    with later(10):
+        assert forward.bring_forward_due() == 1
+        assert forward.bring_forward_due() == 0
+
+
+def test_a_try_that_fails_is_told_and_repeated(
+    missed: Callable[..., Change], fakes: Fakes, servers: Servers
+) -> None:
+    missed()
+    fakes.faults["server2", "apply"] = SILENT
+    with later(10):
+        sweeper.sweep()
+        servers.work()
+    assert Behind.objects.exists()
+    assert Behind.objects.get().attempt is not None
+    fakes.faults.clear()
+    with later(300):
+        sweeper.sweep()
+        servers.work()
+    assert not Behind.objects.exists()
+
+
+def test_a_new_warning_waits_for_a_person(
+    missed: Callable[..., Change], fakes: Fakes, servers: Servers, operator: Any, scene: Scene
+) -> None:
+    missed()
+    fakes.warnings = (Note("rule-by-nic", "4 firewall rules name eth0"),)
+    with later(10):
+        sweeper.sweep()
+        servers.work()
+    assert "4 firewall rules" in Behind.objects.get().reason
+    mine = bring_forward(operator, scene.server2)
+    servers.work()
+    mine.refresh_from_db()
+    assert mine.state == ChangeState.PLANNED
+    changes.apply_change(operator, mine, {row["key"] for row in mine.problems})
+    servers.work()
+    assert not Behind.objects.exists()
+
+
+def test_only_who_may_operate_it_brings_it_forward_by_hand(
+    missed: Callable[..., Change], viewer: Any, operator: Any, scene: Scene
+) -> None:
+    missed()
+    with pytest.raises(NotAllowed):
+        bring_forward(viewer, scene.server2)
+    with pytest.raises(Conflict, match="nothing to bring forward"):
+        bring_forward(operator, scene.server1)
+
+
+def test_an_unrelated_change_is_not_held_up(
+    missed: Callable[..., Change], scene: Scene, operator: Any, fakes: Fakes
+) -> None:
+    missed()
+    edit = AddMember(A, scene.key(scene.server1, "102"))
+    change = planned(operator, edit, servers=(scene.server1,))
+    changes.apply_change(operator, change, ())
+    run_change(change.pk)
+    change.refresh_from_db()
+    assert change.state == ChangeState.DONE
+    assert Behind.objects.get().server == scene.server2
+
+
+def test_a_later_change_of_the_server_brings_it_forward_as_well(
+    missed: Callable[..., Change], scene: Scene, operator: Any, fakes: Fakes, servers: Servers
+) -> None:
+    """What the missed decision took away goes now: desired alone does not tell of it any more."""
+    key = scene.key(scene.server2, "201")
+    joined = planned(
+        operator, CreateNetwork(A, "A"), AddMember(A, key), servers=(scene.server2,), settled=NAMED
+    )
+    changes.apply_change(operator, joined, ())
+    run_change(joined.pk)
+    first = planned(operator, RemoveMember(key), servers=(scene.server2,))
+    first.operations.update(is_guarded=True)
+    changes.apply_change(operator, first, ())
+    own = first.operations.get().pk
+    fakes.before["server2", "confirm2"] = lambda: fakes.states.update({own: "rolledback"})
+    run_change(first.pk)
+    fakes.before.clear()
+    servers.facts = server2_as_before()
+    other = scene.key(scene.server2, "202")
+    second = Change.objects.create(
+        author=operator,
+        base=head().number,
+        state=ChangeState.PLANNING,
+        edits=dump_edits([AddMember(A, other)]),
+    )
+    planning.plan(second.pk)
+    operation = second.operations.get()
+    assert any("brings it forward" in note for note in operation.notes)
+    assert "step port veth201.0 -" in operation.host_plan
+    second.refresh_from_db()
+    changes.apply_change(operator, second, {row["key"] for row in second.problems})
+    run_change(second.pk)
+    second.refresh_from_db()
+    assert second.state == ChangeState.DONE
+    assert not Behind.objects.exists()
+    first.refresh_from_db()
+    assert first.state == ChangeState.DONE
+
+
+def server2_as_before() -> ServerFacts:
+    """Server 2 with container 201 still in the bridge of network A."""
+    return ServerFacts(
+        vzctl_dialect="4",
+        links=(
+            Link(name="eth0", kind="nic", up=True),
+            Link(name="vn-a", kind="bridge", up=True),
+            Link(name="veth201.0", kind="veth", up=True, master="vn-a"),
+        ),
+        containers=(
+            Container(
+                ctid="201",
+                status="running",
+                interfaces=(
+                    ContainerInterface(
+                        ifname="eth0",
+                        mode="bridged",
+                        host_ifname="veth201.0",
+                        configured_bridge="vn-a",
+                    ),
+                ),
+            ),
+            Container(
+                ctid="202",
+                status="running",
+                interfaces=(ContainerInterface(ifname="eth0", mode="bridged", host_ifname="veth202.0"),),
+            ),
+        ),
+        transaction=Transaction(committed=("keep bridge vn-a -",)),
+    )
+
+
+def test_what_was_decided_after_its_plan_was_made_is_still_missed(
+    missed: Callable[..., Change], scene: Scene, fakes: Fakes, servers: Servers
+) -> None:
+    """While the plan runs, another Change leaves the server out: it is behind that one."""
+    missed()
+
+    def left_out_again() -> None:
+        decide(CreateNetwork("6f1c3a1e-0000-4000-8000-000000000002", "B"))
+        Behind.objects.update(missed=head().number)
+
+    fakes.before["server2", "apply"] = left_out_again
+    with later(10):
+        sweeper.sweep()
+        servers.work()
+    assert Behind.objects.get().missed == 2
+
+
+def test_a_server_in_doubt_that_missed_the_decision_is_behind_when_it_answers(
+    missed: Callable[..., Change], fakes: Fakes, servers: Servers, scene: Scene
+) -> None:
+    change = missed()
+    Behind.objects.all().delete()
+    change.operations.filter(server=scene.server2).update(state=OperationState.IN_DOUBT)
+    with later(10):
+        sweeper.settle_doubtful()
+    assert Behind.objects.get().server == scene.server2
+    assert "as before" in Behind.objects.get().reason
+
+
+def test_a_plan_that_may_still_be_on_its_way_is_barred_before_its_operation_is_settled(
+    scene: Scene, operator: Any, fakes: Fakes
+) -> None:
+    change = planned(operator, servers=(scene.server1,))
+    Change.objects.update(state=ChangeState.FAILED, ended_at=timezone.now())
+    change.operations.update(state=OperationState.IN_DOUBT)
+    fakes.faults["server1", "abort"] = SILENT
+    sweeper.settle_doubtful()
+    assert change.operations.get().state == OperationState.IN_DOUBT
+    fakes.faults.clear()
+    with later(60):
+        sweeper.settle_doubtful()
+    assert fakes.states[change.operations.get().pk] == "rolledback"
+    assert Operation.objects.get().state == OperationState.ROLLED_BACK
