@@ -77,3 +77,23 @@ class DriftQuerySet(models.QuerySet[Any]):
         if getattr(user, "is_active", False) and getattr(user, "is_superuser", False):
             return self.all()
         return self.filter(server__in=PhysicalServer.objects.visible_to(user).values("pk"))
+
+
+class ProblemQuerySet(models.QuerySet[Any]):
+    """Problems that were found."""
+
+    def open(self) -> Self:
+        """What is not mended yet."""
+        return self.filter(ended_at=None)
+
+    def visible_to(self, user: AnyUser) -> Self:
+        """Problems whose every server the user may see: their sentences name them all."""
+        if not getattr(user, "is_active", False):
+            return self.none()
+        if getattr(user, "is_superuser", False):
+            return self.all()
+        from nodes.models import PhysicalServer
+
+        seen = PhysicalServer.objects.visible_to(user).values("pk")
+        through = self.model.servers.through.objects
+        return self.exclude(pk__in=through.exclude(physicalserver__in=seen).values("standingproblem"))

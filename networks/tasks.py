@@ -9,6 +9,7 @@ from celery import shared_task
 from networks.engine.planning import plan
 from networks.engine.runner import run_change as run
 from networks.engine.sweeper import sweep as sweep_up
+from networks.problem_check import check
 from networks.services.judge import judge_if_changed
 
 
@@ -34,3 +35,9 @@ def sweep() -> None:
 def judge() -> None:
     """Ask the rules about all networks, if something has changed, for the lists to show."""
     judge_if_changed()
+
+
+@shared_task(name="networks.check_problems")
+def check_problems() -> None:
+    """Find what is wrong anywhere and store it for the Problems page."""
+    check()

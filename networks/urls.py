@@ -15,6 +15,7 @@ from networks.views import (
     grid,
     lists,
     network,
+    problems,
     topology,
     visibility,
 )
@@ -48,6 +49,9 @@ urlpatterns = [
     path("drift/", drift.all_drift, name="drift"),
     path("drift/repair/", drift.repair, name="repair_drift"),
     path("drift/adopt/", drift.adopt, name="adopt_drift"),
+    path("problems/", problems.all_problems, name="problems"),
+    path("problems/count/", problems.badge, name="problem_count"),
+    path("problems/acknowledge/", problems.acknowledge, name="acknowledge_problems"),
     path("topology/", topology.everything, name="topology"),
     path("groups/<int:group_id>/topology/", topology.group, name="group_topology"),
     path("servers/<int:server_id>/topology/", topology.server, name="server_topology"),

@@ -74,6 +74,12 @@ app.conf.update(
             "schedule": 20.0,
             "options": {"expires": 20},
         },
+        # Costs little while nothing has changed: the rules are asked only when they could say something else.
+        "check for problems": {
+            "task": "networks.check_problems",
+            "schedule": 30.0,
+            "options": {"expires": 30},
+        },
     },
     timezone="UTC",
 )

@@ -6,6 +6,7 @@ from networks.models.changes import Behind, Change, Decision, Operation, Prepara
 from networks.models.desired import Assignment, ManagedVlan, Member, VirtualNetwork
 from networks.models.drift import Drift, DriftCheck
 from networks.models.judgements import Judgement
+from networks.models.problems import ProblemCheck, StandingProblem
 from networks.models.revisions import Draft, DraftStep, Revision
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "Member",
     "Operation",
     "Preparation",
+    "ProblemCheck",
     "Revision",
+    "StandingProblem",
     "VirtualNetwork",
 ]

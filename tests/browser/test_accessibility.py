@@ -49,6 +49,7 @@ def addresses(site: Any) -> list[str]:
         reverse("networks:configure", args=[A]) + "?which=all&container=10",
         reverse("networks:group_grid", args=[group]),
         reverse("networks:assign_many", args=[A]) + "?adapter=eth0&vid=5",
+        reverse("networks:problems"),
         reverse("networks:topology"),
         reverse("networks:group_topology", args=[group]),
         reverse("networks:server_topology", args=[one]),

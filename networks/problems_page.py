@@ -1,0 +1,70 @@
+"""Groups of the Problems page: standing problems by their cause, the first few of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, F, Min, QuerySet, Window
+from django.db.models.functions import RowNumber
+
+from networks.models import StandingProblem
+from networks.problem_causes import Cause, cause_of, mend_link, rank, subject_link
+
+FIRST = 3
+"""So many problems of one cause are listed before the page offers all of them."""
+
+MOST_LINKS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One problem with its links."""
+
+    problem: StandingProblem
+    links: tuple[tuple[str, str], ...]
+    more_links: int
+    mend: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Problems of one cause: how many there are, since when, and those that are listed."""
+
+    code: str
+    cause: Cause
+    count: int
+    since: Any
+    rows: tuple[Row, ...]
+
+    @property
+    def more(self) -> int:
+        return self.count - len(self.rows)
+
+
+def grouped_by_cause(problems: QuerySet[StandingProblem]) -> list[Group]:
+    """Every cause with its first problems, what cuts off first. Two queries."""
+    counts = problems.order_by().values("cause").annotate(n=Count("pk"), since=Min("first_seen_at"))
+    place = Window(RowNumber(), partition_by=F("cause"), order_by=(F("first_seen_at").desc(), F("pk").asc()))
+    first = problems.annotate(place=place).filter(place__lte=FIRST)
+    rows: dict[str, list[Row]] = {}
+    for problem in first:
+        rows.setdefault(problem.cause, []).append(row_of(problem))
+    return [
+        Group(
+            found["cause"],
+            cause_of(found["cause"]),
+            found["n"],
+            found["since"],
+            tuple(rows.get(found["cause"], ())),
+        )
+        for found in sorted(counts, key=lambda found: rank(found["cause"]))
+    ]
+
+
+def row_of(problem: StandingProblem) -> Row:
+    """The problem with its links: to what it is about, and to where it is mended."""
+    found = (subject_link(subject) for subject in problem.subjects)
+    links = list(dict.fromkeys(link for link in found if link and link[1]))
+    shown = tuple(links[:MOST_LINKS])
+    return Row(problem, shown, len(links) - len(shown), mend_link(problem.cause, problem.subjects))

@@ -1,0 +1,85 @@
+"""Problems: everything that is wrong anywhere, by cause, until it is mended or acknowledged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from networks.problem_causes import CAUSES, cause_of
+from networks.problems_page import Group, grouped_by_cause, row_of
+from networks.services import problems as services
+from networks.services.errors import NotAllowed
+from networks.views.gate import may_operate_somewhere, user_of
+from nodes.views.lists import text_filter
+
+PAGE = 25
+
+
+@require_safe
+def all_problems(request: HttpRequest) -> HttpResponse:
+    """What stands, grouped by cause; one cause whole with ?cause=, acknowledged ones with ?acknowledged=1."""
+    text = text_filter(request)
+    acknowledged = request.GET.get("acknowledged") == "1"
+    problems = services.open_problems(request.user).filter(acknowledged_at__isnull=not acknowledged)
+    if text:
+        problems = problems.filter(text__icontains=text)
+    context: dict[str, Any] = {
+        "q": text,
+        "acknowledged": acknowledged,
+        "may_acknowledge": may_operate_somewhere(request.user),
+    }
+    cause = request.GET.get("cause", "")[:40]
+    if cause:
+        page = Paginator(problems.filter(cause=cause), PAGE).get_page(request.GET.get("page"))
+        rows = tuple(row_of(problem) for problem in page)
+        context |= {"page": page, "cause": cause}
+        since = min((problem.first_seen_at for problem in page), default=None)
+        context["groups"] = [Group(cause, cause_of(cause), page.paginator.count, since, rows)] if rows else []
+    else:
+        context["groups"] = grouped_by_cause(problems)
+    return render(request, "networks/problems.html", context)
+
+
+@require_safe
+def badge(request: HttpRequest) -> HttpResponse:
+    """How many problems wait, for the sidebar: asked for by itself, so that no page is slower for it."""
+    context = {"waiting": services.waiting_count(request.user)}
+    response = render(request, "networks/inc/problem_badge.html", context)
+    response["Cache-Control"] = "private, no-cache"
+    return response
+
+
+@require_POST
+def acknowledge(request: HttpRequest) -> HttpResponse:
+    """Acknowledge the ticked problems with a reason, or take that back."""
+    values = request.POST.getlist("problem")[:1000]
+    ticked = [int(value) for value in values if value.isdecimal() and len(value) < 19]
+    note = " ".join(request.POST.get("note", "").split())[:300]
+    is_back = request.POST.get("action") == "withdraw"
+    try:
+        if not ticked:
+            messages.info(request, "Tick the problems first.")
+        elif is_back:
+            done = services.withdraw(user_of(request), ticked)
+            messages.success(request, f"{_counted(done)} waiting again.")
+        else:
+            done = services.acknowledge(user_of(request), ticked, note)
+            messages.success(request, f"{_counted(done)} acknowledged until mended.")
+    except NotAllowed as error:
+        raise PermissionDenied(str(error)) from error
+    response = redirect("networks:problems")
+    cause = request.POST.get("cause", "")
+    parts = [f"cause={cause}"] if cause in CAUSES else []
+    parts += ["acknowledged=1"] if is_back else []
+    response["Location"] += f"?{'&'.join(parts)}" if parts else ""
+    return response
+
+
+def _counted(number: int) -> str:
+    return f"{number} problem{'s are' if number != 1 else ' is'}"

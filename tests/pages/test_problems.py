@@ -1,0 +1,149 @@
+"""The Problems page: by cause, acknowledged by whom, mended where, seen by who sees the servers."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from networks.models import StandingProblem
+from networks.problem_causes import CAUSES
+from networks.problem_check import check
+from nodes.choices import Role, ServerState
+from nodes.models import PhysicalServer, ServerGroup
+from tests.networks.conftest import Scene, make_server, with_role
+from tests.pages.conftest import logged_in
+from trust.models import Entry
+
+PAGE = "/problems/"
+MOST = 6
+
+
+def ill(*servers: PhysicalServer, state: str = ServerState.UNREACHABLE) -> list[StandingProblem]:
+    PhysicalServer.objects.filter(pk__in=[s.pk for s in servers]).update(
+        state=state, state_reason="No answer."
+    )
+    check()
+    return list(StandingProblem.objects.open().order_by("pk"))
+
+
+def post(client: Client, *problems: StandingProblem, **more: str) -> Any:
+    return client.post(
+        reverse("networks:acknowledge_problems"), {"problem": [p.pk for p in problems], **more}, follow=True
+    )
+
+
+def test_without_problems_it_says_what_is_looked_for(as_viewer: Client) -> None:
+    assert "No problems" in as_viewer.get(PAGE).content.decode()
+
+
+def test_each_is_listed_with_its_cause_its_links_and_the_way_to_mend_it(
+    as_viewer: Client, scene: Scene
+) -> None:
+    ill(scene.server1, state=ServerState.HOST_KEY_CHANGED)
+    text = as_viewer.get(PAGE).content.decode()
+    assert "Host key changed" in text
+    assert "server1: No answer." in text
+    assert reverse("nodes:host_key", args=[scene.server1.pk]) in text
+    assert reverse("nodes:server", args=[scene.server1.pk]) in text
+
+
+def test_who_may_not_see_a_server_does_not_see_its_problems(
+    as_viewer: Client, as_admin: Client, scene: Scene
+) -> None:
+    other = ServerGroup.objects.create(name="Elsewhere")
+    hidden = make_server(other, scene.eth0(scene.server1).segment, "secret-server", "10.77.0.99")
+    ill(hidden)
+    assert "secret-server" not in as_viewer.get(PAGE).content.decode()
+    assert as_viewer.get(reverse("networks:problem_count")).content.strip() == b""
+    assert "secret-server" in as_admin.get(PAGE).content.decode()
+
+
+def test_an_operator_acknowledges_with_a_reason_and_it_waits_no_more(
+    as_operator: Client, operator: Any, scene: Scene
+) -> None:
+    one, two = ill(scene.server1, scene.server2)
+    assert ">2<" in as_operator.get(reverse("networks:problem_count")).content.decode()
+    response = post(as_operator, one, note="  Is being   moved. ")
+    assert "1 problem is acknowledged" in response.content.decode()
+    one.refresh_from_db()
+    assert (one.acknowledged_by, one.note) == (operator, "Is being moved.")
+    assert ">1<" in as_operator.get(reverse("networks:problem_count")).content.decode()
+    assert "server1: No" not in as_operator.get(PAGE).content.decode()
+    known = as_operator.get(PAGE, {"acknowledged": "1"}).content.decode()
+    assert "server1: No answer." in known and "otto" in known and "Is being moved." in known
+    entry = Entry.objects.get(action="problem.acknowledged")
+    assert "server1: No answer." in entry.text and "Is being moved." in entry.text
+    post(as_operator, one, action="withdraw")
+    one.refresh_from_db()
+    assert one.acknowledged_at is None
+    assert Entry.objects.filter(action="problem.reopened").exists()
+    assert two.acknowledged_at is None
+
+
+def test_a_viewer_acknowledges_nothing(as_viewer: Client, scene: Scene) -> None:
+    (problem,) = ill(scene.server1)
+    assert "Acknowledge ticked" not in as_viewer.get(PAGE).content.decode()
+    assert post(as_viewer, problem).status_code == 403
+    problem.refresh_from_db()
+    assert problem.acknowledged_at is None
+
+
+def test_an_operator_of_another_group_acknowledges_nothing_here(django_user_model: Any, scene: Scene) -> None:
+    (problem,) = ill(scene.server1)
+    other = ServerGroup.objects.create(name="Elsewhere")
+    client = logged_in(with_role(django_user_model, "ona", other, Role.OPERATOR))
+    post(client, problem)
+    problem.refresh_from_db()
+    assert problem.acknowledged_at is None
+
+
+def test_an_acknowledgement_ends_with_its_problem(as_operator: Client, scene: Scene) -> None:
+    (problem,) = ill(scene.server1)
+    post(as_operator, problem)
+    for state in (ServerState.OK, ServerState.UNREACHABLE):
+        PhysicalServer.objects.filter(pk=scene.server1.pk).update(state=state)
+        check()
+    assert ">1<" in as_operator.get(reverse("networks:problem_count")).content.decode()
+
+
+def test_nothing_is_acknowledged_by_a_get(as_operator: Client) -> None:
+    assert as_operator.get(reverse("networks:acknowledge_problems")).status_code == 405
+
+
+def test_strange_input_is_harmless(as_operator: Client, scene: Scene) -> None:
+    (problem,) = ill(scene.server1)
+    response = as_operator.post(
+        reverse("networks:acknowledge_problems"),
+        {"problem": ["x", "-1", "9" * 30, str(problem.pk)], "cause": "//evil.example", "note": "n" * 900},
+    )
+    assert response["Location"] == PAGE
+    assert as_operator.get(PAGE, {"cause": "'\"<x>", "page": "x", "q": "%"}).status_code == 200
+
+
+def test_a_thousand_stay_readable_in_few_queries(as_viewer: Client, scene: Scene) -> None:
+    codes = ["drift", "duplicate-ip", "split", "behind"]
+    now = timezone.now()
+    rows = StandingProblem.objects.bulk_create(
+        StandingProblem(
+            cause=codes[n % 4], key=str(n), severity="warn", text=f"Problem {n}.", first_seen_at=now
+        )
+        for n in range(1000)
+    )
+    through = StandingProblem.servers.through
+    through.objects.bulk_create(
+        through(standingproblem_id=row.pk, physicalserver_id=scene.server1.pk) for row in rows
+    )
+    for query in ("", "?cause=split&page=3", "?q=Problem+9", "?acknowledged=1"):
+        with CaptureQueriesContext(connection) as queries:
+            response = as_viewer.get(PAGE + query)
+        assert len(queries) <= MOST, [q["sql"][:100] for q in queries]
+        assert len(re.findall(r'class="problem ', response.content.decode())) <= 25
+    text = as_viewer.get(PAGE).content.decode()
+    assert text.index(CAUSES["behind"].title) < text.index(CAUSES["split"].title)
+    assert "All 250" in text
