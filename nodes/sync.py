@@ -8,12 +8,12 @@ Windows servers as a whole, the physical segment of an adapter, who made a link.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Case, F, Q, Value, When
 
@@ -52,7 +52,7 @@ class Synced:
     changed: int = 0
     vanished: int = 0
     returned: int = 0
-    digest: str = ""
+    digest: str = field(default="", compare=False)
     """Of what was stored: equal digests, equal rows."""
 
     @property
@@ -353,7 +353,7 @@ class _Rows:
         model._default_manager.bulk_create(created)
         if updated:
             columns = {name for values in wanted.values() for name in values} | {"gone_at"}
-            model._default_manager.bulk_update(updated, sorted(columns))
+            update_rows(model, updated, sorted(columns))
 
     @staticmethod
     def _assign(model: type[Any], row: Any, values: Values) -> bool:
@@ -365,6 +365,30 @@ class _Rows:
                 setattr(row, name, value)
                 is_different = True
         return is_different
+
+
+def update_rows(model: type[Any], rows: Sequence[Any], columns: Sequence[str]) -> None:
+    """Write those columns of the rows, one short statement each, prepared once.
+
+    What bulk_update writes, without its one long expression per column, which takes longer to put together
+    than these statements to run.
+    """
+    fields = [model._meta.get_field(column) for column in columns]
+    quote = connection.ops.quote_name
+    wanted = ", ".join(f"{quote(field.column)} = %s" for field in fields)
+    # Names of our own columns only.
+    statement = f"UPDATE {quote(model._meta.db_table)} SET {wanted} WHERE {quote(model._meta.pk.column)} = %s"  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            statement,
+            [
+                (
+                    *(field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields),
+                    row.pk,
+                )
+                for row in rows
+            ],
+        )
 
 
 def _pk(rows: Mapping[str, Any], name: str) -> int | None:

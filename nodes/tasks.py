@@ -7,12 +7,14 @@ harm: the schedule finds due servers by their rows, and a look claims its server
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable
 from datetime import timedelta
 from typing import Any
 
 import structlog
 from celery import shared_task
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -22,6 +24,7 @@ from nodes.choices import ServerOS, ServerState
 from nodes.fanout import observe_many
 from nodes.models import PhysicalServer
 from nodes.sync import next_look
+from vnetpanel.celery import server_queue
 
 log = structlog.get_logger(__name__)
 
@@ -92,14 +95,30 @@ def take_due() -> tuple[list[int], list[int]]:
 
 def send_shards(pks: Collection[int]) -> None:
     """Send looks at these servers to the worker, as few messages as make sense."""
-    for shard in _shards(list(pks)):
-        send(observe_shard, shard)
+    by_worker: dict[int, list[int]] = {}
+    for pk in pks:
+        by_worker.setdefault(worker_of(pk, settings.WORKERS), []).append(pk)
+    for worker, mine in by_worker.items():
+        for shard in _shards(mine):
+            send(observe_shard, shard, queue=server_queue(worker) if settings.WORKERS > 1 else None)
 
 
-def send(task: Any, *args: Any) -> None:
+def worker_of(pk: int, workers: int) -> int:
+    """The worker that looks at a server and keeps the connection to it.
+
+    By rendezvous hashing: with another number of workers only the servers of those that came or went move.
+    """
+
+    def weight(number: int) -> bytes:
+        return hashlib.blake2b(f"{pk} on {number}".encode(), digest_size=8).digest()
+
+    return max(range(workers), key=weight)
+
+
+def send(task: Any, *args: Any, queue: str | None = None) -> None:
     """Send a task; a broker that is away costs time only, for the schedule finds what is due by its row."""
     try:
-        task.apply_async(args=args, expires=EXPIRES_S)
+        task.apply_async(args=args, expires=EXPIRES_S, queue=queue)
     except Exception:  # whatever the transport raises: kombu's, redis', the socket's own
         log.warning("broker_unreachable", task=task.name, exc_info=True)
 

@@ -19,6 +19,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vnetpanel.settings")
 #: task runs (they keep their own deadlines), because a longer task would be delivered twice.
 VISIBILITY_TIMEOUT_S = 600
 
+
+def server_queue(number: int) -> str:
+    """The queue of looks at the servers that a worker, counted from 0, keeps connections to."""
+    return f"servers-{number}"
+
+
 app = Celery("vnetpanel")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(

@@ -23,6 +23,7 @@ from django.core.management import call_command
 
 from vnetpanel import health
 from vnetpanel.broker import private_broker
+from vnetpanel.celery import app, server_queue
 from vnetpanel.supervisor import Child, Supervisor
 
 if TYPE_CHECKING:
@@ -215,14 +216,19 @@ class Launcher:
     def start_workers(self) -> None:
         """Start the worker, which talks to servers, and beat, which sends what is due."""
         self.say("Starting worker, scheduler and web server")
-        self.start_worker()
+        for number in range(settings.WORKERS):
+            self.start_worker(number)
         self.start_child("scheduler", [*self.prefix, *CELERY, "beat"])
 
-    def start_worker(self) -> None:
-        """Start the process that talks to servers."""
-        worker = [*CELERY, "worker", "--hostname", "panel@%h", "--without-gossip", "--without-mingle"]
+    def start_worker(self, number: int = 0) -> None:
+        """Start a process that talks to servers; with several, each looks at servers of its own."""
+        name = f"panel-{number}@%h" if number else "panel@%h"
+        worker = [*CELERY, "worker", "--hostname", name, "--without-gossip", "--without-mingle"]
+        if settings.WORKERS > 1:
+            worker += ["--queues", f"{app.conf.task_default_queue},{server_queue(number)}"]
         # As long as a task may take to reach a safe place; what is cut off is resumed by its row's lease.
-        self.start_child("worker", [*self.prefix, *worker], stop_s=35)
+        child = f"worker-{number}" if number else "worker"
+        self.start_child(child, [*self.prefix, *worker], stop_s=35)
 
     def start_web(self, listener: socket.socket) -> None:
         """Start the web server on a socket that was opened out here, wherever it runs itself."""

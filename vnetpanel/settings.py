@@ -173,7 +173,9 @@ BROKER_SOCKET = VAR_DIR / "broker.sock"
 REDIS_URL = env.envstr("REDIS_URL")
 CELERY_BROKER_URL = env.broker(REDIS_URL, BROKER_SOCKET)
 
-#: Tasks that the worker runs at once; each may use more connections of the pool that they share.
+#: Workers that `manage.py up` starts. Each server is looked at by one of them, which keeps its connection.
+WORKERS = env.envint("VNETPANEL_WORKERS", 1, 1, 16)
+#: Tasks that a worker runs at once; each may use more connections of the pool that they share.
 CELERY_WORKER_CONCURRENCY = env.envint("VNETPANEL_WORKER_THREADS", 16, 1, 256)
 
 #: Keys of encrypted columns, newest first; see vnetpanel.crypto.

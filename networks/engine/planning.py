@@ -7,12 +7,11 @@ the digest of the commands tells at the apply which of them the server has moved
 from __future__ import annotations
 
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-from django.db import OperationalError, connections, transaction
+from django.db import OperationalError, transaction
 from django.db.models import F, QuerySet
 
 from networks.choices import ChangeState, OperationState
@@ -31,6 +30,7 @@ from networks.engine.forward import go_on_with_planned
 from networks.engine.hosts import Host, NoAnswer, Reply
 from networks.engine.lease import Lease, claim, is_poisoned, kept_alive
 from networks.engine.subjects import subject_rows
+from networks.engine.threads import in_threads
 from networks.host.grammar import BadPlan
 from networks.inventory_rows import inventory, servers_named
 from networks.models import Change, Operation
@@ -114,7 +114,7 @@ def _plan(lease: Lease, change: Change) -> None:
     concerned = changed_servers(newest.state, after) | set(change.repairs)
     servers = list(PhysicalServer.objects.filter(pk__in=concerned).select_related("credential"))
     followed = followed_by(concerned)
-    looks = _in_parallel(_look, servers)
+    looks = in_threads(_look, servers, WIDTH, "plan")
     known = inventory(servers_named(newest.state, after) | {s.pk for s in servers}, change.author)
     for server, facts in zip(servers, looks, strict=True):
         view = known.server(server.pk)
@@ -127,7 +127,7 @@ def _plan(lease: Lease, change: Change) -> None:
         for server, facts in zip(servers, looks, strict=True)
     ]
     if not any(problem.severity == "refuse" for problem in problems):
-        _in_parallel(_ask, reviews)
+        in_threads(_ask, reviews, WIDTH, "plan")
     sentences = (*describe(edits, newest.state, known), *_repair_sentences(change, known))
     _store(lease, change, newest, sentences, _rows(problems, reviews), named, reviews)
 
@@ -193,20 +193,6 @@ def _ask(found: ServerReview) -> None:
     found.refusals += [f"{found.server.name}: {note.text}" for note in found.reply.answer.refusals]
     if not found.reply.ok and not found.refusals:
         found.refusals.append(f"{found.server.name} refuses the plan: {found.reply.words}")
-
-
-def _in_parallel(work: Any, items: list[Any]) -> list[Any]:
-    if not items:
-        return []
-
-    def run(item: Any) -> Any:
-        try:
-            return work(item)
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(min(WIDTH, len(items)), thread_name_prefix="plan") as threads:
-        return list(threads.map(run, items))
 
 
 def _rows(problems: tuple[Problem, ...], reviews: list[ServerReview]) -> list[dict[str, Any]]:

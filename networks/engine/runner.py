@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import structlog
-from django.db import connections, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from networks.change_trail import record_change
@@ -36,6 +35,7 @@ from networks.engine.decide import (
 from networks.engine.lease import Lease, LeaseLost, claim, is_poisoned, kept_alive
 from networks.engine.members import check_members
 from networks.engine.operation import Step, StepFailed
+from networks.engine.threads import in_threads
 from networks.models import Change, Operation
 
 log = structlog.get_logger(__name__)
@@ -220,15 +220,11 @@ class _Run:
         taking_part = self.change.operations.filter(wave=wave)
         for state in (OperationState.LEFT_OUT, OperationState.BEHIND):
             taking_part = taking_part.exclude(state=state, started_at=None)
-        return list(taking_part.select_related("server__credential"))
+        return list(taking_part.select_related("server__credential").prefetch_related("server__host_keys"))
 
     def _each(self, wave: int, step: Step) -> list[str]:
         """Run the step for every server of the wave at the same time; sentences about those that failed."""
-        operations = self._operations(wave)
-        if not operations:
-            return []
-        with ThreadPoolExecutor(min(MOST, len(operations)), thread_name_prefix="change") as threads:
-            results = list(threads.map(_guarded(step, self.lease), operations))
+        results = in_threads(_guarded(step, self.lease), self._operations(wave), MOST, "change")
         self.lease.check()
         return [text for text in results if text]
 
@@ -259,7 +255,5 @@ def _guarded(step: Step, lease: Lease) -> Callable[[Operation], str]:
         except Exception as error:
             log.exception("step_failed", operation=str(operation.pk), step=step.__name__)
             return f"{operation.server_name}: unexpected {type(error).__name__}; the worker's log has it."
-        finally:
-            connections.close_all()
 
     return run

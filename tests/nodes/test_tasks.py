@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     """Shards given to the broker, instead of giving them."""
     messages: list[list[int]] = []
-    monkeypatch.setattr(tasks, "send", lambda task, *args: messages.append(*args))
+    monkeypatch.setattr(tasks, "send", lambda task, *args, **options: messages.append(*args))
     return messages
 
 
@@ -116,6 +116,32 @@ def test_silent_servers_go_into_shards_of_their_own(group: ServerGroup, sent: li
     )
     tasks.observe_due()
     assert sorted(map(sorted, sent)) == sorted([[one.pk for one in good], [bad.pk]])
+
+
+def test_each_server_belongs_to_one_worker_whatever_is_due(
+    group: ServerGroup, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.WORKERS = 3
+    queues: dict[int, set[str]] = {}
+
+    def sent_to(task: Any, shard: list[int], queue: str) -> None:
+        for pk in shard:
+            queues.setdefault(pk, set()).add(queue)
+
+    monkeypatch.setattr(tasks, "send", sent_to)
+    pks = [server.pk for server in servers(group, 90)]
+    tasks.send_shards(pks)
+    tasks.send_shards(pks[::2])
+    assert all(len(found) == 1 for found in queues.values())
+    assert {queue for found in queues.values() for queue in found} == {"servers-0", "servers-1", "servers-2"}
+
+
+def test_one_more_worker_takes_only_what_becomes_its_own() -> None:
+    before = [tasks.worker_of(pk, 3) for pk in range(3000)]
+    after = [tasks.worker_of(pk, 4) for pk in range(3000)]
+    moved = [new for old, new in zip(before, after, strict=True) if old != new]
+    assert set(moved) == {3} and 600 < len(moved) < 900
+    assert all(800 < before.count(worker) < 1200 for worker in range(3))
 
 
 @pytest.fixture
