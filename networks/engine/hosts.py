@@ -20,7 +20,7 @@ MISSING = (126, 127, 2)
 """Exit statuses of a shell that cannot read the script: 127 by POSIX, 2 by dash and busybox."""
 ANSWER_DEADLINE_S = 20.0
 
-BUSY, CHANGED, REFUSED = 75, 65, 69
+BUSY, CHANGED, REFUSED, UNKNOWN = 75, 65, 69, 77
 
 
 class NoAnswer(Exception):

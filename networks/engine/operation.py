@@ -104,6 +104,8 @@ def apply(lease: Lease, operation: Operation) -> None:
     host = Host(server_of(operation))
     # A worker that died may have sent it: then silence says nothing about what the server has done.
     was_sent = operation.state == OperationState.APPLYING
+    # First: once it has committed the power may go at any moment, and the boot must know what to bring back.
+    _prepare(lease, operation)
     record(
         lease,
         operation,

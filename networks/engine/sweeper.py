@@ -20,7 +20,7 @@ from networks.choices import TERMINAL_CHANGE_STATES, ChangeState, OperationState
 from networks.engine.behind import caught_up, missed_decision, tell_change
 from networks.engine.decide import is_decided
 from networks.engine.forward import bring_forward_due, go_on_with_planned
-from networks.engine.hosts import Host, NoAnswer
+from networks.engine.hosts import UNKNOWN, Host, NoAnswer
 from networks.engine.operation import MAX_MESSAGE, StepFailed, plain, server_of
 from networks.models import Change, Operation
 from networks.services.changes import send
@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 RESEND_AFTER_S = 15
 FOLLOW_MAX_S = 600
 ASK_AGAIN_S, ASK_MAX_S = 10, 60
+SUPERSEDED = "Another change was committed on the server before vzctl had done all of this one."
 GIVE_UP_AFTER = timedelta(days=1)
 """A server silent for so long waits for a person, and no longer stands in the way of other Changes."""
 
@@ -169,7 +170,11 @@ def _without_fail(work: Callable[[uuid.UUID], object], pk: uuid.UUID) -> None:
 
 
 def follow_again(operation_id: uuid.UUID) -> bool:
-    """One more try; True if the saved configuration agrees now."""
+    """One more try; True if the saved configuration agrees now.
+
+    A server that has committed another transaction since cannot go on with this one: the next plan saves
+    what it finds missing.
+    """
     operation = Operation.objects.select_related("server__credential").get(pk=operation_id)
     try:
         answer = Host(server_of(operation)).follow(operation.pk)
@@ -177,11 +182,13 @@ def follow_again(operation_id: uuid.UUID) -> bool:
         log.info("follow_failed", operation=str(operation_id), error=str(error))
         return False
     columns: dict[str, Any] = {"message": plain(f"Not all is done by vzctl yet. {answer.words}", MAX_MESSAGE)}
-    if answer.ok:
-        line = {"at": timezone.now().isoformat(), "text": "vzctl has done all of it now."}
-        columns = {"must_follow": False, "next_follow_at": None, "message": ""}
+    is_over = answer.ok or answer.code == UNKNOWN
+    if is_over:
+        text = "vzctl has done all of it now." if answer.ok else SUPERSEDED
+        line = {"at": timezone.now().isoformat(), "text": text}
+        columns = {"must_follow": False, "next_follow_at": None, "message": "" if answer.ok else SUPERSEDED}
         columns["events"] = [*operation.events, line]
-    if answer.ok or columns["message"] != operation.message:
+    if is_over or columns["message"] != operation.message:
         Operation.objects.filter(pk=operation_id).update(**columns)
         Change.objects.filter(pk=operation.change_id).update(version=F("version") + 1)
     return answer.ok

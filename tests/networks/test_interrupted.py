@@ -119,6 +119,32 @@ def test_a_server_that_committed_is_decided_even_if_it_cannot_be_looked_at(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_server_is_prepared_for_its_boot_before_anything_is_committed(change: Change, said: Said) -> None:
+    said.update(apply=reply("committed"), prepare=reply(""), follow=reply(""))
+    runner.run_change(change.pk)
+    assert said["asked"].index("prepare") < said["asked"].index("apply")
+    assert said["asked"].count("prepare") == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_that_cannot_be_prepared_is_changed_all_the_same(change: Change, said: Said) -> None:
+    said.update(apply=reply("committed"), prepare=reply("", 74), follow=reply(""))
+    runner.run_change(change.pk)
+    assert ended(change) == (ChangeState.DONE, OperationState.DONE)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_later_transaction_has_overtaken_is_followed_no_more(change: Change, said: Said) -> None:
+    change.operations.update(
+        state=OperationState.DONE, must_follow=True, next_follow_at=timezone.now() - LONG_AGO
+    )
+    said["follow"] = Reply(77, Answer({"error": "committed is another"}))
+    sweeper.replay_follows()
+    operation = change.operations.get()
+    assert not operation.must_follow and "Another change" in operation.message
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_cancel_after_the_one_server_committed_comes_too_late(change: Change, said: Said) -> None:
     change.operations.update(state=OperationState.COMMITTED)
     Change.objects.update(cancel_requested_at=timezone.now())
