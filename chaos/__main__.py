@@ -1,0 +1,120 @@
+"""`make chaos N=60`: N runs; the last line says how they ended, the exit code whether all were ok."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chaos.panel import Panel, PanelDied
+from lab.errors import LabError
+from lab.lab import Lab
+
+if TYPE_CHECKING:
+    from chaos.runs import Run
+
+
+def main() -> int:
+    """Boot lab and panel, run, end both."""
+    words = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
+    words.add_argument("--runs", type=int, default=60)
+    words.add_argument("--seed", type=int, default=int(time.time()), help="the same seed draws the same runs")
+    words.add_argument("--first", type=int, default=1, help="number of the first run")
+    words.add_argument("--seconds", type=float, default=0, help="begin no run after so many seconds")
+    words.add_argument("--log", default="", help="a file that gets each run's line as well")
+    chosen = words.parse_args()
+    lab = Lab(report=say)
+    try:
+        held = lab.use(alone=True)
+        was_up = lab.state("server1") != "off"
+        lab.up()
+    except LabError as error:
+        say(str(error))
+        return 2
+    lab.enter_panel()
+    panel = Panel()
+    try:
+        panel.wait_ready()
+        return run(lab, panel, chosen)
+    except PanelDied as died:
+        say(f"The panel ended:\n{died}")
+        return 2
+    finally:
+        panel.stop()
+        if not was_up:
+            held.close()
+            lab.down()
+
+
+def run(lab: Lab, panel: Panel, chosen: argparse.Namespace) -> int:
+    """All runs, a line each, and the last line."""
+    import django
+
+    django.setup()
+    from chaos.runs import Chaos
+    from nodes.lab_registration import register
+
+    lab.renew()
+    register()
+    say(f"chaos: seed {chosen.seed}, {chosen.runs} runs, {machine()}, {datetime.now(UTC):%Y-%m-%d}")
+    chaos = Chaos(lab, panel, chosen.seed, say)
+    chaos.begin()
+    runs: list[Run] = []
+    began = time.monotonic()
+    try:
+        for number in range(chosen.first, chosen.first + chosen.runs):
+            if chosen.seconds and time.monotonic() - began > chosen.seconds:
+                break
+            done = chaos.run(number)
+            runs.append(done)
+            tell(done, chosen.log)
+            if done.verdict.stranded:
+                break
+    finally:
+        if chaos.rival is not None:
+            chaos.rival.stop()
+    if runs:
+        say(f"chaos: a run took {statistics.median(one.seconds for one in runs):.1f} s in the median, "
+            f"{max(one.seconds for one in runs):.0f} s at most")  # fmt: skip
+    ok = sum(one.verdict.is_ok for one in runs)
+    counts = {
+        kind: sum(bool(getattr(one.verdict, kind)) for one in runs)
+        for kind in ("stranded", "divergent", "lost", "leaked")
+    }
+    say(f"chaos: {len(runs)} runs, {ok} ok, " + ", ".join(f"{n} {kind}" for kind, n in counts.items()))
+    return 0 if ok == len(runs) and not any(counts.values()) else 1
+
+
+def tell(done: Run, log: str) -> None:
+    """One run as a line, and what was wrong below it."""
+    lines = [
+        f"{done.number}: {'ok' if done.verdict.is_ok else 'NOT OK'} {done.seconds:.1f} s: {done.asked}; "
+        f"{'; '.join(done.strikes)}; {done.ended}"
+    ]
+    for kind in ("stranded", "divergent", "lost", "leaked"):
+        lines += [f"  {kind}: {what}" for what in getattr(done.verdict, kind)]
+    for line in lines:
+        say(line)
+    if log:
+        with Path(log).open("a", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+
+
+def machine() -> str:
+    """The machine in a few words."""
+    return f"{os.cpu_count()} processors, {platform.machine()}, Linux {platform.release()}"
+
+
+def say(line: str) -> None:
+    """A line now, also into a pipe."""
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""What must be so after every run, whatever went wrong: servers, their records, vzctl and panel agree.
+
+Two comparisons. Each server with what is decided, property by property, by a fresh look; and each server as a
+whole (kernel, committed record, vzctl's files) with how it was every other time that the same was decided.
+"""
+
+from __future__ import annotations
+
+import difflib
+import time
+from dataclasses import dataclass, field, replace
+
+from django.db.models import Q
+from django.utils import timezone
+
+from lab.errors import LabError
+from lab.lab import Lab
+from networks.choices import IDLE_OPERATION_STATES, TERMINAL_CHANGE_STATES, ChangeState
+from networks.domain.drift import Drift, Memory, judge
+from networks.domain.inventory import ServerView
+from networks.domain.state import Desired
+from networks.models import Change, Operation
+from networks.slices import decided_on
+from nodes.facts import ServerFacts
+from nodes.models import PhysicalServer
+from nodes.observe import LookFailed, look
+
+CONF4 = "/proc/sys/net/ipv4/conf/*"
+STATE = (
+    "ip -o link | sed 's/^[0-9]*: //; s/ qdisc.*//; s/@if[0-9]*//' | grep -v '^venet' | sort;"
+    " ip -o link | sed -n 's/^[0-9]*: \\([^@:]*\\).* master \\([^ ]*\\).*/port \\1 \\2/p' | sort;"
+    " ip -o addr show scope global | sed 's/^[0-9]*: //; s/ *valid_lft.*//' | sort;"
+    " ip neigh show proxy | sort; ip rule; ip -6 rule;"
+    " ip -4 route show table all | grep -v linkdown | sort;"
+    " ip -6 route show table all | grep -v -e fe80:: -e ff00:: -e linkdown -e '^anycast' | sort;"
+    f" grep -sH '' {CONF4}/arp_ignore {CONF4}/rp_filter {CONF4}/proxy_arp {CONF4}/forwarding"
+    " /proc/sys/net/ipv6/conf/*/disable_ipv6 /sys/class/net/*/bridge/stp_state"
+    " /sys/class/net/*/bridge/forward_delay /sys/class/net/*/bridge/vlan_filtering | sort;"
+    " grep '^keep' /etc/vnetpanel/committed 2>/dev/null | sort; grep -H '' /etc/vz/conf/*.conf; :"
+)
+"""What of a server is compared as a whole: names and values, no numbers that the kernel gives out anew."""
+LEAKS = (
+    "for f in /run/vnetpanel/*.lock; do [ -e $f ] || continue;"
+    " flock -n $f true || echo held ${f##*/}; done;"
+    ' read -r t </run/vnetpanel/pending 2>/dev/null; [ -z "$t" ] || echo pending $t; :'
+)
+
+
+@dataclass
+class Verdict:
+    """What was wrong after a run, by kind; all empty: it is ok."""
+
+    stranded: list[str] = field(default_factory=list)
+    divergent: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    leaked: list[str] = field(default_factory=list)
+
+    @property
+    def is_ok(self) -> bool:
+        return not (self.stranded or self.divergent or self.lost or self.leaked)
+
+
+class Oracle:
+    """Remembers how each server was for each decided state."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.seen: dict[tuple[str, str], str] = {}
+
+    def ask(self, server: PhysicalServer, verdict: Verdict) -> None:
+        """Add what is wrong with the server as a whole now to the verdict."""
+        verdict.leaked += [f"{server.name}: {line}" for line in self._leaks(server.name)]
+        verdict.divergent += self._differs(server)
+
+    def _differs(self, server: PhysicalServer) -> list[str]:
+        """Against every other time that the same was decided for the server."""
+        key = (server.name, words(decided_on(server.pk)))
+        now = self.whole(server.name)
+        known = self.seen.setdefault(key, now)
+        for _ in range(8):
+            if now == known:
+                return []
+            time.sleep(0.5)
+            now = self.whole(server.name)
+        if now == known:
+            return []
+        self.seen[key] = now
+        lines = difflib.unified_diff(known.splitlines(), now.splitlines(), "before", "now", lineterm="", n=0)
+        return [f"{server.name} is not as the other time that this was decided: " + "\n  ".join(lines)]
+
+    def whole(self, name: str) -> str:
+        """The server as one text."""
+        return self.lab.check(name, STATE)
+
+    def _leaks(self, name: str) -> list[str]:
+        """Locks and transactions that are still held; a watcher has some seconds to end."""
+        found = ["?"]
+        for _ in range(20):
+            found = self.lab.check(name, LEAKS).split("\n")
+            found = [line for line in found if line.strip()]
+            if not found:
+                return []
+            time.sleep(0.5)
+        return found
+
+
+def drift_of(server: PhysicalServer, within_s: float) -> tuple[Drift, ...] | None:
+    """What differs on the server by a fresh look; None if it cannot be reached in time."""
+    deadline = time.monotonic() + within_s
+    while True:
+        try:
+            facts = look(server.pk)
+            view = ServerView(server.pk, server.name, dialect=facts.vzctl_dialect, facts=facts)
+            desired = decided_on(server.pk)
+            # Without memory a first judgement only suspects; the second one on the same facts says it.
+            first = judge(view, desired, _settled(facts), Memory())
+            return judge(view, desired, _settled(facts), first.memory).drifts
+        except (LookFailed, LabError):
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(0.5)
+
+
+def _settled(facts: ServerFacts) -> ServerFacts:
+    """The facts as of a server that started long ago: whoever asks has waited for its boot to end."""
+    return replace(facts, uptime_s=max(facts.uptime_s, 86400.0))
+
+
+def text(drift: Drift) -> str:
+    """A drift as a line."""
+    item = drift.mismatch
+    return f"{item.link or item.subject}: {item.property} is {item.observed}, not {item.desired}"
+
+
+def words(desired: Desired) -> str:
+    """What is decided for a server, the same text whenever the same is decided."""
+    return repr(
+        (
+            sorted((a.network, a.adapter or "", a.bridge) for a in desired.assignments),
+            sorted((m.network, m.interface) for m in desired.members),
+            sorted((v.name, v.base, v.vid) for v in desired.vlans),
+        )
+    )
+
+
+def open_ends(change: Change) -> list[str]:
+    """What of the panel's own rows has not come to an end."""
+    change.refresh_from_db()
+    ends = []
+    if change.state not in TERMINAL_CHANGE_STATES | {ChangeState.PLANNED}:
+        ends.append(f"the change is {change.state}")
+    held = Change.objects.filter(state__in=TERMINAL_CHANGE_STATES, lease_until__gt=timezone.now())
+    ends += [f"the lease of an ended change is held by {one.lease_owner}" for one in held]
+    for part in Operation.objects.filter(~Q(state__in=IDLE_OPERATION_STATES) | Q(must_follow=True)):
+        ends.append(f"{part.server_name}: {part.state}{' must follow' if part.must_follow else ''}")
+    return ends

@@ -1,0 +1,119 @@
+"""A second panel on the same servers: an engine of its own on a copy of the first one's database.
+
+It runs as a process that makes one Change for each line it is given and answers with a line. Two panels do
+not agree on what is decided; what they must never do is to leave a server with a mixture of both.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from chaos.panel import ROOT, Panel
+
+
+class Rival:
+    """The second panel, as the first sees it."""
+
+    def __init__(self, panel: Panel) -> None:
+        self.panel = panel
+        self.var = panel.var.with_name(panel.var.name + "-2")
+        self.var.mkdir(mode=0o700)
+        for name in ("keys", "secret-key"):
+            shutil.copy2(panel.var / name, self.var / name)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "chaos.rival"],
+            cwd=ROOT,
+            env={**os.environ, "VNETPANEL_VAR": str(self.var)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def copy(self) -> None:
+        """Take over what the first panel has decided by now."""
+        target = self.var / "panel.sqlite3"
+        source = sqlite3.connect(self.panel.var / "panel.sqlite3", timeout=20)
+        copy = sqlite3.connect(target, timeout=20)
+        with copy:
+            source.backup(copy)
+        source.close()
+        copy.close()
+
+    def change(self, edits: str) -> str:
+        """Make one Change of these edits; how it ended."""
+        to, back = self.process.stdin, self.process.stdout
+        if to is None or back is None:
+            raise RuntimeError("the second panel was not started")
+        to.write(json.dumps(edits) + "\n")
+        to.flush()
+        answer = back.readline()
+        if not answer:
+            raise RuntimeError("the second panel has ended")
+        said: dict[str, Any] = json.loads(answer)
+        return str(said["state"])
+
+    def stop(self) -> None:
+        """End it; its folder goes."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        try:
+            self.process.wait(120)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        shutil.rmtree(self.var, ignore_errors=True)
+
+
+def serve() -> None:
+    """The second panel's side: a Change for each line on standard input."""
+    import django
+
+    django.setup()
+    from django.db import connections
+
+    for line in sys.stdin:
+        try:
+            state = _change(json.loads(line))
+        except Exception as error:  # whatever it is, the first panel's run goes on and reports it
+            state = f"error: {error}"
+        connections.close_all()
+        print(json.dumps({"state": state}), flush=True)
+
+
+def _change(edits: str) -> str:
+    from django.contrib.auth.models import User
+
+    from networks.engine import planning, runner, sweeper
+    from networks.models import Change, Operation
+    from networks.services import changes, drafts
+    from networks.state_json import load_edits
+
+    changes.send = lambda task, pk: None
+    user = User.objects.get(username="admin")
+    # The first panel's open ones are not this one's to go on with.
+    Operation.objects.exclude(state="done").delete()
+    Change.objects.filter(ended_at=None).delete()
+    drafts.discard(user)
+    drafts.stage(user, load_edits(edits))
+    change = changes.start_review(user, "the second panel")
+    planning.plan(change.pk)
+    change.refresh_from_db()
+    try:
+        changes.apply_change(user, change, {row["key"] for row in change.problems})
+    except Exception as error:
+        return f"not applied: {error}"
+    runner.run_change(change.pk)
+    sweeper.settle_doubtful()
+    change.refresh_from_db()
+    return str(change.state)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    serve()

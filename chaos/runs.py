@@ -1,0 +1,185 @@
+"""One run: a Change, faults while it is at work, everything healed, everything settled, the oracle asked."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+
+from django.contrib.auth.models import User
+from django.db import OperationalError, connections
+from django.utils import timezone
+
+from chaos import edits as asks
+from chaos.faults import Faults, Strike
+from chaos.oracle import Oracle, Verdict, drift_of, open_ends, text
+from chaos.panel import Panel
+from chaos.rival import Rival
+from lab.lab import Lab
+from networks.choices import ChangeState, OperationState
+from networks.desired import head
+from networks.domain.state import Edit
+from networks.models import Change, Operation
+from networks.services import changes, drafts
+from networks.services.errors import Conflict
+from networks.state_json import dump_edits
+from nodes.models import PhysicalServer
+
+PLAN_S = 60.0
+END_S = 240.0
+"""The protocol's own clocks: a dead-man of 60 s, a lease of 15 s, a sweep every 10 s, a server that boots."""
+SETTLE_S = 150.0
+SECOND = "a second panel"
+
+
+@dataclass
+class Run:
+    """What happened in one run."""
+
+    number: int
+    asked: str = ""
+    servers: list[str] = field(default_factory=list)
+    strikes: list[str] = field(default_factory=list)
+    ended: str = ""
+    seconds: float = 0.0
+    verdict: Verdict = field(default_factory=Verdict)
+
+
+class Chaos:
+    """Runs on one lab with one panel, and now and then a second one."""
+
+    def __init__(self, lab: Lab, panel: Panel, seed: int, say: Callable[[str], None]) -> None:
+        self.lab = lab
+        self.panel = panel
+        self.seed = seed
+        self.say = say
+        self.servers = {row.name: row for row in PhysicalServer.objects.order_by("name")}
+        self.faults = Faults(lab, panel, {row.name: row.address for row in self.servers.values()})
+        self.oracle = Oracle(lab)
+        self.user = User.objects.get(username="admin")
+        self.rival: Rival | None = None
+
+    def begin(self) -> None:
+        """Decide the networks of all runs; nothing of them is on a server yet."""
+        change = self._reviewed(asks.first({name: row.pk for name, row in self.servers.items()}))
+        changes.apply_change(self.user, change, {row["key"] for row in change.problems})
+        self._until(change, lambda c: c.is_terminal, PLAN_S)
+
+    def run(self, number: int) -> Run:
+        """Run number `number` of this seed."""
+        dice = random.Random(f"{self.seed}-{number}")  # noqa: S311 -- to be drawn the same again
+        done = Run(number)
+        began = time.monotonic()
+        keys = {name: row.pk for name, row in self.servers.items()}
+        wanted, names = asks.draw(dice, head().state, keys)
+        strikes = self.faults.draw(dice, names)
+        with_rival = dice.random() < 0.08
+        done.servers = names
+        done.asked = ", ".join(type(edit).__name__ for edit in wanted) + " on " + " and ".join(names)
+        done.strikes = [str(strike) for strike in strikes] + [SECOND] * with_rival
+        change = self._reviewed(wanted)
+        second = self._second(dice, names, keys) if with_rival else None
+        try:
+            changes.apply_change(self.user, change, {row["key"] for row in change.problems})
+            for strike in strikes:
+                strike.start()
+        except Conflict as conflict:
+            done.ended = f"not applied: {conflict}"
+        if second is not None:
+            second.join(300)
+        self._settle(change, strikes, done)
+        done.seconds = time.monotonic() - began
+        return done
+
+    def _reviewed(self, wanted: Sequence[Edit]) -> Change:
+        drafts.discard(self.user)
+        drafts.stage(self.user, wanted)
+        change = changes.start_review(self.user, "chaos")
+        return self._until(change, lambda c: c.state != ChangeState.PLANNING, PLAN_S)
+
+    @staticmethod
+    def _until(change: Change, done: Callable[[Change], bool], seconds: float) -> Change:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                change.refresh_from_db()
+                if done(change):
+                    return change
+            except OperationalError:
+                pass
+            if time.monotonic() > deadline:
+                return change
+            time.sleep(0.1)
+
+    def _second(self, dice: random.Random, names: list[str], keys: dict[str, int]) -> threading.Thread:
+        """The second panel decides otherwise on the same server at the same time."""
+        if self.rival is None:
+            self.rival = Rival(self.panel)
+        self.rival.copy()
+        name = names[0]
+        wanted = asks._member(name, keys[name], head().state, dice)
+        thread = threading.Thread(target=self.rival.change, args=(dump_edits(wanted),), daemon=True)
+        thread.start()
+        return thread
+
+    def _settle(self, change: Change, strikes: list[Strike], done: Run) -> None:
+        for strike in strikes:
+            if strike.thread is not None:
+                strike.end()
+        self._until(change, lambda c: c.is_terminal or c.state == ChangeState.PLANNED, END_S)
+        done.ended = done.ended or change.state
+        self._wait_for_ends(change, done)
+        with ThreadPoolExecutor(len(done.servers)) as threads:
+            list(threads.map(partial(self._judge, done), done.servers))
+
+    def _wait_for_ends(self, change: Change, done: Run) -> None:
+        deadline = time.monotonic() + SETTLE_S
+        while ends := open_ends(change):
+            if time.monotonic() > deadline:
+                done.verdict.lost += ends
+                return
+            # The waits between tries grow; here time is short, so the next one is due at once.
+            Operation.objects.filter(next_follow_at__gt=timezone.now()).update(next_follow_at=timezone.now())
+            time.sleep(0.3)
+            self.panel.check()
+
+    def _judge(self, done: Run, name: str) -> None:
+        """Ask the oracle about one server. One that differs for a known reason is repaired first."""
+        try:
+            server = self.servers[name]
+            drifts = drift_of(server, 60)
+            if drifts and self._may_differ(server, done):
+                self._repair(server, done)
+                drifts = drift_of(server, 60)
+            if drifts is None:
+                done.verdict.stranded.append(f"{name} cannot be reached")
+                return
+            done.verdict.divergent += [f"{name}: {text(drift)}" for drift in drifts]
+            self.oracle.ask(server, done.verdict)
+            if drifts:
+                self._repair(server, done)
+        finally:
+            connections.close_all()
+
+    @staticmethod
+    def _may_differ(server: PhysicalServer, done: Run) -> bool:
+        parts = Operation.objects.filter(server=server).exclude(started_at=None).order_by("-started_at")
+        state = parts.values_list("state", flat=True).first()
+        return state in (OperationState.BEHIND, OperationState.NEEDS_ATTENTION) or SECOND in done.strikes
+
+    def _repair(self, server: PhysicalServer, done: Run) -> None:
+        """Bring one server to what is decided, by the same way that a person has."""
+        repair = changes.start_repair(self.user, [server.pk])
+        self._until(repair, lambda c: c.state != ChangeState.PLANNING, PLAN_S)
+        try:
+            changes.apply_change(self.user, repair, {row["key"] for row in repair.problems})
+        except Conflict as conflict:
+            done.ended += f", {server.name} not repaired: {conflict}"
+            return
+        self._until(repair, lambda c: c.is_terminal, END_S)
+        done.ended += f", {server.name} repaired ({repair.state})"
+        self._wait_for_ends(repair, done)
