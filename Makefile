@@ -1,6 +1,6 @@
 # The project's commands. `make` or `make help` lists them; each may be run again at any time.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-postgresql soak bench screenshots lint lab-up lab-down lock
+.PHONY: help demo run test test-postgresql soak chaos bench screenshots lint lab-up lab-down lock
 
 PYTHON := .venv/bin/python
 LISTEN ?= 127.0.0.1:8000
@@ -33,6 +33,10 @@ soak: ## the long loops: 200 confirmations against the deadline, 20 moves of a N
 screenshots: ## the pictures of docs/screens.md anew (needs Chromium)
 	@scripts/prepare.sh test
 	@$(PYTHON) scripts/screenshots.py
+
+chaos: ## N=60 changes under random faults on the lab, an oracle after each (root; SEED=1 draws those runs again)
+	@scripts/prepare.sh test
+	@exec $(PYTHON) -m chaos --runs $(or $(N),60) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 bench: ## the panel beside Ansible, ssh and paramiko, and its pages (root; QUICK=1: under three minutes)
 	@scripts/prepare.sh bench

@@ -10,14 +10,11 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from chaos.panel import Panel, PanelDied
+from chaos.verdict import Run, last_line
 from lab.errors import LabError
 from lab.lab import Lab
-
-if TYPE_CHECKING:
-    from chaos.runs import Run
 
 
 def main() -> int:
@@ -82,23 +79,14 @@ def run(lab: Lab, panel: Panel, chosen: argparse.Namespace) -> int:
     if runs:
         say(f"chaos: a run took {statistics.median(one.seconds for one in runs):.1f} s in the median, "
             f"{max(one.seconds for one in runs):.0f} s at most")  # fmt: skip
-    ok = sum(one.verdict.is_ok for one in runs)
-    counts = {
-        kind: sum(bool(getattr(one.verdict, kind)) for one in runs)
-        for kind in ("stranded", "divergent", "lost", "leaked")
-    }
-    say(f"chaos: {len(runs)} runs, {ok} ok, " + ", ".join(f"{n} {kind}" for kind, n in counts.items()))
-    return 0 if ok == len(runs) and not any(counts.values()) else 1
+    line, code = last_line(runs)
+    say(line)
+    return code
 
 
 def tell(done: Run, log: str) -> None:
     """One run as a line, and what was wrong below it."""
-    lines = [
-        f"{done.number}: {'ok' if done.verdict.is_ok else 'NOT OK'} {done.seconds:.1f} s: {done.asked}; "
-        f"{'; '.join(done.strikes)}; {done.ended}"
-    ]
-    for kind in ("stranded", "divergent", "lost", "leaked"):
-        lines += [f"  {kind}: {what}" for what in getattr(done.verdict, kind)]
+    lines = done.lines()
     for line in lines:
         say(line)
     if log:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import difflib
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from django.db.models import Q
 from django.utils import timezone
 
+from chaos.verdict import Verdict
 from lab.errors import LabError
 from lab.lab import Lab
 from networks.choices import IDLE_OPERATION_STATES, TERMINAL_CHANGE_STATES, ChangeState
@@ -44,20 +45,6 @@ LEAKS = (
     " flock -n $f true || echo held ${f##*/}; done;"
     ' read -r t </run/vnetpanel/pending 2>/dev/null; [ -z "$t" ] || echo pending $t; :'
 )
-
-
-@dataclass
-class Verdict:
-    """What was wrong after a run, by kind; all empty: it is ok."""
-
-    stranded: list[str] = field(default_factory=list)
-    divergent: list[str] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
-    leaked: list[str] = field(default_factory=list)
-
-    @property
-    def is_ok(self) -> bool:
-        return not (self.stranded or self.divergent or self.lost or self.leaked)
 
 
 class Oracle:

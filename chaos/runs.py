@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 
 from django.contrib.auth.models import User
@@ -16,9 +15,10 @@ from django.utils import timezone
 
 from chaos import edits as asks
 from chaos.faults import Faults, Strike
-from chaos.oracle import Oracle, Verdict, drift_of, open_ends, text
+from chaos.oracle import Oracle, drift_of, open_ends, text
 from chaos.panel import Panel
 from chaos.rival import Rival
+from chaos.verdict import Run
 from lab.lab import Lab
 from networks.choices import ChangeState, OperationState
 from networks.desired import head
@@ -34,19 +34,6 @@ END_S = 240.0
 """The protocol's own clocks: a dead-man of 60 s, a lease of 15 s, a sweep every 10 s, a server that boots."""
 SETTLE_S = 150.0
 SECOND = "a second panel"
-
-
-@dataclass
-class Run:
-    """What happened in one run."""
-
-    number: int
-    asked: str = ""
-    servers: list[str] = field(default_factory=list)
-    strikes: list[str] = field(default_factory=list)
-    ended: str = ""
-    seconds: float = 0.0
-    verdict: Verdict = field(default_factory=Verdict)
 
 
 class Chaos:
