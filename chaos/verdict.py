@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 KINDS = ("stranded", "divergent", "lost", "leaked")
-"""A server that cannot be reached; a server, its record, vzctl and the panel that disagree; a change or part of
-one that comes to no end; a lock or transaction that is still held."""
+"""A server that cannot be reached; a server, its record, vzctl and the panel that disagree; a change, or one
+server of it, that comes to no end; a lock or transaction that is still held."""
 
 
 @dataclass
