@@ -20,7 +20,7 @@ from networks.choices import IDLE_OPERATION_STATES, TERMINAL_CHANGE_STATES, Chan
 from networks.domain.drift import Drift, Memory, judge
 from networks.domain.inventory import ServerView
 from networks.domain.state import Desired
-from networks.models import Change, Operation
+from networks.models import Behind, Change, Operation
 from networks.slices import decided_on
 from nodes.facts import ServerFacts
 from nodes.models import PhysicalServer
@@ -130,12 +130,12 @@ def words(desired: Desired) -> str:
     )
 
 
-def open_ends(change: Change) -> list[str]:
+def open_ends() -> list[str]:
     """What of the panel's own rows has not come to an end."""
-    change.refresh_from_db()
-    ends = []
-    if change.state not in TERMINAL_CHANGE_STATES | {ChangeState.PLANNED}:
-        ends.append(f"the change is {change.state}")
+    going = Change.objects.exclude(state__in=TERMINAL_CHANGE_STATES)
+    going = going.exclude(state=ChangeState.PLANNED, is_automatic=False)
+    ends = [f"“{one}” is {one.state}" for one in going]
+    ends += [f"{row.server.name} is behind: {row.reason}" for row in Behind.objects.select_related("server")]
     held = Change.objects.filter(state__in=TERMINAL_CHANGE_STATES, lease_until__gt=timezone.now())
     ends += [f"the lease of an ended change is held by {one.lease_owner}" for one in held]
     for part in Operation.objects.filter(~Q(state__in=IDLE_OPERATION_STATES) | Q(must_follow=True)):

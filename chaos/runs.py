@@ -23,7 +23,7 @@ from lab.lab import Lab
 from networks.choices import ChangeState, OperationState
 from networks.desired import head
 from networks.domain.state import Edit
-from networks.models import Change, Operation
+from networks.models import Behind, Change, Operation
 from networks.services import changes, drafts
 from networks.services.errors import Conflict
 from networks.state_json import dump_edits
@@ -119,19 +119,22 @@ class Chaos:
                 strike.end()
         self._until(change, lambda c: c.is_terminal or c.state == ChangeState.PLANNED, END_S)
         done.ended = done.ended or change.state
-        self._wait_for_ends(change, done)
+        self._wait_for_ends(done)
         with ThreadPoolExecutor(len(done.servers)) as threads:
             list(threads.map(partial(self._judge, done), done.servers))
 
-    def _wait_for_ends(self, change: Change, done: Run) -> None:
+    def _wait_for_ends(self, done: Run) -> None:
         deadline = time.monotonic() + SETTLE_S
-        while ends := open_ends(change):
+        while ends := open_ends():
             if time.monotonic() > deadline:
                 done.verdict.lost += ends
                 return
             # The waits between tries grow; here time is short, so the next one is due at once.
-            Operation.objects.filter(next_follow_at__gt=timezone.now()).update(next_follow_at=timezone.now())
-            time.sleep(0.3)
+            now = timezone.now()
+            Operation.objects.filter(next_follow_at__gt=now).update(next_follow_at=now)
+            if Behind.objects.filter(next_try_at__gt=now).update(next_try_at=now):
+                PhysicalServer.objects.exclude(state="ok").update(next_look_at=now)
+            time.sleep(0.5)
             self.panel.check()
 
     def _judge(self, done: Run, name: str) -> None:
@@ -156,7 +159,7 @@ class Chaos:
     def _may_differ(server: PhysicalServer, done: Run) -> bool:
         parts = Operation.objects.filter(server=server).exclude(started_at=None).order_by("-started_at")
         state = parts.values_list("state", flat=True).first()
-        return state in (OperationState.BEHIND, OperationState.NEEDS_ATTENTION) or SECOND in done.strikes
+        return state == OperationState.NEEDS_ATTENTION or SECOND in done.strikes
 
     def _repair(self, server: PhysicalServer, done: Run) -> None:
         """Bring one server to what is decided, by the same way that a person has."""
@@ -169,4 +172,4 @@ class Chaos:
             return
         self._until(repair, lambda c: c.is_terminal, END_S)
         done.ended += f", {server.name} repaired ({repair.state})"
-        self._wait_for_ends(repair, done)
+        self._wait_for_ends(done)

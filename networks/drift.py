@@ -9,13 +9,13 @@ from typing import Any
 from django.db import models, transaction
 from django.db.models import Q
 
-from networks.choices import IDLE_OPERATION_STATES, OperationState
+from networks.choices import IDLE_OPERATION_STATES
 from networks.domain.drift import Drift, Judgement, Key, Memory, judge
 from networks.domain.inventory import ServerRef, ServerView, Subject
 from networks.domain.state import AdapterKey, Desired, InterfaceKey
 from networks.domain.verify import Mismatch
+from networks.models import Behind, DriftCheck, Operation
 from networks.models import Drift as DriftRow
-from networks.models import DriftCheck, Operation
 from networks.slices import decided_on
 from networks.state_json import dump_edits
 from nodes.facts import ServerFacts
@@ -65,9 +65,8 @@ def _at_work(server_id: int, at: datetime) -> str:
     busy = ~Q(state__in=IDLE_OPERATION_STATES) | Q(ended_at__gt=at)
     if parts.filter(busy).exists():
         return "A change is at work on the server."
-    decided = parts.exclude(change__decided_at=None).order_by("-change__decided_at")
-    last = decided.values_list("state", flat=True).first()
-    return "The server is behind a decided change." if last == OperationState.BEHIND else ""
+    is_behind = Behind.objects.filter(server_id=server_id).exists()
+    return "The server is behind a decided change." if is_behind else ""
 
 
 def _memory(check: DriftCheck | None) -> Memory:

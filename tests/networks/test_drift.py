@@ -19,7 +19,7 @@ from networks.engine import operation as steps
 from networks.engine import planning, runner
 from networks.engine.hosts import Reply
 from networks.host.grammar import Answer
-from networks.models import Change, Drift, DriftCheck, Operation
+from networks.models import Behind, Change, Drift, DriftCheck, Operation
 from networks.services import changes, drafts
 from networks.services import drift as services
 from networks.services.errors import Conflict, NotAllowed
@@ -129,8 +129,7 @@ def test_a_look_that_began_before_a_change_ended_is_no_drift(group: ServerGroup,
 
 
 def test_a_server_behind_is_shown_as_that(group: ServerGroup, otto: Any) -> None:
-    planned(otto, servers=(PhysicalServer.objects.get(pk=1),), decided_at=T0)
-    Operation.objects.update(state=OperationState.BEHIND, ended_at=T0)
+    Behind.objects.create(server_id=1, missed=1, followed=0, since=T0)
     compare(1, OUT, minute(1))
     assert not Drift.objects.exists()
 
