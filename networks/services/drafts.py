@@ -102,6 +102,8 @@ def stage(user: User, edits: Iterable[Edit], *, found: bool = False) -> Draft:
     network is none. `found`: they only write down what is so on the servers already.
     """
     new = tuple(edits)
+    if not new:
+        return draft_of(user)
     check_allowed(user, new)
     with transaction.atomic():
         draft = draft_of(user)
