@@ -18,6 +18,7 @@ from networks.views import (
     problems,
     topology,
     visibility,
+    what_if,
 )
 from networks.views.forward import bring_forward
 
@@ -49,6 +50,7 @@ urlpatterns = [
     path("drift/", drift.all_drift, name="drift"),
     path("drift/repair/", drift.repair, name="repair_drift"),
     path("drift/adopt/", drift.adopt, name="adopt_drift"),
+    path("what-if/", what_if.ask, name="what_if"),
     path("problems/", problems.all_problems, name="problems"),
     path("problems/count/", problems.badge, name="problem_count"),
     path("problems/acknowledge/", problems.acknowledge, name="acknowledge_problems"),

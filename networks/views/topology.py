@@ -14,6 +14,7 @@ from django.views.decorators.vary import vary_on_headers
 from networks.domain.inventory import ContainerKey, NetworkRef, ServerRef
 from networks.domain.topology.layout import lay_out
 from networks.domain.topology.scene import Column, Scene
+from networks.happenings import happening_text
 from networks.slices import draft_edits
 from networks.topology_rows import MOST_SERVERS, Part, View, container_ids, scene, version
 from networks.views.gate import container_or_404, group_or_404, network_or_404, server_or_404
@@ -51,6 +52,7 @@ def server(request: HttpRequest, server_id: int) -> HttpResponse:
         "picture_name": f"Topology of {found}",
         "base": "networks/topology/server.html",
         "server": found,
+        "what_if": happening_text(ServerRef(found.pk)),
         "hops_names": ["This server", "Its networks", "One further", "Two further"],
     }
     return _answer(request, _around(request, ServerRef(found.pk)), context)
@@ -75,14 +77,15 @@ def network(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
 def container(request: HttpRequest, container_id: int) -> HttpResponse:
     """One container with its networks and their members."""
     found = container_or_404(request.user, container_id)
+    start = ContainerKey(found.server_id, found.ctid)
     context = {
         "picture_name": f"Topology around container {found}",
         "base": "networks/topology/container.html",
         "container": found,
         "server": found.server,
+        "what_if": happening_text(start),
         "hops_names": ["This container", "Its neighbours", "One further", "Two further"],
     }
-    start = ContainerKey(found.server_id, found.ctid)
     return _answer(request, _around(request, start, default=1), context)
 
 

@@ -50,6 +50,7 @@ def addresses(site: Any) -> list[str]:
         reverse("networks:group_grid", args=[group]),
         reverse("networks:assign_many", args=[A]) + "?adapter=eth0&vid=5",
         reverse("networks:problems"),
+        reverse("networks:what_if") + f"?what=s:{one}&add=nothing",
         reverse("networks:topology"),
         reverse("networks:group_topology", args=[group]),
         reverse("networks:server_topology", args=[one]),
