@@ -13,9 +13,11 @@ from django.db.models import F
 from django.utils import timezone
 
 from networks.choices import TERMINAL_CHANGE_STATES, ChangeState, OperationState
-from networks.desired import at_revision
-from networks.domain.state import Desired
+from networks.desired import at_revision, head
+from networks.domain.state import Desired, Edit, Errand
 from networks.models import Behind, Change, Decision, Operation
+from networks.services.validate import refusals
+from networks.state_json import load_edits
 
 FIRST_TRY_S = 5
 LONGEST_WAIT_S = 600
@@ -87,3 +89,19 @@ def followed_by(server_ids: Collection[int]) -> dict[int, Desired]:
     rows = Behind.objects.filter(server__in=server_ids).values_list("server_id", "followed")
     states = {number: at_revision(number) for number in {followed for _, followed in rows}}
     return {server: states[followed] for server, followed in rows}
+
+
+def missed_errands(server_id: int) -> tuple[Edit, ...]:
+    """What was to be done once to the server's containers by the Changes that it missed, and still can be.
+
+    No revision keeps it (docs/adr/0016-errands.md), so that the plan for what is desired now lacks it.
+    """
+    missed = Operation.objects.filter(server=server_id, state=OperationState.BEHIND)
+    newest = head().state
+    kept: list[Edit] = []
+    for operation in missed.select_related("change").order_by("change__decided_at"):
+        for edit in load_edits(operation.change.edits):
+            is_here = isinstance(edit, Errand) and edit.interface.server == server_id
+            if is_here and not refusals(newest, [*kept, edit]):
+                kept.append(edit)
+    return tuple(kept)

@@ -25,7 +25,7 @@ from networks.domain.plan import plan as plan_of
 from networks.domain.rules import Problem, review
 from networks.domain.state import Desired, apply_edits
 from networks.domain.waves import default_width
-from networks.engine.behind import followed_by
+from networks.engine.behind import followed_by, missed_errands
 from networks.engine.forward import go_on_with_planned
 from networks.engine.hosts import Host, NoAnswer, Reply
 from networks.engine.lease import Lease, claim, is_poisoned, kept_alive
@@ -121,11 +121,15 @@ def _plan(lease: Lease, change: Change) -> None:
         if isinstance(facts, ServerFacts) and view is not None:
             known = known.with_server(view, facts)
     problems = review(newest.state, edits, known, found=change.is_found)
-    named = name_bridges(after, known.bridge_names)
+    missed = {server: missed_errands(server) for server in followed}
+    again = (edit for errands in missed.values() for edit in errands)
+    named = name_bridges(apply_edits(after, again), known.bridge_names)
     reviews = [
         _reviewed(server, facts, named, followed.get(server.pk), newest.state, known)
         for server, facts in zip(servers, looks, strict=True)
     ]
+    for found in reviews:
+        found.notes += describe(missed.get(found.server.pk, ()), newest.state, known)
     if not any(problem.severity == "refuse" for problem in problems):
         in_threads(_ask, reviews, WIDTH, "plan")
     sentences = (*describe(edits, newest.state, known), *_repair_sentences(change, known))

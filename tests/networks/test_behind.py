@@ -12,7 +12,15 @@ from django.utils import timezone
 
 from networks.choices import ChangeState, OperationState
 from networks.desired import head
-from networks.domain.state import AddMember, Assign, CreateNetwork, Edit, RemoveMember
+from networks.domain.state import (
+    AddAddress,
+    AddInterface,
+    AddMember,
+    Assign,
+    CreateNetwork,
+    Edit,
+    RemoveMember,
+)
 from networks.engine import forward, planning, sweeper
 from networks.engine.runner import run_change
 from networks.host.grammar import Note
@@ -258,6 +266,25 @@ def test_a_later_change_of_the_server_brings_it_forward_as_well(
     assert not Behind.objects.exists()
     first.refresh_from_db()
     assert first.state == ChangeState.DONE
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_was_to_be_done_once_is_done_when_it_is_brought_forward(
+    missed: Callable[..., Change], scene: Scene, servers: Servers, is_there: bool
+) -> None:
+    """Unless it cannot be done any more: that must not keep the server behind."""
+    new = scene.key(scene.server2, "202", "eth1")
+    missed(AddInterface(new), AddMember(A, new), AddAddress(new, "10.9.0.5/24"))
+    if not is_there:
+        scene.server2.containers.filter(ctid="202").update(gone_at=timezone.now())
+    servers.facts = server2_as_before()
+    with later(10):
+        sweeper.sweep()
+        servers.work()
+    operation = Operation.objects.filter(server=scene.server2).latest("started_at")
+    assert ("netif_add 4 202 eth1 - veth202.1 vn-a\nipadd 4 202 eth1" in operation.host_plan) is is_there
+    assert any("Add network adapter eth1" in note for note in operation.notes) is is_there
+    assert not Behind.objects.exists()
 
 
 def server2_as_before() -> ServerFacts:
