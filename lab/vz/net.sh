@@ -121,10 +121,16 @@ run_in_container() {
     for word in "$@"; do command="$command${word:-$empty} "; done
     cd / || return 1
     case $1 in
-    -) ip netns exec "$ns" sh ;;
-    *) ip netns exec "$ns" sh -c "$command" ;;
+    -) ip netns exec "$ns" sh -c "${own_etc}exec sh" ;;
+    *) ip netns exec "$ns" sh -c "$own_etc$command" ;;
     esac
 }
+# A guest has the server's files, but never its network configuration: what is written there would be the server's.
+# `ip netns exec` has made a mount namespace for it.
+own_etc=''
+for dir in /etc/network /etc/sysconfig /etc/netplan; do
+    [ ! -d $dir ] || own_etc="${own_etc}mount -t tmpfs none $dir || exit 126; "
+done
 
 # --- host-routed interface ----------------------------------------------------------------------------------
 

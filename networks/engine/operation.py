@@ -309,6 +309,8 @@ def confirm(lease: Lease, operation: Operation) -> None:
         _confirmed(lease, operation, host, 2) if operation.is_guarded else _settled(lease, operation, host)
     )
     if answer is not None and answer.ok and answer.state == "committed":
+        for note in answer.answer.warnings:
+            record(lease, operation, note.text)
         if answer.answer.get("follows") == "agrees" and _is_prepared(operation):
             record(
                 lease,
@@ -368,6 +370,8 @@ def follow(lease: Lease, operation: Operation) -> None:
     try:
         answer = Host(server_of(operation)).follow(operation.pk)
         agrees, words = answer.ok, answer.words
+        for note in answer.answer.warnings:
+            record(lease, operation, note.text)
     except NoAnswer as error:
         agrees, words = False, str(error)
     if agrees:

@@ -158,8 +158,8 @@ class NewAdapterForm(_NetworkField):
         self.server, self.ctid, self.refusals = server, ctid, refusals
         if keeps_no_addresses:
             self.fields["address"].help_text += (
-                " vzctl 4 keeps none for bridged adapters: it is set inside the container while that runs, "
-                "until its next restart."
+                " vzctl 4 keeps none for bridged adapters: it is set inside the running container, and in "
+                "its own configuration where the panel understands that."
             )
         self.edits: list[Edit] = []
         self.offer(networks)

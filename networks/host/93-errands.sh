@@ -82,14 +82,24 @@ do_netif_del() {
 }
 # do_ipadd ipadd DIALECT CTID IFNAME ADDRESS/LENGTH
 do_ipadd() {
-	has_address "$2" "$3" "$4" "$5" && return 0
+	has_address "$2" "$3" "$4" "$5" && { in_the_guest keep "$@"; return; }
 	s_words=$(as_vzctl vzctl_does "$@" 2>&1)
-	has_address "$2" "$3" "$4" "$5" || differs "$(last_words)"
+	has_address "$2" "$3" "$4" "$5" || { differs "$(last_words)" || return 1; }
+	in_the_guest keep "$@"
 }
 do_ipdel() {
-	has_address "$2" "$3" "$4" "$5" || return 0
+	has_address "$2" "$3" "$4" "$5" || { in_the_guest drop "$@"; return; }
 	s_words=$(as_vzctl vzctl_does "$@" 2>&1)
-	! has_address "$2" "$3" "$4" "$5" || differs "$(last_words)"
+	! has_address "$2" "$3" "$4" "$5" || { differs "$(last_words)" || return 1; }
+	in_the_guest drop "$@"
+}
+# in_the_guest keep|drop KIND DIALECT CTID IFNAME ADDRESS/LENGTH: on 4.x, an address of a bridged interface outlives a
+# restart only in the guest's own configuration. What that does not allow is said; it is no reason to try again.
+in_the_guest() {
+	case $3$5 in 7* | 4venet0) return 0 ;; esac
+	is_running "$4" || return 0
+	e_words=$(guest_text | vzctl exec2 "$4" "sh -s $1 $5 $6" 2>/dev/null 9>&-) && return 0
+	say "warn guest-$1 $6 on $5 of container $4 is as asked until the container restarts: $(say "$e_words" | tail -n 1 | tr -cd ' -~')"
 }
 # has_address DIALECT CTID IFNAME ADDRESS/LENGTH: as vzctl has saved it; bridged on 4.x, as it is inside now
 has_address() {

@@ -24,11 +24,13 @@ def transaction_script() -> str:
         if "'" in text:
             raise ValueError(f"{name}.awk: an apostrophe would end the shell's quotes around it")
         programs.append(f"AWK_{name.upper()}='{text}'\n")
-    hook = here.joinpath("vznet-hook.sh").read_text()
+    texts = []
+    for word, file in (("hook", "vznet-hook.sh"), ("guest", "guest.sh")):
+        text = here.joinpath(file).read_text()
+        texts.append(f"{word}_text() {{\n\tcat <<'VNP_TEXT'\n{text}VNP_TEXT\n}}\n")
     parts = sorted(part.name for part in here.iterdir() if part.name[:2].isdigit())
     first, *rest = (here.joinpath(part).read_text() for part in parts)
-    embedded = [*programs, f"hook_text() {{\n\tcat <<'VNP_HOOK'\n{hook}VNP_HOOK\n}}\n"]
-    return "\n".join(["#!/bin/sh", first, *embedded, *rest])
+    return "\n".join(["#!/bin/sh", first, *programs, *texts, *rest])
 
 
 def script_digest() -> str:

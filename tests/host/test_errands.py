@@ -197,10 +197,28 @@ def test_on_vzctl_4_an_address_waits_for_a_container_that_has_stopped(vz4: Vz) -
     answer = vz4.server.call("follow", "one")
     assert answer.code == 75 and "not running" in answer.answer.saved[0].reason
     vz4("start", CTID)
-    assert followed(vz4) == [Saved(CTID, "eth0", True)]
-    assert "inet 10.9.0.5/24" in inside(vz4, "eth0")
+    done = vz4.server.call("follow", "one", check=True).answer
+    assert done.saved == (Saved(CTID, "eth0", True),) and "inet 10.9.0.5/24" in inside(vz4, "eth0")
+    # The stand-in's guests have no configuration of their own, whatever their server has.
+    assert [note.code for note in done.warnings] == ["guest-keep"]
+    assert "until the container restarts: its network configuration is neither" in done.warnings[0].text
     vz4.commit("two", errands=(IpDel("4", CTID, "eth0", "10.9.0.5/24"),))
     assert followed(vz4) == [Saved(CTID, "eth0", True)] and "10.9.0.5" not in inside(vz4, "eth0")
+
+
+def test_on_vzctl_4_an_address_is_kept_where_the_guest_is_understood(vz4: Vz) -> None:
+    guest = vz4.server.root / "guest"
+    interfaces = guest / "etc/network/interfaces"
+    interfaces.parent.mkdir(parents=True)
+    interfaces.write_text("auto lo\niface lo inet loopback\n")
+    vz4.server.env["VNP_GUEST"] = str(guest)
+    vz4.create(CTID)
+    vz4("start", CTID)
+    for verb, kept in ((IpAdd, True), (IpDel, False)):
+        vz4.commit(verb.__name__, errands=(verb("4", CTID, "eth0", "10.9.0.5/24"),))
+        done = vz4.server.call("follow", "-", check=True).answer
+        assert done.warnings == () and ("10.9.0.5/24" in inside(vz4, "eth0")) is kept
+        assert ("ip addr add 10.9.0.5/24 dev eth0" in interfaces.read_text()) is kept
 
 
 def test_a_first_interface_under_a_foreign_script_waits_for_the_container_to_stop(vz4: Vz) -> None:

@@ -267,10 +267,11 @@ def address_may_not_last(before: Desired, after: Desired, inventory: Inventory) 
             Problem(
                 "address-may-not-last",
                 "warn",
-                f"The IP addresses of {names} are changed inside {words.container(key, inventory)} while "
-                "it runs: vzctl 4 keeps none for bridged network adapters. They last until it restarts.",
+                f"The IP addresses of {names} are changed inside {words.container(key, inventory)}: vzctl 4 "
+                "keeps none for bridged network adapters. They outlive its restart only where its own "
+                "configuration is Debian's /etc/network/interfaces or, for IPv4, Red Hat's ifcfg files.",
                 keys,
-                "Change the Container's own network configuration as well.",
+                "The result says whether it was; if not, change the Container's configuration yourself.",
             )
         )
     return problems
