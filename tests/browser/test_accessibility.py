@@ -38,6 +38,7 @@ def addresses(site: Any) -> list[str]:
         *(reverse(f"nodes:{name}", args=[two]) for name in ("server", "host_key", "preflight")),
         reverse("nodes:remove_server", args=[one]),
         reverse("nodes:container", args=[container]),
+        *(reverse(f"networks:{name}", args=[container]) for name in ("container_network", "add_interface")),
         reverse("nodes:search") + "?q=10",
         reverse("networks:list"),
         reverse("networks:create"),

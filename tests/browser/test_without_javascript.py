@@ -9,6 +9,7 @@ import pytest
 from django.urls import reverse
 
 from nodes.models import PhysicalServer
+from tests.browser.conftest import A
 
 pytestmark = pytest.mark.browser
 SUBMIT = "#content form[method=post] button[type=submit]"
@@ -28,6 +29,26 @@ def test_a_network_is_created_on_a_server(plain: Callable[[str], Any], site: Any
     page.wait_for_selector("h1:has-text('Configure B')")
     page.click(".draft-bar a")
     page.wait_for_selector("text=Create Virtual Network B")
+
+
+def test_a_network_adapter_is_added_addressed_and_forgotten(plain: Callable[[str], Any], site: Any) -> None:
+    container = site.scene.server1.containers.get(ctid="103")
+    page = plain(reverse("networks:container_network", args=[container.pk]))
+    page.click("a:has-text('Add Network Adapter')")
+    assert page.input_value("[name=ifname]") == "eth1"
+    page.fill("[name=address]", "10.77.0.103")
+    page.click("button:has-text('Add to draft')")
+    assert "prefix length" in page.inner_text("#id_address_error")
+    page.fill("[name=address]", "10.9.0.103/24")
+    page.click("button:has-text('Add to draft')")
+    card = "#adapter-eth1"
+    page.wait_for_selector(f"{card} >> text=10.9.0.103/24")
+    page.select_option(f"{card} [name=network]", A)
+    page.click(f"{card} button:has-text('Set')")
+    page.wait_for_selector(f"{card} >> text=Details of A")
+    page.click(f"{card} button[aria-label='Remove eth1']")
+    page.wait_for_selector("text=eth1 is out of your draft")
+    assert page.locator(card).count() == 0
 
 
 def test_the_form_of_a_new_server_shows_what_the_login_needs_and_says_what_is_missing(
