@@ -20,7 +20,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 LISTEN = "127.0.0.1:8391"
 PICTURES = ROOT / "docs" / "images" / "screens"
-WIDTH, HEIGHT = 1280, 720
+WIDTH, HEIGHT = 1280, 480
 
 
 def prepare(var: str) -> dict[str, str]:
@@ -68,8 +68,8 @@ def log_in(page: Any) -> None:
     page.click("button[type=submit]")
 
 
-def take(page: Any, address: str, path: Path, *, narrow: bool = False) -> None:
-    """One picture, as small as a picture of text can be."""
+def take(page: Any, address: str, path: Path, *, narrow: bool = False, whole: bool = True) -> None:
+    """One picture: of the whole window, or of what is beside the tree."""
     width = 400 if narrow else WIDTH
     page.set_viewport_size({"width": width, "height": HEIGHT})
     page.goto(address)
@@ -79,7 +79,10 @@ def take(page: Any, address: str, path: Path, *, narrow: bool = False) -> None:
     height = page.evaluate("document.documentElement.scrollHeight")
     page.set_viewport_size({"width": width, "height": max(height, HEIGHT)})
     page.wait_for_timeout(300)
-    page.screenshot(path=path)
+    if whole:
+        page.screenshot(path=path)
+    else:
+        page.locator("#content").screenshot(path=path)
 
 
 def main(folder: Path, words: list[str]) -> None:
@@ -102,7 +105,7 @@ def main(folder: Path, words: list[str]) -> None:
                 page = context.new_page()
                 log_in(page)
                 for name, address in wanted.items():
-                    take(page, address, folder / f"{name}{suffix}.png", narrow=narrow)
+                    take(page, address, folder / f"{name}{suffix}.png", narrow=narrow, whole=bool(words))
                 context.close()
             chromium.close()
 

@@ -72,6 +72,62 @@ function clearFailure(event) {
   if (event.detail.successful) document.querySelector("#messages [data-failure]")?.remove();
 }
 
+// A part of the page that is fetched anew must not take away what the person opened, where she is in it, or how
+// far she has scrolled. htmx itself keeps the focus of what has an id.
+const NAMED = "a[href], button, input, select, summary, textarea";
+
+function place(root) {
+  const active = document.activeElement;
+  const held = root.contains(active) ? [...root.querySelectorAll(NAMED)].indexOf(active) : -1;
+  return {
+    open: [...root.querySelectorAll("details")].map((one) => one.open),
+    scrolled: [...root.querySelectorAll(".table-scroll, pre")].map((one) => [one.scrollLeft, one.scrollTop]),
+    ticked: [...root.querySelectorAll("input[type=checkbox][id]:checked")].map((one) => one.id),
+    window: [scrollX, scrollY],
+    held,
+    text: held < 0 ? "" : active.textContent.trim(),
+  };
+}
+
+function putBack(root, kept) {
+  root.querySelectorAll("details").forEach((one, index) => {
+    if (index in kept.open) one.open = kept.open[index];
+  });
+  root.querySelectorAll(".table-scroll, pre").forEach((one, index) => {
+    if (index in kept.scrolled) [one.scrollLeft, one.scrollTop] = kept.scrolled[index];
+  });
+  for (const id of kept.ticked) {
+    const box = document.getElementById(id);
+    if (box) box.checked = true;
+  }
+  // While a closed part stood in for an opened one the page was shorter, and the browser scrolled up.
+  scrollTo({ left: kept.window[0], top: kept.window[1], behavior: "instant" });
+  if (kept.held < 0 || root.contains(document.activeElement)) return;
+  const candidates = [...root.querySelectorAll(NAMED)];
+  const same = candidates[kept.held]?.textContent.trim() === kept.text ? candidates[kept.held] : null;
+  (same ?? candidates.find((one) => one.textContent.trim() === kept.text))?.focus({ preventScroll: true });
+}
+
+const places = new Map();
+
+function leavePlace(event) {
+  const { target, requestConfig } = event.detail;
+  // Only what the page fetches by itself: where somebody clicked, the answer says where to go on.
+  if (target?.id && event.detail.shouldSwap && !requestConfig?.triggeringEvent?.isTrusted) {
+    places.set(target.id, place(target));
+  }
+}
+
+function takePlace(event) {
+  const kept = places.get(event.target.id);
+  if (!kept) return;
+  places.delete(event.target.id);
+  putBack(event.target, kept);
+}
+
+document.addEventListener("htmx:beforeSwap", leavePlace);
+document.addEventListener("htmx:afterSettle", takePlace);
+
 const toggle = document.getElementById("theme-toggle");
 if (toggle) themeToggle(toggle);
 document.addEventListener("keydown", keys);

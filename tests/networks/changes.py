@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from typing import Any
 
-from django.db import transaction
+from django.db import connections, transaction
 from django.utils import timezone
 
 from networks.choices import ChangeState, OperationState
@@ -61,3 +63,25 @@ def planned(user: Any, *edits: Edit, servers: tuple[PhysicalServer, ...] = (), *
             state=OperationState.PLANNED,
         )
     return change
+
+
+def at_once(*works: Callable[[], object]) -> list[object]:
+    """What each returned or raised, all of them begun at the same moment."""
+    barrier = threading.Barrier(len(works))
+    results: list[object] = [None] * len(works)
+
+    def run(index: int) -> None:
+        barrier.wait()
+        try:
+            results[index] = works[index]()
+        except Exception as error:
+            results[index] = error
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(len(works))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results

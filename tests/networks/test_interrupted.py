@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connections
 from django.utils import timezone
 
 from networks.choices import ChangeState, OperationState
@@ -28,7 +26,7 @@ from networks.state_json import dump_edits
 from nodes.choices import ServerState
 from nodes.facts import ServerFacts
 from nodes.observe import LookFailed
-from tests.networks.changes import planned, was_decided
+from tests.networks.changes import at_once, planned, was_decided
 from tests.networks.conftest import Scene
 
 A = "6f1c3a1e-0000-4000-8000-000000000001"
@@ -351,28 +349,6 @@ def test_a_discarded_review_stays_discarded_when_its_planning_ends(change: Chang
     planning._refuse(lease, "too late")
     change.refresh_from_db()
     assert change.state == ChangeState.DISCARDED
-
-
-def at_once(*works: Callable[[], object]) -> list[object]:
-    """What each returned or raised, all of them begun at the same moment."""
-    barrier = threading.Barrier(len(works))
-    results: list[object] = [None] * len(works)
-
-    def run(index: int) -> None:
-        barrier.wait()
-        try:
-            results[index] = works[index]()
-        except Exception as error:
-            results[index] = error
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(index,)) for index in range(len(works))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
 
 
 @pytest.mark.django_db(transaction=True)
