@@ -20,7 +20,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 LISTEN = "127.0.0.1:8391"
 PICTURES = ROOT / "docs" / "images" / "screens"
-WIDTH, HEIGHT = 1280, 480
+WIDTH, HEIGHT = 1180, 480
+TALLEST = 900
+"""Pixels of a page's picture in the docs: what is below repeats."""
 
 
 def prepare(var: str) -> dict[str, str]:
@@ -81,8 +83,9 @@ def take(page: Any, address: str, path: Path, *, narrow: bool = False, whole: bo
     page.wait_for_timeout(300)
     if whole:
         page.screenshot(path=path)
-    else:
-        page.locator("#content").screenshot(path=path)
+        return
+    box = page.locator("#content").bounding_box()
+    page.screenshot(path=path, clip={**box, "height": min(box["height"], TALLEST)})
 
 
 def main(folder: Path, words: list[str]) -> None:
@@ -91,7 +94,12 @@ def main(folder: Path, words: list[str]) -> None:
 
     with tempfile.TemporaryDirectory(prefix="vnp-") as var:
         pages = prepare(var)
-        wanted = {n: a for n, a in pages.items() if not words or any(word in n for word in words)}
+        named = (ROOT / "docs" / "screens.md").read_text()
+        wanted = {
+            name: address
+            for name, address in pages.items()
+            if (any(word in name for word in words) if words else f"screens/{name}.png" in named)
+        }
         looks = [("", "light", False)]
         if words:
             looks += [("-dark", "dark", False), ("-narrow", "light", True)]

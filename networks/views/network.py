@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
+from networks.domain.rules import Problem
 from networks.domain.state import (
     AddMember,
     Assign,
@@ -28,7 +29,7 @@ from networks.network_page import members_shown, recent_changes, servers_shown
 from networks.offers import adapters_offered, interface_key, interface_value, interfaces_offered
 from networks.overview import activity, created_by
 from networks.services.drift import open_drifts
-from networks.services.validate import problems_of
+from networks.services.validate import problems_of, refused_at_once
 from networks.slices import draft_edits, of_network, of_server
 from networks.views.configure import MEMBERS_PER_PAGE
 from networks.views.gate import can_operate, may_change, network_or_404, server_or_404, stage
@@ -62,6 +63,7 @@ def create_on_server(request: HttpRequest, server_id: int) -> HttpResponse:
     server = server_or_404(request.user, server_id)
     part = of_server(server.pk, request.user)
     state = part.drafted
+    refused: tuple[Problem, ...] = ()
     form = ServerNetworkForm(
         request.POST or None,
         initial={"adapter": NONE},
@@ -72,9 +74,10 @@ def create_on_server(request: HttpRequest, server_id: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         new = CreateNetwork(str(uuid.uuid4()), form.cleaned_data["name"], form.cleaned_data["description"])
         edits = [new, *_part_edits(server, new.id, form.cleaned_data, state)]
-        stage(request, edits, f"Virtual network {new.name} is in your draft.")
-        return redirect("networks:configure", new.id)
-    context = {"form": form, "server": server, "interfaces": interfaces}
+        if not (refused := refused_at_once(edits, request.user)):
+            stage(request, edits, f"Virtual network {new.name} is in your draft.")
+            return redirect("networks:configure", new.id)
+    context = {"form": form, "server": server, "interfaces": interfaces, "refused": with_links(refused)}
     return render(request, "networks/create_on_server.html", context | _rights(request, server))
 
 
@@ -85,6 +88,7 @@ def configure_on_server(request: HttpRequest, server_id: int, network_id: uuid.U
     network = network_or_404(request.user, network_id)
     part = of_server(server.pk, request.user)
     state = part.drafted
+    refused: tuple[Problem, ...] = ()
     form = ServerPartForm(
         request.POST or None,
         initial=_part(server, network.id, state),
@@ -93,9 +97,11 @@ def configure_on_server(request: HttpRequest, server_id: int, network_id: uuid.U
     )
     if request.method == "POST" and form.is_valid():
         edits = _part_edits(server, network.id, form.cleaned_data, state)
-        stage(request, edits, f"{network.name} on {server.name} is in your draft.")
-        return redirect("networks:server_networks", server.pk)
+        if not (refused := refused_at_once(edits, request.user)):
+            stage(request, edits, f"{network.name} on {server.name} is in your draft.")
+            return redirect("networks:server_networks", server.pk)
     context = {"form": form, "server": server, "network": network, "interfaces": interfaces}
+    context["refused"] = with_links(refused)
     return render(request, "networks/configure_on_server.html", context | _rights(request, server))
 
 

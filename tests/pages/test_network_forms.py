@@ -11,6 +11,7 @@ from django.urls import reverse
 from networks.domain.state import AddMember, Assign, CreateNetwork, DeleteNetwork, RemoveMember, Unassign
 from networks.services import drafts
 from networks.state_json import load_edits
+from nodes.models import Adapter, Bridge
 from tests.networks.changes import decide
 from tests.networks.conftest import Scene
 
@@ -155,3 +156,21 @@ def test_names_from_people_and_servers_are_escaped(scene: Scene, operator: Any, 
     for name in ("networks:detail", "networks:configure"):
         assert "<script>alert" not in as_operator.get(reverse(name, args=[A])).text
     assert "<script>alert" not in as_operator.get(reverse("networks:list")).text
+
+
+def test_two_adapters_of_one_found_bridge_are_refused_at_once(
+    scene: Scene, operator: Any, as_operator: Client
+) -> None:
+    bridge = Bridge.objects.create(server=scene.server1, name="br0")
+    Adapter.objects.create(server=scene.server1, name="eth1", bridge=bridge)
+    Adapter.objects.filter(server=scene.server1, name="eth0").update(bridge=bridge)
+    decide(CreateNetwork(A, "A"), CreateNetwork(B, "B"), Assign(A, scene.server1.pk, "eth0"))
+    address = reverse("networks:configure_on_server", args=[scene.server1.pk, B])
+    response = as_operator.post(address, {"adapter": "adapter:eth1"})
+    assert "are both in bridge br0" in response.text
+    response = as_operator.post(
+        reverse("networks:create_on_server", args=[scene.server1.pk]),
+        {"name": "C", "adapter": "adapter:eth1"},
+    )
+    assert "are both in bridge br0" in response.text
+    assert draft(operator) == ()

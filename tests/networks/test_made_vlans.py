@@ -1,0 +1,49 @@
+"""A VLAN adapter that a Change has made on its server already is decided, although it is seen there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from networks.choices import ChangeState
+from networks.desired import head
+from networks.domain.state import Assign, CreateNetwork, CreateVlan
+from networks.engine.decide import DecisionRefused, decide
+from networks.engine.lease import claim
+from networks.models import Assignment, Change
+from nodes.choices import Origin
+from nodes.models import Adapter
+from tests.networks.changes import planned
+from tests.networks.conftest import Scene
+
+D = "6f1c3a1e-0000-4000-8000-000000000004"
+
+
+def decided(user: Any, *edits: Any) -> None:
+    change = planned(user, *edits)
+    Change.objects.filter(pk=change.pk).update(state=ChangeState.QUEUED)
+    lease = claim(change.pk)
+    assert lease
+    decide(lease, change)
+
+
+def seen(scene: Scene, name: str, vid: int) -> Adapter:
+    base = scene.eth0(scene.server1)
+    return Adapter.objects.create(
+        server=scene.server1, name=name, kind="vlan", base=base, vlan_id=vid, origin=Origin.PANEL
+    )
+
+
+def test_it_is_decided_with_the_network_on_it(scene: Scene, operator: Any) -> None:
+    seen(scene, "eth0.5", 5)
+    one = scene.server1.pk
+    decided(operator, CreateNetwork(D, "D"), CreateVlan(one, "eth0.5", "eth0", 5), Assign(D, one, "eth0.5"))
+    assert head().number == 1
+    assert Assignment.objects.get().adapter == Adapter.objects.get(name="eth0.5")
+
+
+def test_one_of_that_id_that_somebody_else_made_meanwhile_is_refused(scene: Scene, operator: Any) -> None:
+    seen(scene, "storage", 5)
+    with pytest.raises(DecisionRefused, match="taken by"):
+        decided(operator, CreateVlan(scene.server1.pk, "eth0.5", "eth0", 5))
