@@ -55,7 +55,7 @@ class Panel:
 
     def wait_ready(self) -> None:
         """Until it says so; PanelDied with all it said otherwise."""
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not any(re.search("panel is ready", line) for line in self.lines):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise PanelDied("\n".join(self.lines[-30:]))
