@@ -14,6 +14,7 @@ from networks.domain.inventory import (
     RouteView,
     RoutingView,
     ServerView,
+    boot_view,
 )
 from networks.domain.state import Desired, InterfaceKey
 from nodes.choices import Origin
@@ -36,7 +37,7 @@ def inventory(
         seen = PhysicalServer.objects.visible_to(user).filter(pk__in=everywhere)
         hidden = frozenset(everywhere) - frozenset(seen.values_list("pk", flat=True))
     return Inventory(
-        servers=tuple(_server(row) for row in servers),
+        servers=tuple(server_view(row) for row in servers),
         adapters=tuple(_adapters(server_ids)),
         containers=tuple(_containers(server_ids)),
         interfaces=tuple(_interfaces(server_ids)),
@@ -60,7 +61,8 @@ def servers_named(*states: Desired) -> frozenset[int]:
     )
 
 
-def _server(row: PhysicalServer) -> ServerView:
+def server_view(row: PhysicalServer) -> ServerView:
+    """The server alone, without what is on it."""
     return ServerView(
         id=row.pk,
         name=row.name,
@@ -68,6 +70,7 @@ def _server(row: PhysicalServer) -> ServerView:
         os="windows" if row.os == "windows" else "linux",
         dialect="7" if row.vzctl_dialect == "7" else "4" if row.vzctl_dialect == "4" else None,
         routing=_routing(row.routing),
+        boot=boot_view(row.boot),
     )
 
 

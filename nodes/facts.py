@@ -174,6 +174,22 @@ class Transaction:
     """Lines of the committed state, as networks/host writes them."""
 
 
+Replay = Literal["", "enabled", "disabled", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """What the server would do at its next boot, as far as its files show.
+
+    `replay`: whether the panel's committed state is brought back then ("": not asked). `ports` are pairs
+    (adapter, bridge) and `dhcp` adapters that the server's own network files name.
+    """
+
+    replay: Replay = ""
+    ports: tuple[tuple[str, str], ...] = ()
+    dhcp: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
     """All that one look brought. Unknown is None or "", never a guess."""
@@ -200,6 +216,7 @@ class ServerFacts:
     firewall: tuple[Finding, ...] = ()
     containers: tuple[Container, ...] = ()
     transaction: Transaction = Transaction()
+    boot: Boot = Boot()
     true_ms: float | None = None
     """Time of a bare `true` in a new shell, milliseconds: a slow shell start-up makes every job slow."""
     findings: tuple[Finding, ...] = ()

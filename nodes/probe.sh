@@ -23,6 +23,7 @@ nonce=${1-}
 vz=${PROBE_VZ:-/etc/vz}
 etc=${PROBE_ETC:-/etc/vnetpanel}
 run=${PROBE_RUN:-/run/vnetpanel}
+sys=${PROBE_SYS:-}
 netns=${PROBE_NETNS:-/var/run/netns}
 
 # Only for tools that are known to hang (locks, a dead daemon, a guest); SIGKILL because -k is not in EL6.
@@ -200,15 +201,32 @@ network() {
 
 # Only the words we need: these files may hold passwords of wireless networks.
 owner_files() {
-    words='iface|auto|allow-hotplug'
+    words='iface|auto|allow-hotplug|bridge[_-]ports'
     keys='DEVICE|ONBOOT|BOOTPROTO|NM_CONTROLLED|BRIDGE|ADMIN_STATE|managed|EXTERNAL_SCRIPT|NEIGHBOUR_DEVS'
+    keys="$keys|Name|Bridge|DHCP"
     grep -sHE "^[[:space:]]*(($words)[[:space:]]|($keys)=)" /etc/network/interfaces \
         /etc/network/interfaces.d/* /etc/sysconfig/network-scripts/ifcfg-* /run/systemd/netif/links/* \
-        /run/NetworkManager/devices/* "$vz/vz.conf" "$vz/vznet.conf"
+        /run/NetworkManager/devices/* "$vz/vz.conf" "$vz/vznet.conf" /etc/systemd/network/*.network
     for file in /run/network/ifstate /etc/network/run/ifstate; do
         [ -r "$file" ] || continue
         while read -r line; do echo "ifstate:$line"; done <"$file"
     done
+}
+
+# What brings the committed state back at boot (networks/host, prepare), and whether anything runs it then.
+replay() {
+    echo looked
+    [ -e "$sys/etc/systemd/system/vnetpanel-net.service" ] && echo unit
+    [ -x "$sys/etc/init.d/vnetpanel-net" ] && echo script
+    [ -e "$sys/var/lib/vnetpanel/transaction" ] && echo program
+    for link in "$sys"/etc/systemd/system/*.wants/vnetpanel-net.service; do
+        [ -L "$link" ] && echo unit-enabled && break
+    done
+    for link in "$sys"/etc/rc[0-9].d/S*vnetpanel-net "$sys"/etc/rc.d/rc[0-9].d/S*vnetpanel-net; do
+        [ -e "$link" ] && echo script-enabled && break
+    done
+    command -v chkconfig >/dev/null || command -v update-rc.d >/dev/null || echo no-enabler
+    return 0
 }
 
 # DHCP clients in our own network namespace: a guest's processes are in our /proc as well, and a guest may
@@ -343,6 +361,7 @@ quick() {
     section masters masters
     section modules modules
     section owners owner_files
+    section replay replay
     section dhcp dhcp_clients
     section nmcli network_manager
     section conf-names conf_names

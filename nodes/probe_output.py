@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from nodes import iproute_json, iproute_text
+from nodes.boot import boot_of
 from nodes.facts import Container, Dialect, Finding, Link, LinkKind, ServerFacts, Transaction
 from nodes.firewall import firewall_traits
 from nodes.inside import container_inside, unsaved_interfaces
@@ -121,6 +122,7 @@ def parse_look(raw: bytes, nonce: str) -> ServerFacts:
         firewall=_firewall(look, files, view, links),
         containers=containers,
         transaction=_transaction(files),
+        boot=boot_of(look.text("owners"), look.text("replay"), "systemd" in who),
         true_ms=_shell_ms(who),
         findings=tuple(look.findings[:MAX_FINDINGS]),
     )

@@ -18,6 +18,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Case, F, Q, Value, When
 
 from nodes import facts_json, sync_values
+from nodes.boot import boot_summary
 from nodes.choices import AdapterKind, Origin, ServerState
 from nodes.facts import ServerFacts
 from nodes.models import (
@@ -212,6 +213,7 @@ def _write_server(server_id: int, facts: ServerFacts, at: datetime) -> None:
         adapters_count=len(sync_values.adapters(facts)),
         findings_count=len(facts.findings) + len(facts.firewall),
         routing=sync_values.server_routing(facts),
+        boot=boot_summary(facts),
     )
 
 

@@ -8,11 +8,12 @@ quick with thousands of servers.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from networks.domain.state import AdapterKey, InterfaceKey, NetworkId, ServerId, grouped
+from nodes.boot import boot_summary
 from nodes.facts import (
     Container,
     ContainerInside,
@@ -20,6 +21,7 @@ from nodes.facts import (
     Dialect,
     Link,
     Mode,
+    Replay,
     Route,
     ServerFacts,
 )
@@ -86,11 +88,42 @@ class RoutingView:
 
 
 @dataclass(frozen=True, slots=True)
+class BootView:
+    """What a server's next boot would do: the committed state's replay on top of its own network files.
+
+    `replay`: whether the committed state is brought back ("": unknown). `keeps` are the lines of the
+    server's record; `ports` say which bridge its own files put an adapter into, `dhcp` which adapters get
+    their address by DHCP. `hook`: containers that start join their bridges. `off`: run, but do not start.
+    """
+
+    replay: Replay = ""
+    keeps: frozenset[tuple[str, ...]] = frozenset()
+    ports: Mapping[str, str] = field(default_factory=dict)
+    dhcp: frozenset[str] = frozenset()
+    hook: bool = True
+    off: frozenset[str] = frozenset()
+
+
+def boot_view(stored: Mapping[str, Any]) -> BootView | None:
+    """What nodes/boot.py made of a look, as a view; None as long as nobody has looked."""
+    if not stored:
+        return None
+    return BootView(
+        replay=stored["replay"],
+        keeps=frozenset(tuple(words) for words in stored["keeps"]),
+        ports=dict(stored["ports"]),
+        dhcp=frozenset(stored["dhcp"]),
+        hook=stored["hook"],
+        off=frozenset(stored["off"]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class ServerView:
     """A physical server. `facts` only where a plan is to be made; rules do without.
 
     `filters_tags`: its kernel can keep tagged frames from containers (vlan_filtering); None is unknown.
-    `routing` is None as long as nobody has looked.
+    `routing` and `boot` are None as long as nobody has looked.
     """
 
     id: ServerId
@@ -101,6 +134,7 @@ class ServerView:
     filters_tags: bool | None = None
     facts: ServerFacts | None = None
     routing: RoutingView | None = None
+    boot: BootView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +393,7 @@ def views_of_server(
         dialect=facts.vzctl_dialect,
         filters_tags="vlan_filtering" in facts.capabilities,
         facts=facts,
+        boot=boot_view(boot_summary(facts)),
         routing=routing_seen(
             facts.routes,
             server_forwards(facts),

@@ -8,11 +8,17 @@ from dataclasses import dataclass
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
+from networks.domain.inventory import Inventory
+from networks.domain.rules import Problem
+from networks.domain.rules.boot import boot_brings_back_what_runs
 from networks.domain.state import Edit
+from networks.inventory_rows import server_view
 from networks.models import Drift
 from networks.services import drafts
 from networks.services.errors import Conflict
+from networks.slices import decided_on
 from networks.state_json import UnreadableState, load_edits
+from nodes.models import PhysicalServer
 from nodes.querysets import AnyUser
 
 
@@ -53,6 +59,12 @@ def edits_of(drift: Drift) -> tuple[Edit, ...]:
         return load_edits(drift.adopt)
     except UnreadableState:
         return ()
+
+
+def reboot_risks(server: PhysicalServer) -> list[Problem]:
+    """What the server's next boot would not bring back (rule 14), as it is decided now. Four queries."""
+    state = decided_on(server.pk)
+    return boot_brings_back_what_runs(state, state, Inventory(servers=(server_view(server),)))
 
 
 def servers_of(drifts: Iterable[Drift]) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from django.contrib import messages
@@ -40,6 +41,7 @@ def server_drift(request: HttpRequest, server_id: int) -> HttpResponseBase:
         "unsure": check.unsure if check else "",
         "compared_at": check.at if check else None,
         "may_mend": can_operate(request.user, server),
+        "risks": [asdict(problem) for problem in services.reboot_risks(server)],
     }
     rows = services.open_drifts(request.user).filter(server=server)
     return _page(request, rows, f"drift-{server.pk}", "networks/server_drift.html", context)

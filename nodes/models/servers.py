@@ -65,6 +65,9 @@ class PhysicalServer(models.Model):
     running_count = models.PositiveIntegerField(default=0)
     adapters_count = models.PositiveIntegerField(default=0)
     findings_count = models.PositiveIntegerField(default=0)
+    boot = models.JSONField(
+        default=dict, blank=True, help_text="What its next boot would do; see nodes/boot.py."
+    )
     drift_count = models.PositiveIntegerField(
         default=0, help_text="How many properties differ from what was decided; whoever decides writes it."
     )

@@ -15,6 +15,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from nodes import facts_json, iproute_json, iproute_text
+from nodes.boot import boot_of
 from nodes.firewall import firewall_traits
 from nodes.owners import link_owners, vz_settings
 from nodes.probe_output import parse_look
@@ -49,6 +50,11 @@ def _owners(text: str) -> Any:
     return [link_owners(parts[""], parts["dhcp"], parts["nmcli"], indexes), *vz_settings(parts[""])]
 
 
+def _boot(text: str) -> Any:
+    parts = _parts(text)
+    return boot_of(parts[""], parts["replay"], "systemd" in parts)
+
+
 def _firewall(text: str) -> Any:
     parts = _parts(text)
     sysctls = {"net.bridge.bridge-nf-call-iptables": "1", "net.bridge.bridge-nf-call-ip6tables": "1"}
@@ -64,6 +70,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "vzlist": lambda text: parse_vzlist(text, finished=True),
     "conf": _conf,
     "owners": _owners,
+    "boot": _boot,
     "firewall": _firewall,
     "look": lambda text: json.loads(facts_json.dump(parse_look(text.encode(), LOOK_NONCE)))["facts"],
 }

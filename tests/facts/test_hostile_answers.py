@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nodes import facts_json, iproute_json, iproute_text
+from nodes.boot import boot_of
 from nodes.facts import ServerFacts
 from nodes.firewall import firewall_traits
 from nodes.iproute import policy_rules
@@ -98,6 +99,7 @@ def test_containers_never_raise_and_names_stay_short(names: str, lines: str, vzl
 @given(answers("owners"), answers("owners"), answers("owners"), answers("firewall"))
 def test_owners_and_filters_never_raise(files: str, dhcp: str, nmcli: str, rules: str) -> None:
     link_owners(files, dhcp, nmcli, {1: "lo", 2: "eth0"})
+    boot_of(files, dhcp, False)
     vz_settings(files)
     policy_rules(rules, "inet")
     firewall_traits(

@@ -2,8 +2,6 @@
 
 Each rule is one named pure function of (before, after, inventory) that gives the problems of `after`.
 `problems_of` says what is wrong with a state; `review` what is wrong with a draft on top of one.
-
-A rule about what boot files would produce (reboot risk) joins `WARNINGS` when the inventory carries that.
 """
 
 from __future__ import annotations
@@ -23,6 +21,7 @@ from networks.domain.rules.adapters import (
     tags_stay_out_of_containers,
     windows_servers_are_only_shown,
 )
+from networks.domain.rules.boot import boot_brings_back_what_runs
 from networks.domain.rules.edits import edits_meet_what_is_there
 from networks.domain.rules.interfaces import (
     address_can_be_set,
@@ -111,6 +110,7 @@ WARNINGS: tuple[Rule, ...] = (
     members_have_addresses,
     addresses_are_unique,
     tags_stay_out_of_containers,
+    boot_brings_back_what_runs,
 )
 ERRANDS: tuple[Rule, ...] = (
     errands_meet_a_container,
