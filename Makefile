@@ -1,6 +1,6 @@
 # The project's commands. `make` or `make help` lists them; each may be run again at any time.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-postgresql soak chaos bench screenshots lint lab-up lab-down lock
+.PHONY: help demo run test test-postgresql soak chaos bench screenshots lint audit lab-up lab-down lock
 
 PYTHON := .venv/bin/python
 LISTEN ?= 127.0.0.1:8000
@@ -45,6 +45,9 @@ bench: ## the panel beside Ansible, ssh and paramiko, and its pages (root; QUICK
 lint: ## formatting, types, the arrows between packages, shell scripts, migrations, deployment checks
 	@scripts/prepare.sh lint
 	@exec scripts/lint.sh
+
+audit: ## known faults of the locked packages; advice only, needs the internet and pip-audit
+	@scripts/audit.sh
 
 lab-up: ## boot the lab's servers and leave them running (root)
 	@scripts/prepare.sh demo

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.utils import timezone
 
 from networks.choices import IDLE_OPERATION_STATES, ChangeState, OperationState
 from networks.domain.waves import ALL_AT_ONCE, MOST, widths_offered
@@ -15,6 +18,8 @@ from nodes.querysets import AnyUser
 SUMMARY = ("pk", "server", "wave", "state", "server_name", "is_unreachable", "refusals")
 GOOD = {OperationState.DONE, OperationState.COMMITTED, OperationState.VERIFIED}
 MOST_NAMED = 10
+UNHEARD = timedelta(seconds=10)
+"""A worker that is there takes a Change up within a second or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,3 +130,12 @@ def _how(width: int, servers: int) -> str:
     if width >= servers - 1:
         return "One server first, then the rest"
     return f"One server first, then {width} at a time"
+
+
+def waits_for_worker(change: Change) -> bool:
+    """Whether the Change was sent a while ago and nobody works on it: broker or worker may be away."""
+    if change.state not in (ChangeState.PLANNING, ChangeState.QUEUED) or change.sent_at is None:
+        return False
+    now = timezone.now()
+    is_owned = change.lease_until is not None and change.lease_until > now
+    return not is_owned and now - change.sent_at > UNHEARD

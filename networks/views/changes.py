@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from networks.change_page import servers_of, width_choices
+from networks.change_page import servers_of, waits_for_worker, width_choices
 from networks.choices import ChangeState
 from networks.models import Change
 from networks.services import changes as services
@@ -48,7 +48,7 @@ def show(request: HttpRequest, change_id: uuid.UUID) -> HttpResponse:
         # Page and fragment have one address: a browser that kept the page would answer the polls with it.
         response["Cache-Control"] = "private, no-store"
         return response
-    etag = f'"{change.pk}-{change.version}-{change.state}"'
+    etag = f'"{change.pk}-{change.version}-{change.state}-{waits_for_worker(change)}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
     if request.headers.get("If-None-Match") == etag:
         return HttpResponse(status=304, headers=headers)
@@ -77,6 +77,7 @@ def _page(request: HttpRequest, change: Change) -> dict[str, Any]:
         else None,
         "sentences": change.summary.splitlines(),
         "is_refused": refused,
+        "waits_for_worker": waits_for_worker(change),
         "is_mine": change.author_id == request.user.pk,
         "can_apply": change.state == ChangeState.PLANNED
         and not refused
