@@ -21,7 +21,7 @@ from networks.models import Assignment as AssignmentRow
 from networks.models import ManagedVlan, Revision, VirtualNetwork
 from networks.models import Member as MemberRow
 from networks.state_json import dump_desired, load_desired
-from nodes.choices import InterfaceMode
+from nodes.choices import AdapterKind, InterfaceMode
 from nodes.models import Adapter, Container, ContainerInterface
 
 
@@ -60,7 +60,8 @@ def write_head(
 ) -> Revision:
     """Store `after` as revision `number` and bring the rows from `before` to it.
 
-    Errands of `after` are not kept; a member that one makes gets its row here, not seen yet. Must run inside
+    Errands of `after` are not kept. A VLAN adapter that a network is assigned to, and a member that an errand
+    makes, get their rows here when no look has seen them yet. Must run inside
     a transaction. Raises IntegrityError if the number is taken or a constraint forbids it,
     MissingRow if the inventory lacks something that `after` names.
     """
@@ -80,6 +81,7 @@ def write_head(
         ManagedVlan(server_id=v.server, name=v.name, base=v.base, vid=v.vid)
         for v in sorted(set(after.vlans) - set(before.vlans), key=lambda v: (v.server, v.name))
     )
+    _create_adapters(set(after.vlans) - set(before.vlans), after)
     _create_assignments(set(after.assignments) - set(before.assignments))
     new = set(after.members) - set(before.members)
     _create_interfaces(
@@ -130,6 +132,20 @@ def _columns(network: Network) -> dict[str, str | None]:
         "description": network.description,
         "bridge": network.bridge or None,
     }
+
+
+def _create_adapters(made: set[VlanAdapter], after: Desired) -> None:
+    """Rows for new VLAN adapters that networks are assigned to; the next look finds them."""
+    assigned = {(a.server, a.adapter) for a in after.assignments}
+    now = timezone.now()
+    for vlan in sorted(made, key=lambda v: (v.server, v.name)):
+        if (vlan.server, vlan.name) in assigned:
+            base = Adapter.objects.filter(server_id=vlan.server, name=vlan.base).first()
+            Adapter.objects.get_or_create(
+                server_id=vlan.server,
+                name=vlan.name,
+                defaults={"kind": AdapterKind.VLAN, "vlan_id": vlan.vid, "base": base, "gone_at": now},
+            )
 
 
 def _create_assignments(new: set[Assignment]) -> None:

@@ -39,6 +39,20 @@ def test_it_stores_networks_assignments_members_and_vlans(scene: Scene) -> None:
     assert ManagedVlan.objects.get().vid == 100
 
 
+def test_a_network_is_assigned_to_a_vlan_adapter_that_no_look_has_seen(scene: Scene) -> None:
+    """The servers hold their changes until the decision, and are looked at after it."""
+    decide(
+        CreateNetwork(A, "A"),
+        CreateVlan(scene.server2.pk, "eth0.100", "eth0", 100),
+        Assign(A, scene.server2.pk, "eth0.100"),
+    )
+    adapter = Assignment.objects.get().adapter
+    assert (adapter.kind, adapter.vlan_id, adapter.base) == ("vlan", 100, scene.eth0(scene.server2))
+    assert adapter.gone_at is not None
+    with pytest.raises(MissingRow):
+        decide(CreateNetwork(B, "B"), Assign(B, scene.server2.pk, "eth0.200"))
+
+
 def test_an_adapter_can_change_hands_within_one_revision(scene: Scene) -> None:
     decide(CreateNetwork(A, "A"), CreateNetwork(B, "B"), Assign(A, scene.server1.pk, "eth0"))
     decide(Unassign(A, scene.server1.pk), Assign(B, scene.server1.pk, "eth0"))
