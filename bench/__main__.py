@@ -57,6 +57,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=0, help="runs of each measurement (default 3; quick 1)")
     parser.add_argument("--no-web", action="store_true", help="leave the pages out")
     parser.add_argument("--no-servers", action="store_true", help="the pages only")
+    parser.add_argument("--page", action="store_true", help="write the figures into docs/performance.md too")
     parser.add_argument("--ansible", type=Path, default=ANSIBLE, help="folder of Ansible's programs")
     found = parser.parse_args()
     found.sizes = [int(one) for one in (found.sizes or ("5,20" if found.quick else "10,50,200")).split(",")]
@@ -83,6 +84,8 @@ def measured(folder: Path, options: argparse.Namespace) -> int:
 
         rows += measure_pages(folder, options.quick, say)
     report.write(rows)
+    if options.page:
+        report.write_page(rows, notes)
     print("\n".join(notes))
     print(report.plain(rows))
     print(f"{time.monotonic() - started:.0f} s; also in {report.RESULTS}")

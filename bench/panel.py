@@ -21,6 +21,7 @@ from bench.farm import Farm, prefix
 from bench.meter import Group
 from networks.choices import ChangeState, OperationState
 from networks.domain.state import Edit
+from networks.domain.waves import ALL_AT_ONCE, widths_offered
 from networks.models import Change
 from networks.services.changes import apply_change, start_review
 from networks.services.drafts import stage
@@ -64,6 +65,12 @@ class Cost:
     def other_s(self) -> float:
         """Processor seconds that something else on the machine took meanwhile."""
         return max(0.0, self.machine_s - self.controller_s - self.servers_s)
+
+
+def widest(servers: int) -> int:
+    """The fewest waves that the page of a Change offers for so many servers."""
+    offered = widths_offered(servers)
+    return ALL_AT_ONCE if ALL_AT_ONCE in offered or not offered else max(offered)
 
 
 class Panel:
@@ -121,9 +128,9 @@ class Panel:
         return _settled(change, lambda one: one.state != ChangeState.PLANNING)
 
     def apply(self, change: Change) -> Change:
-        """Apply a reviewed Change with every warning accepted, to its stored result."""
+        """Apply a reviewed Change, every warning accepted, in the widest waves, to its stored result."""
         ticked = {row["key"] for row in change.problems if row["severity"] == "warn"}
-        apply_change(self.user, change, ticked)
+        apply_change(self.user, change, ticked, width=widest(change.operations.count()))
         done = _settled(change, lambda one: one.is_terminal)
         if done.state != ChangeState.DONE:
             told = done.operations.exclude(state=OperationState.DONE).values_list("server_name", "message")[

@@ -7,6 +7,7 @@ import math
 import platform
 import statistics
 import subprocess
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from pathlib import Path
 from bench.panel import Cost
 
 RESULTS = Path(__file__).resolve().parent / "results" / "latest.json"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
+MARKER = "<!-- below: written by `make bench ARGS=--page` -->"
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,13 @@ def write(rows: Iterable[Row]) -> None:
     RESULTS.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
 
 
+def write_page(rows: Iterable[Row], notes: Iterable[str]) -> None:
+    """Put the figures into docs/performance.md, below its marker; what is above it people write."""
+    above = PAGE.read_text().partition(MARKER)[0]
+    facts = "\n".join(f"- {note}" for note in notes)
+    PAGE.write_text(f"{above}{MARKER}\n\n{facts}\n\n{markdown(rows)}\n")
+
+
 def machine() -> list[str]:
     """What it ran on and with which versions, a sentence a line."""
     import celery
@@ -136,6 +146,7 @@ def machine() -> list[str]:
     ssh = subprocess.run(("ssh", "-V"), capture_output=True, text=True).stderr.strip()
     iproute = subprocess.run(("ip", "-V"), capture_output=True, text=True).stdout.strip()
     return [
+        time.strftime("%Y-%m-%d %H:%M"),
         f"{cpus} processors, {int(memory.split()[1]) // 1024**2} GB, Linux {platform.release()}",
         f"Python {platform.python_version()}, Django {django.__version__}, Celery {celery.__version__},"
         f" paramiko {paramiko.__version__}",

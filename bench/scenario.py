@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import statistics
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from bench.contenders import BRIDGE, WIDTHS, Contenders, attached
 from bench.farm import Farm
 from bench.panel import Cost, Panel, measure
 from bench.report import Row, against, alone, exponent, median
+from bench.script import script_costs
 from networks.domain.state import (
     AddMember,
     Assign,
@@ -32,9 +32,11 @@ from networks.models import Change
 from vnetpanel.broker import connect
 
 CONFIRM_WAIT_S = 3.0
-"""The fixed wait between the two confirmations of a guarded change (networks/host/README.md)."""
+"""The fixed wait between the two confirmations of a guarded change, once a wave (networks/host/README.md)."""
 SIX_TASKS_AT_MOST = 60
-"""Above this many servers Ansible's six tasks take minutes: they run once."""
+"""Above this many servers Ansible's tasks take minutes: they run once, and not for guarded Changes."""
+WARM_LOOKS = 4
+"""Looks before the first that counts, as a panel has had that has run for some minutes."""
 
 
 @dataclass
@@ -66,6 +68,8 @@ class Bench:
         self.changes(size, "eth0")
 
     def looks(self, size: int) -> None:
+        for _ in range(WARM_LOOKS):
+            self.panel.look(size)
         ours = self.ours(size, lambda: self.panel.look(size))
         width = min(
             WIDTHS,
@@ -98,9 +102,9 @@ class Bench:
     def changes(self, size: int, adapter: str) -> None:
         """A bridge on the adapter, a container in it: reviewed, applied, and taken away again."""
         guarded = adapter == "eth0"
-        review, applied, messages, opened = [], [], [], []
+        review, applied, messages, opened, waves = [], [], [], [], 1
         for _ in range(self.runs):
-            costs, sent, connections = self._change(size, adapter)
+            costs, sent, connections, waves = self._change(size, adapter)
             review.append(costs[0])
             applied.append(costs[1])
             messages.append(sent)
@@ -109,15 +113,20 @@ class Bench:
         kind = "guarded Change" if guarded else "Change"
         self.walls[kind, size] = ours.wall_s
         about = f"{kind}, N={size}"
-        six = self._rival_change(size, "six", adapter, self._six(size))
+        six = None
+        if not guarded or size <= SIX_TASKS_AT_MOST:
+            six = self._rival_change(size, "six", adapter, self._six(size))
         self.rows += [
             alone(f"{about}: review, wall", seen.wall_s, "s"),
             alone(f"{about}: server CPU of applying, SSH included", ours.servers_s, "ms/server"),
+            alone(f"{about}: waves", waves, ""),
             alone(f"{about}: new connections of applying", statistics.median(opened), "per server"),
             alone(f"{about}: broker messages, review and apply", statistics.median(messages), "", 4),
         ]
+        if six is None:
+            return
         if guarded:
-            wall = ours.wall_s - CONFIRM_WAIT_S
+            wall = ours.wall_s - CONFIRM_WAIT_S * waves
             self.rows.append(
                 against(
                     f"{about}: wall without the confirm wait, Ansible six unprotected tasks",
@@ -230,7 +239,7 @@ class Bench:
     def _six(self, size: int) -> int:
         return self.runs if size <= SIX_TASKS_AT_MOST else 1
 
-    def _change(self, size: int, adapter: str) -> tuple[tuple[Cost, Cost], int, int]:
+    def _change(self, size: int, adapter: str) -> tuple[tuple[Cost, Cost], int, int, int]:
         self.number += 1
         network = str(uuid.uuid4())
         servers = list(self.panel.servers(size))
@@ -249,7 +258,8 @@ class Bench:
         back: list[Edit] = [RemoveMember(port) for port in ports]
         back += [Unassign(network, server.pk) for server in servers]
         self.panel.apply(self.panel.review([*back, DeleteNetwork(network)]))
-        return (review, applied), sent, opened
+        waves = len(set(held[1].operations.values_list("wave", flat=True)))
+        return (review, applied), sent, opened, waves
 
     def _rival_change(self, size: int, kind: str, adapter: str, runs: int, width: int = 0) -> Cost:
         def once() -> None:
@@ -277,39 +287,3 @@ class Bench:
     def _connections(self, size: int) -> int:
         """TCP connections that servers have taken so far."""
         return sum(self.farm.connections_taken(number) for number in range(size))
-
-
-def script_costs(farm: Farm, runs: int) -> dict[str, float]:
-    """Milliseconds of processor time by verb, on one server, medians."""
-    from networks.host import installation, script_path
-    from networks.host.grammar import Bridge, HostPlan, KeepBridge, Port, RemoveBridge
-
-    inside = [*farm.servers.prefix, "nsenter", "-t", str(farm.processes[0].pid), "-m", "-n"]
-    argv, text = installation()
-    subprocess.run([*inside, *argv], input=text, check=True)
-    there = HostPlan(
-        (Bridge("vn-cost", "eth1"), Port("veth101.0", "vn-cost")), (KeepBridge("vn-cost", "eth1"),)
-    )
-    away = HostPlan((Port("veth101.0"), RemoveBridge("vn-cost", "eth1")))
-    costs: dict[str, list[float]] = {}
-
-    def call(verb: str, *words: str, plan: HostPlan | None = None, name: str = "") -> str:
-        before = farm.servers.cpu_s()
-        command = [*inside, "sh", script_path(), verb, *words]
-        text = plan.render() if plan else ""
-        done = subprocess.run(command, input=text, capture_output=True, text=True)
-        costs.setdefault(name or verb, []).append((farm.servers.cpu_s() - before) * 1000)
-        if done.returncode:
-            raise RuntimeError(f"{verb}: {done.stdout[-400:]} {done.stderr[-200:]}")
-        return done.stdout
-
-    subprocess.run([*inside, "sh", "-c", "rm -rf /etc/vnetpanel"], check=True)
-    for _ in range(runs):
-        for plan, name in ((there, "apply"), (away, "apply of taking away")):
-            digest = re.search(r"^digest=(\w+)", call("plan", plan=plan), re.M)
-            assert digest
-            txid = str(uuid.uuid4())
-            call("apply", txid, "60", digest[1], plan=plan, name=name)
-            call("follow", txid)
-    subprocess.run([*inside, "sh", "-c", "rm -rf /etc/vnetpanel"], check=True)
-    return {verb: statistics.median(found) for verb, found in costs.items()}

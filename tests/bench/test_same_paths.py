@@ -13,7 +13,7 @@ PAGES = [
     for part in ("views", "admin", "forms")
     for path in Path(app, part).rglob("*.py")
 ]
-ALLOWED = ("services", "models", "choices", "domain.state")
+ALLOWED = ("services", "models", "choices", "domain.state", "domain.waves")
 """Parts of `nodes` and `networks` that pages import as well; never the engine, a task, or SSH."""
 
 
