@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django.db.models import Max
 from django.utils import timezone
@@ -41,14 +42,20 @@ def head_number() -> int:
 def head() -> Head:
     """The newest revision. One query."""
     row = Revision.objects.order_by("-number").only("number", "state").first()
-    return Head(row.number, load_desired(row.state)) if row else Head(0, Desired())
+    return Head(row.number, _state_of(row.state)) if row else Head(0, Desired())
 
 
 def at_revision(number: int) -> Desired:
     """Desired as revision `number` decided it; 0 is the empty beginning. Revision.DoesNotExist if unknown."""
     if number == 0:
         return Desired()
-    return load_desired(Revision.objects.only("state").get(number=number).state)
+    return _state_of(Revision.objects.only("state").get(number=number).state)
+
+
+@lru_cache(maxsize=8)
+def _state_of(text: str) -> Desired:
+    """A state of hundreds of servers takes longer to read than to fetch; it is a value, so it is shared."""
+    return load_desired(text)
 
 
 class MissingRow(Exception):

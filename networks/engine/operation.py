@@ -6,6 +6,7 @@ A step returns when the server has got there, and raises StepFailed with a sente
 from __future__ import annotations
 
 import re
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -17,9 +18,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from networks.choices import TERMINAL_OPERATION_STATES, OperationState
-from networks.desired import head
+from networks.desired import head, head_number
 from networks.domain.inventory import ServerView
-from networks.domain.state import AddMember
+from networks.domain.state import AddMember, Desired, InterfaceKey
 from networks.domain.verify import mismatches
 from networks.drift import not_known
 from networks.engine.behind import caught_up, missed_decision
@@ -251,16 +252,13 @@ def _compare(lease: Lease, operation: Operation) -> None:
 
 def _differences(operation: Operation) -> str:
     """What a look finds otherwise than the Change would have it, as one text; "" if nothing."""
-    from networks.engine.decide import settled
-
     server = server_of(operation)
-    desired = settled(operation.change, head().state, operation.wave)
+    desired, added = _wanted_by(operation)
     try:
         facts = look_at(server.pk, ours_of(desired, server.pk))
     except LookFailed as failure:
         return f"it could not be looked at after the change: {failure}"
     view = ServerView(server.pk, server.name, dialect=facts.vzctl_dialect, facts=facts)
-    added = {e.interface for e in load_edits(operation.change.edits) if isinstance(e, AddMember)}
     different = [
         m
         # Drift stood before: it is shown as such and never stops an unrelated edit.
@@ -271,6 +269,27 @@ def _differences(operation: Operation) -> str:
     return "; ".join(
         f"{m.link or m.property}: {m.property} is {m.observed}, not {m.desired}" for m in different[:5]
     )
+
+
+_wanted: dict[tuple[uuid.UUID, str, int, int], tuple[Desired, frozenset[InterfaceKey]]] = {}
+_wanted_lock = threading.Lock()
+
+
+def _wanted_by(operation: Operation) -> tuple[Desired, frozenset[InterfaceKey]]:
+    """What the operation's wave makes of the newest desired, and the members that the Change adds.
+
+    The same for all servers of a wave, and long where these are many: worked out once.
+    """
+    from networks.engine.decide import settled
+
+    change, wave = operation.change, operation.wave
+    key = (change.pk, change.edits, wave, head_number())
+    with _wanted_lock:
+        if key not in _wanted:
+            _wanted.clear()
+            added = frozenset(e.interface for e in load_edits(change.edits) if isinstance(e, AddMember))
+            _wanted[key] = settled(change, head().state, wave), added
+        return _wanted[key]
 
 
 def seconds_left(operation: Operation) -> float:

@@ -40,7 +40,8 @@ compose() {
 compare() {
 	look 2>>"$D/log" | awk -v mode="$1" -v target="$2" -v hard="$3" -v brctl="$B_brctl" "$AWK_LOOK$AWK_CONVERGE"
 }
+# compose has put the plan and its commands one after the other.
 digest() {
-	D_digest=$(cat "$D/plan" "$D/work" | sha256sum)
+	D_digest=$(sha256sum <"$D/digested")
 	D_digest=${D_digest%% *}
 }

@@ -3,7 +3,6 @@
 # Only for adapters whose layer 3 moves ($D/moving); warnings only where somebody reviews them.
 
 preflight() (
-	[ -s "$D/moving" ] || return 0
 	bad=0
 	while read -r dev; do
 		lease_holder "$dev" || bad=1

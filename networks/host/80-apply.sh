@@ -10,7 +10,7 @@ prepare_change() {
 	p_rc=$?
 	case $p_rc in "$OK" | "$REFUSED") ;; *) p_rc=$BROKEN ;; esac
 	cat "$D/notes"
-	preflight "$1" || p_rc=$REFUSED
+	[ ! -s "$D/moving" ] || preflight "$1" || p_rc=$REFUSED
 	read -r p_path <"$D/notes"
 	p_path=${p_path#path=}
 	digest
@@ -78,10 +78,11 @@ state preparing" >"$D/journal" || fail "$BROKEN" "cannot write $RUN"
 	crash prepared
 	"run_$p_path" "$txid"
 }
-is_whole() (
-	while read -r line; do last=$line; done <"$1"
-	[ "${last:-}" = end ]
-) 2>/dev/null
+is_whole() {
+	i_last=''
+	while read -r i_line; do i_last=$i_line; done <"$1"
+	[ "$i_last" = end ]
+} 2>/dev/null
 run_short() {
 	trap '' HUP INT TERM PIPE
 	note state applying

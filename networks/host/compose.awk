@@ -360,6 +360,7 @@ function read_committed(line, w) {
 }
 function read_plan(line) {
 	while ((getline line < plan) > 0) {
+		print line >(dir "/digested")
 		if (line ~ /^step /) steps[++nsteps] = substr(line, 6)
 		else if (line ~ /^(keep|save|netif_add|netif_del|ipadd|ipdel) /) {
 			lines = lines line "\n"
@@ -439,6 +440,7 @@ END {
 	write_committed()
 	write_expected()
 	printf "%s", pro pro_set crit epi >(dir "/work")
+	printf "%s", pro pro_set crit epi >(dir "/digested")
 	print "end" >(dir "/snap")
 	print "path=" (guarded ? "guarded" : "short")
 	print "empty=" (pro pro_set crit epi == "" ? "yes" : "no")
