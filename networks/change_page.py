@@ -16,7 +16,13 @@ from nodes.models import PhysicalServer
 from nodes.querysets import AnyUser
 
 SUMMARY = ("pk", "server", "wave", "state", "server_name", "is_unreachable", "refusals")
-GOOD = {OperationState.DONE, OperationState.COMMITTED, OperationState.VERIFIED}
+TROUBLE = {
+    OperationState.FAILED,
+    OperationState.IN_DOUBT,
+    OperationState.BEHIND,
+    OperationState.LEFT_OUT,
+    OperationState.NEEDS_ATTENTION,
+}
 MOST_NAMED = 10
 UNHEARD = timedelta(seconds=10)
 """A worker that is there takes a Change up within a second or two."""
@@ -96,9 +102,7 @@ def _open(groups: dict[int, list[Operation]], asked: str) -> int:
 
 
 def _troubled(operations: Sequence[Operation]) -> list[str]:
-    calm = GOOD | {OperationState.PLANNED, OperationState.QUEUED, OperationState.CANCELLED}
-    under_way = {OperationState.APPLYING, OperationState.APPLIED, OperationState.CONFIRMING}
-    return [op.server_name for op in operations if op.state not in calm | under_way]
+    return [op.server_name for op in operations if op.state in TROUBLE]
 
 
 def _wave(change: Change, number: int, operations: Sequence[Operation], is_decided: bool) -> Wave:

@@ -120,12 +120,31 @@ class ChangeTable(tables.Table):
     author = tables.Column(default="", order_by=("author__username",))
     created_at = tables.DateTimeColumn(verbose_name="When", format="Y-m-d H:i")
     state = MarkupColumn(template_name="networks/cells/change_state.html")
+    servers_count = tables.Column(verbose_name="Servers", orderable=False, attrs={"td": {"class": "num"}})
+    revision_id = MarkupColumn(
+        verbose_name="Revision", template_name="networks/cells/revision.html", attrs={"td": {"class": "num"}}
+    )
 
     class Meta:
         model = Change
-        fields = ("summary", "state", "author", "created_at")
+        fields = ("summary", "state", "author", "created_at", "servers_count", "revision_id")
         attrs = {"class": "table table-vcenter card-table"}
         empty_text = "Nothing has been changed yet."
+
+
+class NetworkThenTable(tables.Table):
+    """Virtual networks as a revision has them; `number` is put on it by the view."""
+
+    name = MarkupColumn(template_name="networks/cells/then_name.html")
+    description = tables.Column(default="", attrs={"td": {"class": "cell-text"}})
+    servers_count = tables.Column(verbose_name="Physical servers", attrs={"td": {"class": "num"}})
+    members_count = tables.Column(verbose_name="Containers", attrs={"td": {"class": "num"}})
+
+    class Meta:
+        attrs = {"class": "table table-vcenter card-table"}
+
+    def value_name(self, record: dict[str, str]) -> str:
+        return record["name"]
 
 
 class DriftTable(tables.Table):

@@ -13,6 +13,7 @@ from networks.views import (
     drafts,
     drift,
     grid,
+    history,
     lists,
     network,
     problems,
@@ -20,6 +21,7 @@ from networks.views import (
     visibility,
     what_if,
 )
+from networks.views.forget import forget
 from networks.views.forward import bring_forward
 
 app_name = "networks"
@@ -97,5 +99,10 @@ urlpatterns = [
     path("changes/<uuid:change_id>/apply/", changes.apply, name="apply_change"),
     path("changes/<uuid:change_id>/cancel/", changes.cancel, name="cancel_change"),
     path("changes/<uuid:change_id>/mend/", changes.mend, name="mend_change"),
+    path("changes/<uuid:change_id>/revert/", history.revert, name="revert_change"),
+    path("revisions/compare/", history.compare, name="compare"),
+    path("revisions/<int:revision>/", history.networks, name="revision"),
+    path("revisions/<int:revision>/<uuid:network_id>/", history.network, name="revision_network"),
+    path("servers/<int:server_id>/forget/", forget, name="forget_server"),
     path("servers/<int:server_id>/forward/", bring_forward, name="bring_forward"),
 ]

@@ -121,6 +121,10 @@ class Host:
         """Install the replay at boot, the watcher once a minute and, for vzctl 4.x, its start hook."""
         return self._run("prepare", deadline_s=60)
 
+    def forget(self) -> Reply:
+        """Remove everything that the panel has installed there; the network stays as it is."""
+        return self._run("forget", deadline_s=30)
+
     def _connection(self) -> tuple[str, ...]:
         # sudo drops SSH_CONNECTION, by which the script tells connections apart; so we name ours.
         return (uuid.uuid4().hex,) if self.server.use_sudo else ()

@@ -195,7 +195,7 @@ class _Run:
             names = ", ".join(op.server_name for op in kept)
             why += f" {names} could not take it back and may differ from what was decided: see there."
         if last_wave(self.change) > 1:
-            why += f" {self._tally()}"
+            why = f"{why.rstrip('.')}. {self._tally()}"
         return _Stopped(state, why)
 
     def _tally(self) -> str:

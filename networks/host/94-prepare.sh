@@ -140,6 +140,11 @@ forget() {
 		rm -f "$SYS/etc/systemd/system/$f_file"
 	done
 	rm -f "$SYS/etc/init.d/vnetpanel-net" "$SYS/etc/cron.d/vnetpanel"
+	if [ -z "$SYS" ] && [ -d /run/systemd/system ]; then
+		systemctl daemon-reload
+	elif [ -z "$SYS" ] && command -v update-rc.d >/dev/null 2>&1; then
+		update-rc.d vnetpanel-net remove # the links are told apart by the script being gone
+	fi >/dev/null 2>&1
 	if [ -f "$VZNET" ] && grep -q -F "$HOOK" "$VZNET"; then
 		grep -v -F "$HOOK" "$VZNET" | put "$VZNET"
 	fi

@@ -9,7 +9,8 @@ from functools import partial
 import structlog
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from networks.change_trail import record_change
@@ -220,9 +221,20 @@ def mend(user: User, change: Change) -> None:
     )
 
 
-def visible_changes(user: AnyUser) -> Collection[Change]:
-    """Changes that the user may see, newest first."""
-    return Change.objects.visible_to(user).exclude(state=ChangeState.DISCARDED).select_related("author")
+def visible_changes(user: AnyUser) -> QuerySet[Change]:
+    """Changes that the user may see, newest first, with `servers_count`."""
+    parts = Operation.objects.filter(change=OuterRef("pk")).order_by().values("change")
+    count = Coalesce(Subquery(parts.annotate(n=Count("pk")).values("n")), 0)
+    rows = Change.objects.visible_to(user).exclude(state=ChangeState.DISCARDED)
+    return rows.select_related("author").annotate(servers_count=count)
+
+
+def hidden_changes(user: AnyUser) -> int:
+    """How many applied Changes touch servers that the user may not see. One query, or none."""
+    if getattr(user, "is_superuser", False):
+        return 0
+    applied = Change.objects.exclude(state__in=(*REVIEWS, ChangeState.DISCARDED))
+    return applied.exclude(pk__in=Change.objects.visible_to(user).values("pk")).count()
 
 
 def send(task: str, pk: uuid.UUID) -> None:

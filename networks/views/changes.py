@@ -13,8 +13,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from networks.change_filters import KINDS, filtered, filters_of
 from networks.change_page import servers_of, waits_for_worker, width_choices
 from networks.choices import ChangeState
+from networks.desired import head_number
 from networks.models import Change
 from networks.services import changes as services
 from networks.services.errors import Conflict, NotAllowed
@@ -30,11 +32,19 @@ from vnetpanel.htmx import wants_fragment
 
 @require_safe
 def all_changes(request: HttpRequest) -> HttpResponseBase:
-    """All Changes, newest first."""
-    table = ChangeTable(services.visible_changes(request.user))
+    """All Changes, newest first; each is a commit of the whole of desired."""
+    filters = filters_of(request.GET.dict())
+    table = ChangeTable(filtered(services.visible_changes(request.user), filters))
     if response := answered(request, table, "changes"):
         return response
-    context = {"table": paged(request, table), "servers_behind": servers_behind(request.user)}
+    context = {
+        "table": paged(request, table),
+        "servers_behind": servers_behind(request.user),
+        "filters": filters,
+        "kinds": KINDS,
+        "newest": head_number(),
+        "hidden_count": services.hidden_changes(request.user),
+    }
     return render(request, "networks/changes.html", context)
 
 
@@ -62,8 +72,12 @@ def _page(request: HttpRequest, change: Change) -> dict[str, Any]:
     servers = servers_of(change, request.user, asked := request.GET.get("wave", ""))
     problems = link_rows(change.problems)
     refused = servers.refused or any(p["severity"] == "refuse" for p in problems)
+    decisions = list(change.decisions.all())
+    numbers = [row.revision_id for row in decisions if row.revision_id]
     return {
         "change": change,
+        "decisions": decisions,
+        "revisions": (min(numbers), max(numbers)) if numbers else None,
         "servers": servers,
         "asked_wave": servers.open_wave if asked else None,
         "operations": servers.operations,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from networks.domain.inventory import AdapterView, ContainerView, InterfaceView, Inventory, ServerView
@@ -152,6 +152,7 @@ def drafts(draw: st.DrawFn) -> tuple[Desired, list[Edit], list[ServerId]]:
     return last, edits, draw(st.permutations(range(1, count + 1)))
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(drafts(), st.integers(1, 3))
 def test_every_wave_ends_in_a_state_that_the_rules_allow_and_the_last_in_the_whole(
     draft: tuple[Desired, list[Edit], list[ServerId]], width: int

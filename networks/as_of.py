@@ -1,0 +1,110 @@
+"""The networks as a revision has them, for one reader: what is on servers that she may not see is counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from networks.desired import at_revision
+from networks.domain.state import Desired, InterfaceKey, Network, ServerId
+from networks.models import Change, Revision
+from nodes.models import Container, PhysicalServer
+from nodes.querysets import AnyUser
+
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """A revision with its state; number 0 is the empty beginning, which has no row."""
+
+    number: int
+    state: Desired
+    revision: Revision | None
+    change: Change | None
+    """The Change that decided it, if the reader may see that."""
+    servers: dict[ServerId, PhysicalServer]
+    """Servers that the state names and the reader may see."""
+    removed: frozenset[ServerId]
+    """Servers that the state names and the panel does not know any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerThen:
+    server: PhysicalServer | None
+    assigned: str
+    members_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemberThen:
+    key: InterfaceKey
+    server: PhysicalServer | None
+    container: Container | None
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkThen:
+    """One network then. Servers without a row were removed from the panel since."""
+
+    network: Network
+    servers: tuple[ServerThen, ...]
+    members: tuple[MemberThen, ...]
+    hidden_servers: int
+    hidden_members: int
+
+
+def as_of(number: int, user: AnyUser) -> AsOf:
+    """Revision `number`. Raises Revision.DoesNotExist. Five queries at most."""
+    state = at_revision(number)
+    named = {server for network in state.networks for server in state.servers_of(network.id)}
+    servers = PhysicalServer.objects.visible_to(user).in_bulk(named)
+    known = set(PhysicalServer.objects.filter(pk__in=named).values_list("pk", flat=True))
+    revision = Revision.objects.filter(number=number).defer("state").select_related("author").first()
+    change = Change.objects.visible_to(user).filter(decisions__revision=number).first()
+    return AsOf(number, state, revision, change, servers, frozenset(named - known))
+
+
+def networks_then(then: AsOf, text: str) -> list[dict[str, Any]]:
+    """Rows of the list of networks, those with the text in their name or description."""
+    wanted = text.lower()
+    return [
+        {
+            "id": network.id,
+            "name": network.name,
+            "description": network.description,
+            "servers_count": len(then.state.servers_of(network.id)),
+            "members_count": len(then.state.members_of(network.id)),
+        }
+        for network in then.state.networks
+        if wanted in network.name.lower() or wanted in network.description.lower()
+    ]
+
+
+def network_then(then: AsOf, network_id: str) -> NetworkThen | None:
+    """One network as the revision has it; None if it has none of that id. One query."""
+    network = then.state.network(network_id)
+    if network is None:
+        return None
+    shown = then.servers.keys() | then.removed
+    here = then.state.servers_of(network_id)
+    members = then.state.members_of(network_id)
+    seen = sorted(
+        (m.interface for m in members if m.interface.server in shown), key=lambda k: (k.server, k.ctid)
+    )
+    containers = {
+        (row.server_id, row.ctid): row
+        for row in Container.objects.filter(server__in=then.servers, ctid__in={key.ctid for key in seen})
+    }
+    servers = sorted(here & shown, key=lambda pk: then.servers[pk].name if pk in then.servers else "")
+    return NetworkThen(
+        network,
+        tuple(_server_then(then, network_id, server) for server in servers),
+        tuple(MemberThen(k, then.servers.get(k.server), containers.get((k.server, k.ctid))) for k in seen),
+        len(here - shown),
+        len(members) - len(seen),
+    )
+
+
+def _server_then(then: AsOf, network_id: str, server: ServerId) -> ServerThen:
+    assignment = then.state.assignment(network_id, server)
+    assigned = assignment.adapter if assignment and assignment.adapter else "local"
+    return ServerThen(then.servers.get(server), assigned, len(then.state.members_of(network_id, server)))

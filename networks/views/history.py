@@ -1,0 +1,139 @@
+"""What was decided: two revisions compared, the networks as of a revision, a Change reverted."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from networks.as_of import AsOf, as_of, network_then, networks_then
+from networks.desired import head, head_number
+from networks.models import Change, Revision
+from networks.services import history as services
+from networks.services.drafts import check_allowed
+from networks.services.errors import Conflict, NotAllowed
+from networks.services.validate import problems
+from networks.tables import NetworkThenTable
+from networks.views.gate import change_or_404, user_of
+from networks.views.subjects import with_links
+from nodes.views.lists import answered, paged, text_filter
+
+READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])
+
+
+@require_safe
+def compare(request: HttpRequest) -> HttpResponse:
+    """How two revisions differ, as the edits that make the second of the first."""
+    newest = head_number()
+    a, b = (
+        _number(request.GET.get(name, ""), default) for name, default in (("a", newest - 1), ("b", newest))
+    )
+    context: dict[str, Any] = {"a": a, "b": b, "newest": newest}
+    try:
+        before, edits = services.difference(a, b)
+    except Revision.DoesNotExist:
+        context["missing"] = True
+        return render(request, "networks/compare.html", context, status=404)
+    found = services.revisions({a, b})
+    context |= {
+        "told": services.told(edits, before, request.user),
+        "ends": [(number, found.get(number), _change_of(found.get(number), request)) for number in (a, b)],
+    }
+    return render(request, "networks/compare.html", context)
+
+
+def _number(text: str, default: int) -> int:
+    return min(int(text), 2**31) if text.isdecimal() else max(0, default)
+
+
+def _change_of(revision: Revision | None, request: HttpRequest) -> Change | None:
+    """The Change that made the revision, if the user may see it."""
+    if revision is None:
+        return None
+    return Change.objects.visible_to(request.user).filter(decisions__revision=revision).first()
+
+
+def _then(request: HttpRequest, number: int) -> AsOf:
+    try:
+        return as_of(number, request.user)
+    except Revision.DoesNotExist:
+        raise Http404("There is no such revision.") from None
+
+
+@require_safe
+def networks(request: HttpRequest, revision: int) -> HttpResponseBase:
+    """The list of virtual networks as a revision has them; nothing can be changed in it."""
+    then, text = _then(request, revision), text_filter(request)
+    table = NetworkThenTable(networks_then(then, text), order_by="name")
+    table.number = revision
+    if response := answered(request, table, f"virtual-networks-revision-{revision}"):
+        return response
+    context = _banner(then) | {"table": paged(request, table), "q": text}
+    return render(request, "networks/revision.html", context)
+
+
+@require_safe
+def network(request: HttpRequest, revision: int, network_id: uuid.UUID) -> HttpResponse:
+    """One virtual network as a revision has it: its servers and its members then."""
+    then = _then(request, revision)
+    found = network_then(then, str(network_id))
+    if found is None:
+        raise Http404("There was no such virtual network.")
+    return render(request, "networks/revision_network.html", _banner(then) | {"network": found})
+
+
+def _banner(then: AsOf) -> dict[str, Any]:
+    newest = head_number()
+    return {
+        "then": then,
+        "newest": newest,
+        "older": then.number - 1 if then.number else None,
+        "newer": then.number + 1 if then.number < newest else None,
+    }
+
+
+@READ_WRITE
+def revert(request: HttpRequest, change_id: uuid.UUID) -> HttpResponse:
+    """What undoing a Change would put into the draft, checked against today; and doing so."""
+    user, change = user_of(request), change_or_404(request.user, change_id)
+    if request.method == "POST":
+        try:
+            services.stage_revert(user, change, replace="replace" in request.POST)
+        except Conflict as error:
+            messages.error(request, str(error))
+            return redirect("networks:revert_change", change.pk)
+        except NotAllowed as error:
+            raise PermissionDenied(str(error)) from error
+        messages.success(request, "What undoes the change is in your draft. Review it.")
+        return redirect("networks:draft")
+    try:
+        undoing = services.how_to_revert(change)
+    except Conflict as error:
+        messages.error(request, str(error))
+        return redirect("networks:change", change.pk)
+    today = head().state
+    context = {
+        "change": change,
+        "told": services.told(undoing.edits, today, user),
+        "conflicts": services.told(undoing.conflicts, today, user),
+        "undone_count": len(undoing.undone),
+        "problems": with_links(p for p in problems(today, undoing.edits, user) if not p.existing),
+        "pending": services.pending_count(user),
+        "lacking": _lacking(request, undoing.edits),
+    }
+    return render(request, "networks/revert.html", context)
+
+
+def _lacking(request: HttpRequest, edits: Any) -> str:
+    """Which role the user lacks for it, as a sentence; "" if none."""
+    try:
+        check_allowed(user_of(request), edits)
+    except NotAllowed as error:
+        return str(error)
+    return ""
