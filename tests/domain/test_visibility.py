@@ -7,7 +7,16 @@ from dataclasses import replace
 import pytest
 
 from networks.domain.inventory import BridgeView, ContainerKey, Inventory, RouteView, RoutingView, ServerRef
-from networks.domain.state import AdapterKey, AddMember, Assign, Desired, RemoveMember, apply_edits
+from networks.domain.state import (
+    AdapterKey,
+    AddAddress,
+    AddInterface,
+    AddMember,
+    Assign,
+    Desired,
+    RemoveMember,
+    apply_edits,
+)
 from networks.domain.visibility import HostKey, OtherHosts, Visibility, observed, visibility
 from tests.domain import built, scheme
 from tests.domain.scheme import interface
@@ -235,3 +244,13 @@ def test_what_was_observed_is_named_by_the_networks_whose_bridges_they_are() -> 
     assert "Virtual Network C" in names
     host: HostKey = ct("203")
     assert "Virtual Network C" in observed(FOUND, built.DESIRED).reaches(host, OTHER).text
+
+
+def test_a_drafted_interface_is_seen_with_the_address_that_it_will_have() -> None:
+    new = interface(2, "203", "eth1")
+    # A subnet of its own: 203 has one of 10.77.0.0/24 in C already, which its kernel would take.
+    addresses = (AddAddress(new, "10.88.0.203/24"), AddAddress(interface(1, "102"), "10.88.0.102/24"))
+    edits = (AddInterface(new), AddMember(scheme.A, new), *addresses)
+    before = sight()
+    after = visibility(apply_edits(built.DESIRED, edits), built.DESIRED, FOUND)
+    assert (before.answer(ct("203"), ct("102")), after.answer(ct("203"), ct("102"))) == ("no", "yes")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from networks.domain.errands import with_errands
 from networks.domain.inventory import ContainerKey, Inventory
 from networks.domain.state import Desired, Edit, InterfaceKey, ServerId, apply_edits
 from networks.domain.visibility import components as parts
@@ -150,7 +151,7 @@ def visibility(state: Desired, before: Desired, inventory: Inventory) -> Visibil
     `before` is what has been decided so far: it says which bridges are the panel's own and what leaves them.
     For desired itself, give it twice.
     """
-    scene = Scene(before, state, inventory)
+    scene = Scene(before, state, with_errands(inventory, state))
     return Visibility(World(scene), Names(scene))
 
 
