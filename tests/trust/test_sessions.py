@@ -125,6 +125,14 @@ def test_another_login_for_a_server_needs_it(as_admin: Client, scene: Scene, clo
     assert as_admin.post(address, body | {"credential": made.pk})["Location"].startswith("/prove/")
 
 
+def test_a_user_who_left_is_out_with_her_next_click(client: Client, alice: Any) -> None:
+    client.force_login(alice)
+    assert client.get("/").status_code == 200
+    alice.is_active = False
+    alice.save()
+    assert client.get("/")["Location"].startswith("/login/")
+
+
 def test_a_new_password_ends_other_sessions(as_admin: Client, admin: Any) -> None:
     other = Client()
     other.force_login(admin)

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PART = [
     "tests/networks/test_at_the_same_time.py",
     "tests/networks/test_applying.py",
+    "tests/networks/test_broken_connections.py",
     "tests/networks/test_drafts.py",
     "tests/networks/test_head.py",
     "tests/networks/test_lease.py",
