@@ -42,6 +42,10 @@ bench: ## the panel beside Ansible, ssh and paramiko, and its pages (root; QUICK
 	@scripts/prepare.sh bench
 	@exec $(PYTHON) -m bench $(if $(QUICK),--quick) $(ARGS)
 
+scheme: ## builds the manual's networks on the lab, measures, compares cell by cell with the manual (root)
+	@scripts/prepare.sh test
+	@exec $(PYTHON) -m proof scheme
+
 lint: ## formatting, types, the arrows between packages, shell scripts, migrations, deployment checks
 	@scripts/prepare.sh lint
 	@exec scripts/lint.sh

@@ -77,3 +77,12 @@ TERMINAL_OPERATION_STATES = frozenset(
 
 IDLE_OPERATION_STATES = TERMINAL_OPERATION_STATES | {OperationState.PLANNED}
 """States in which an operation does not keep its server to itself."""
+
+
+class MeasurementState(models.TextChoices):
+    """Where a measurement is."""
+
+    WAITING = "waiting", "Waiting"
+    RUNNING = "running", "Measuring"
+    DONE = "done", "Measured"
+    FAILED = "failed", "Failed"

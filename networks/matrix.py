@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from networks.domain import words
@@ -13,6 +13,7 @@ from networks.points import point_text
 MOST_GROUPS = 24
 """A matrix has so many rows at most: a larger one is not read but searched."""
 MOST_MEMBERS = 12
+MOST_COMPARED = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Cell:
     origin: str
     target: str
     says: str
+    measured: str = ""
+    """"agrees", "differs" or "" where nothing was measured."""
 
     @property
     def css(self) -> str:
@@ -56,8 +59,12 @@ class Matrix:
     marks: frozenset[str] = field(default_factory=frozenset)
 
 
-def matrix(sight: Visibility, keys: Iterable[HostKey]) -> Matrix:
-    """The matrix of those hosts, collapsed to groups."""
+Measured = Mapping[tuple[str, str, str], str]
+"""What was measured last of (origin, target, layer), as `networks/services/measure.py` gives it."""
+
+
+def matrix(sight: Visibility, keys: Iterable[HostKey], measured: Measured | None = None) -> Matrix:
+    """The matrix of those hosts, collapsed to groups, with what was measured laid over the prediction."""
     hidden = sight.names.scene.inventory.hidden
     # What the reader may see speaks for its group: questions about the rest are not hers to ask.
     groups = sight.groups(sorted(keys, key=lambda key: _server(key) in hidden))
@@ -65,9 +72,11 @@ def matrix(sight: Visibility, keys: Iterable[HostKey]) -> Matrix:
     lines = tuple(_line(sight, group) for group in shown)
     rows = []
     for line, group in zip(lines, shown, strict=True):
-        cells = (_cell(sight, group, other, line, lines[i]) for i, other in enumerate(shown))
+        cells = (_cell(sight, group, other, line, lines[i], measured or {}) for i, other in enumerate(shown))
         rows.append((line, tuple(cells)))
-    marks = frozenset(cell.css for _, cells in rows for cell in cells if cell)
+    marks = frozenset(
+        mark for _, cells in rows for cell in cells if cell for mark in (cell.css, cell.measured)
+    )
     return Matrix(lines, tuple(rows), len(groups) - len(shown), marks)
 
 
@@ -97,7 +106,7 @@ def _short(group: Group, sight: Visibility) -> str:
     return " ".join(ctids[:3]) + (f" +{len(group.members) - 3}" if len(group.members) > 3 else "")
 
 
-def _cell(sight: Visibility, a: Group, b: Group, line: Line, other: Line) -> Cell | None:
+def _cell(sight: Visibility, a: Group, b: Group, line: Line, other: Line, measured: Measured) -> Cell | None:
     first: EndPoint = a.members[0]
     second: EndPoint = b.members[0]
     if a is b:
@@ -114,7 +123,25 @@ def _cell(sight: Visibility, a: Group, b: Group, line: Line, other: Line) -> Cel
     hidden = sight.names.scene.inventory.hidden
     if _server(first) in hidden or _server(second) in hidden:
         return Cell(ip, layer2, "", "", text)
-    return Cell(ip, layer2, point_text(first), point_text(second), text)
+    seen = _compared(a, b, {"ip": ip, "layer2": layer2}, measured)
+    text += {"agrees": ", as measured", "differs": ", but measured otherwise"}.get(seen, "")
+    return Cell(ip, layer2, point_text(first), point_text(second), text, seen)
+
+
+def _compared(a: Group, b: Group, predicted: Mapping[str, Answer], measured: Measured) -> str:
+    """Whether what was measured between members of the two groups is as predicted."""
+    if not measured:
+        return ""
+    found = False
+    for one in map(point_text, a.members[:MOST_COMPARED]):
+        for other in map(point_text, b.members[:MOST_COMPARED]):
+            for layer, answer in predicted.items():
+                seen = measured.get((one, other, layer))
+                if seen is not None and answer != "unknown":
+                    found = True
+                    if seen != answer:
+                        return "differs"
+    return "agrees" if found else ""
 
 
 def _server(key: EndPoint) -> int:

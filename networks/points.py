@@ -44,7 +44,7 @@ def read_point(text: str, user: AnyUser) -> EndPoint:
     text = " ".join(text.split())
     if not text:
         raise UnknownPoint("Say a Container, a physical server or “other hosts”.")
-    point = _short(text) or _typed(text, user)
+    point = short_point(text) or _typed(text, user)
     if point is None or not _is_visible(point, user):
         raise UnknownPoint(
             f"There is no Container, physical server or segment “{text[:60]}” that you may see."
@@ -52,7 +52,8 @@ def read_point(text: str, user: AnyUser) -> EndPoint:
     return point
 
 
-def _short(text: str) -> EndPoint | None:
+def short_point(text: str) -> EndPoint | None:
+    """The end point of a short form; None if it is none."""
     match text.split(":"):
         case ["c", server, ctid] if server.isdecimal():
             return ContainerKey(int(server), ctid)

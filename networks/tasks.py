@@ -6,11 +6,13 @@ import uuid
 
 from celery import shared_task
 
+from networks.engine.measuring import run_measurement
 from networks.engine.planning import plan
 from networks.engine.runner import run_change as run
 from networks.engine.sweeper import sweep as sweep_up
 from networks.problem_check import check
 from networks.services.judge import judge_if_changed
+from networks.services.measure import measure_after
 
 
 @shared_task(name="networks.plan_change")
@@ -23,6 +25,13 @@ def plan_change(change_id: str) -> None:
 def run_change(change_id: str) -> None:
     """Apply a Change, or go on with one whose worker died."""
     run(uuid.UUID(change_id))
+    measure_after(uuid.UUID(change_id))
+
+
+@shared_task(name="networks.measure")
+def measure(measurement_id: str) -> None:
+    """Ask the servers of a measurement who answers whom, and store what they say."""
+    run_measurement(uuid.UUID(measurement_id))
 
 
 @shared_task(name="networks.sweep")

@@ -64,6 +64,13 @@ urlpatterns = [
     path("networks/<uuid:network_id>/visibility/", visibility.of_network, name="network_visibility"),
     path("servers/<int:server_id>/visibility/", visibility.of_server, name="server_visibility"),
     path("groups/<int:group_id>/visibility/", visibility.of_group, name="group_visibility"),
+    path(
+        "networks/<uuid:network_id>/visibility/measure/",
+        visibility.measure_network,
+        name="measure_network",
+    ),
+    path("servers/<int:server_id>/visibility/measure/", visibility.measure_server, name="measure_server"),
+    path("groups/<int:group_id>/visibility/measure/", visibility.measure_group, name="measure_group"),
     path("explain/", visibility.explain, name="explain"),
     path("explain/fix/", visibility.take_fix, name="take_fix"),
     path("containers/<int:container_id>/network/", container.show, name="container_network"),

@@ -6,6 +6,7 @@ from networks.models.changes import Behind, Change, Decision, Operation, Prepara
 from networks.models.desired import Assignment, ManagedVlan, Member, VirtualNetwork
 from networks.models.drift import Drift, DriftCheck
 from networks.models.judgements import Judgement
+from networks.models.measured import Disagreement, Measurement
 from networks.models.problems import ProblemCheck, StandingProblem
 from networks.models.revisions import Draft, DraftStep, Revision
 
@@ -14,12 +15,14 @@ __all__ = [
     "Behind",
     "Change",
     "Decision",
+    "Disagreement",
     "Draft",
     "DraftStep",
     "Drift",
     "DriftCheck",
     "Judgement",
     "ManagedVlan",
+    "Measurement",
     "Member",
     "Operation",
     "Preparation",

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from networks.domain.visibility import EndPoint
 from networks.matrix import matrix
 from networks.points import UnknownPoint, offers, point_text, read_point, spoken
+from networks.services import measure
 from networks.services import sight as services
+from networks.services.drafts import drafted
+from networks.services.errors import NotAllowed
 from networks.services.sight import STATES, Sight, State
-from networks.views.gate import can_operate, group_or_404, network_or_404, server_or_404, stage
+from networks.views.gate import can_operate, group_or_404, network_or_404, server_or_404, stage, user_of
 from nodes.models import PhysicalServer
 from vnetpanel.htmx import wants_fragment
+
+MOST_DISAGREEMENTS = 30
 
 
 def _state(request: HttpRequest) -> State:
@@ -40,9 +47,6 @@ def of_network(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
 
 
 def _servers_of_network(request: HttpRequest, network_id: str) -> list[int]:
-    from networks.services.drafts import drafted
-    from networks.views.gate import user_of
-
     return sorted(drafted(user_of(request)).servers_of(network_id))
 
 
@@ -72,12 +76,69 @@ def of_group(request: HttpRequest, group_id: int) -> HttpResponse:
 def _matrix(
     request: HttpRequest, template: str, found: Sight, keys: list[Any], context: dict[str, Any]
 ) -> HttpResponse:
-    shown = matrix(found.visibility, keys)
-    return render(
-        request,
-        template,
-        context | {"matrix": shown, "state": found.state, "has_draft": found.has_draft},
+    # A draft is a wish: what was measured says nothing of it.
+    measured = measure.measured_cells() if found.state != "draft" else {}
+    shown = matrix(found.visibility, keys, measured)
+    servers = {server for key in keys for server in services.servers_of_point(key)}
+    open_ones = [d for d in measure.open_disagreements(request.user) if set(d.servers) & servers]
+    context |= {"matrix": shown, "state": found.state, "has_draft": found.has_draft}
+    context |= {"disagreements": open_ones[:MOST_DISAGREEMENTS]}
+    return render(request, template, context | _measured(request, servers))
+
+
+def _measured(request: HttpRequest, servers: set[int]) -> dict[str, Any]:
+    """What the last measurement on those servers says, and where one is asked for: the page's own address."""
+    row = measure.last_measurement(servers)
+    silent = row.silent if row else {}
+    names = dict(
+        PhysicalServer.objects.visible_to(request.user).filter(pk__in=silent).values_list("pk", "name")
     )
+    return {
+        "measurement": row,
+        "measuring": row is not None and measure.is_under_way(row),
+        "silent": [(names[int(pk)], why) for pk, why in silent.items() if int(pk) in names],
+        "measure_url": f"{request.path.removesuffix('measure/')}measure/",
+        "may_measure": True,
+    }
+
+
+READ_POST = require_http_methods(["GET", "HEAD", "POST"])
+
+
+def _measure(
+    request: HttpRequest, servers: Collection[int], network: uuid.UUID | None = None
+) -> HttpResponse:
+    """Ask for a measurement; or, by htmx, how it is going."""
+    if request.method != "POST":
+        context = _measured(request, set(servers)) | {"was_measuring": True}
+        return render(request, "networks/inc/matrix.html#measured", context)
+    try:
+        measure.request_measurement(user_of(request), servers, network)
+        messages.success(request, "The servers are being asked. This takes about half a minute.")
+    except NotAllowed as error:
+        raise PermissionDenied(str(error)) from error
+    return redirect(f"{request.path.removesuffix('measure/')}?state=decided")
+
+
+@READ_POST
+def measure_network(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
+    """Measure among the members of a network."""
+    network = network_or_404(request.user, network_id)
+    return _measure(request, _servers_of_network(request, network.id), network_id)
+
+
+@READ_POST
+def measure_server(request: HttpRequest, server_id: int) -> HttpResponse:
+    """Measure among the containers of a server."""
+    return _measure(request, [server_or_404(request.user, server_id).pk])
+
+
+@READ_POST
+def measure_group(request: HttpRequest, group_id: int) -> HttpResponse:
+    """Measure among the containers of all servers of a group."""
+    group = group_or_404(request.user, group_id)
+    servers = PhysicalServer.objects.visible_to(request.user).filter(group__path__startswith=group.path)
+    return _measure(request, list(servers.values_list("pk", flat=True)))
 
 
 @require_safe

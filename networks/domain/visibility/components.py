@@ -11,7 +11,7 @@ from networks.domain.inventory import ContainerKey, ServerRef
 from networks.domain.state import InterfaceKey, NetworkId, grouped
 from networks.domain.visibility.hosts import NOWHERE, Host, Port
 from networks.domain.visibility.naming import Names
-from networks.domain.visibility.verdict import EndPoint, HostKey, OtherHosts
+from networks.domain.visibility.verdict import HostKey, OtherHosts
 from networks.domain.visibility.world import World
 from networks.domain.wires import ForeignBridge, NetworkHere, Node, UnknownWire, Wire
 
@@ -46,10 +46,10 @@ class Group:
     """Hosts that see the same and are seen alike: one row and one column of a matrix."""
 
     name: str
-    members: tuple[EndPoint, ...]
+    members: tuple[HostKey, ...]
 
     @property
-    def first(self) -> EndPoint:
+    def first(self) -> HostKey:
         return self.members[0]
 
 

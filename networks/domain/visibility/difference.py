@@ -70,7 +70,7 @@ def _representatives(first: Group, second: Group) -> tuple[HostKey | None, HostK
         if len(first.members) < 2:
             return None, None
         b = first.members[1]
-    return a, b  # type: ignore[return-value]
+    return a, b
 
 
 def _sorted(

@@ -1,0 +1,109 @@
+"""Measuring, the shell around `networks/measure`: asks servers over SSH, stores cells and disagreements."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+from django.db import connections
+from django.utils import timezone
+
+from networks.choices import MeasurementState
+from networks.desired import head
+from networks.domain.visibility import observed, visibility
+from networks.engine.disagreements import store_disagreements
+from networks.engine.trunks import find_trunks
+from networks.inventory_rows import inventory
+from networks.measure import DEADLINE_S, BadMeasure, Heard, Place, Witness, measure_command, read_answer
+from networks.measure.plan import plan
+from networks.models import Measurement
+from networks.points import point_text
+from networks.services.sight import Sight, hosts_of_network, hosts_of_servers, servers_near
+from nodes.models import PhysicalServer
+from nodes.observe import LookFailed, pool, target_of
+from nodes.probe import new_nonce
+from nodes.ssh import SshError
+
+log = structlog.get_logger(__name__)
+
+WIDTH = 20
+"""Servers that are asked at the same time."""
+
+
+def run_measurement(measurement_id: uuid.UUID) -> None:
+    """Measure, once: whoever claims the row first."""
+    now = timezone.now()
+    claimed = Measurement.objects.filter(pk=measurement_id, state=MeasurementState.WAITING).update(
+        state=MeasurementState.RUNNING, started_at=now
+    )
+    if not claimed:
+        return
+    row = Measurement.objects.get(pk=measurement_id)
+    try:
+        _measure(row)
+    except Exception:
+        log.exception("measurement_broke", measurement=str(measurement_id))
+        Measurement.objects.filter(pk=row.pk).update(state=MeasurementState.FAILED, ended_at=timezone.now())
+
+
+def _measure(row: Measurement) -> None:
+    newest = head().state
+    known = inventory(servers_near(newest, row.servers))
+    sight = visibility(newest, newest, known)
+    whole = Sight("decided", sight, newest, False)
+    keys = hosts_of_network(whole, str(row.network)) if row.network else hosts_of_servers(sight, row.servers)
+    made = plan(sight, keys)
+    heard, silent = ask_all(made.places(), {})
+    cells = made.cells(heard)
+    trunks = find_trunks(sight, cells, ask_all)
+    Measurement.objects.filter(pk=row.pk).update(
+        state=MeasurementState.DONE,
+        ended_at=timezone.now(),
+        cells=[[point_text(c.origin), point_text(c.target), c.layer, c.predicted, c.measured] for c in cells],
+        silent={str(server): text for server, text in silent.items()},
+    )
+    store_disagreements(sight, observed(known, newest), cells, trunks)
+    log.info("measured", measurement=str(row.pk), cells=len(cells), differ=sum(c.differs for c in cells))
+
+
+def ask_all(
+    places: Mapping[int, tuple[Place, ...]], witnesses: Mapping[int, tuple[Witness, ...]]
+) -> tuple[dict[int, Mapping[str, Heard]], dict[int, str]]:
+    """What each server heard, and why others could not be asked. All of a server's probes are one exec."""
+    servers = sorted({*places, *witnesses})
+    if not servers:
+        return {}, {}
+
+    def one(server: int) -> Mapping[str, Heard] | str:
+        try:
+            return ask(server, places.get(server, ()), witnesses.get(server, ()))
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(min(WIDTH, len(servers)), thread_name_prefix="measure") as threads:
+        answers = dict(zip(servers, threads.map(one, servers), strict=True))
+    heard = {server: answer for server, answer in answers.items() if not isinstance(answer, str)}
+    return heard, {server: answer for server, answer in answers.items() if isinstance(answer, str)}
+
+
+def ask(
+    server_id: int, places: tuple[Place, ...], witnesses: tuple[Witness, ...]
+) -> Mapping[str, Heard] | str:
+    """One exec on one server."""
+    servers = PhysicalServer.objects.select_related("credential").prefetch_related("host_keys")
+    server = servers.filter(pk=server_id).first()
+    if server is None:
+        return "The server has been removed."
+    nonce = new_nonce()
+    try:
+        command = measure_command(nonce, places, witnesses)
+        done = pool().run(target_of(server), command, deadline_s=DEADLINE_S)
+        return read_answer(done.stdout, nonce)
+    except SshError as error:
+        return error.sentence
+    except LookFailed as error:
+        return error.reason
+    except BadMeasure as error:
+        return str(error)

@@ -1,0 +1,95 @@
+"""Asking for a measurement, and what measurements have found."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterable
+from datetime import timedelta
+from functools import partial
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from networks.choices import ChangeState, MeasurementState
+from networks.models import Change, Disagreement, Measurement
+from networks.services.changes import send
+from networks.services.errors import NotAllowed
+from nodes.choices import ServerOS
+from nodes.models import PhysicalServer
+from nodes.querysets import AnyUser
+
+NEWEST = 6
+"""So many measurements are laid over a matrix, the newest counting most."""
+LOST = timedelta(minutes=5)
+"""A measurement that has not ended by then was lost with its message or its worker: ask again."""
+KEPT = 200
+"""Older measurements than the last so many are deleted; what they found wrong is kept as disagreements."""
+
+
+def request_measurement(
+    user: User, server_ids: Collection[int], network: uuid.UUID | None = None
+) -> Measurement:
+    """Have the worker measure who answers whom on those servers, or among the members of a network on them.
+
+    Needs the operator role on each server. Raises NotAllowed.
+    """
+    servers = PhysicalServer.objects.filter(pk__in=server_ids, os=ServerOS.LINUX, is_enabled=True)
+    mine = set(
+        PhysicalServer.objects.operable_by(user).filter(pk__in=server_ids).values_list("pk", flat=True)
+    )
+    lacking = servers.visible_to(user).exclude(pk__in=mine)
+    if servers.exclude(pk__in=mine).exists():
+        names = ", ".join(lacking.values_list("name", flat=True))
+        raise NotAllowed(f"To measure you need the operator role on {names or 'every server concerned'}.")
+    return _start(sorted(servers.values_list("pk", flat=True)), network, author_id=user.pk)
+
+
+def measure_after(change_id: uuid.UUID) -> None:
+    """Measure on the servers of a Change that has just been done."""
+    change = Change.objects.filter(pk=change_id, state__in=(ChangeState.DONE, ChangeState.BEHIND)).first()
+    if change is None or change.measurements.exists():
+        return
+    servers = change.operations.filter(server__isnull=False).values_list("server_id", flat=True)
+    if servers:
+        _start(sorted(servers), None, change_id=change.pk)
+
+
+def _start(servers: list[int], network: uuid.UUID | None, **whose: object) -> Measurement:
+    with transaction.atomic():
+        old = Measurement.objects.order_by("-asked_at").values_list("pk", flat=True)[KEPT:]
+        Measurement.objects.filter(pk__in=list(old)).delete()
+        row = Measurement.objects.create(servers=servers, network=network, **whose)
+        transaction.on_commit(partial(send, "networks.measure", row.pk))
+    return row
+
+
+def last_measurement(server_ids: Iterable[int]) -> Measurement | None:
+    """The newest measurement that concerns one of the servers."""
+    wanted = set(server_ids)
+    rows = Measurement.objects.defer("cells")[: NEWEST * 4]
+    return next((row for row in rows if wanted & set(row.servers)), None)
+
+
+def is_under_way(row: Measurement) -> bool:
+    """Whether the measurement may still bring something: not ended, and not lost with its worker."""
+    is_open = row.state in (MeasurementState.WAITING, MeasurementState.RUNNING)
+    return is_open and row.asked_at > timezone.now() - LOST
+
+
+def measured_cells() -> dict[tuple[str, str, str], str]:
+    """What was measured last of each (origin, target, layer), in the short form of networks/points.py."""
+    found: dict[tuple[str, str, str], str] = {}
+    for row in Measurement.objects.filter(state=MeasurementState.DONE).only("cells")[:NEWEST]:
+        for origin, target, layer, _, measured in row.cells:
+            if measured != "unknown":
+                found.setdefault((origin, target, layer), measured)
+    return found
+
+
+def open_disagreements(user: AnyUser) -> list[Disagreement]:
+    """What was measured otherwise than predicted and has not agreed since, on servers the user may see."""
+    rows = list(Disagreement.objects.filter(gone_at=None))
+    wanted = {server for row in rows for server in row.servers}
+    seen = set(PhysicalServer.objects.visible_to(user).filter(pk__in=wanted).values_list("pk", flat=True))
+    return [row for row in rows if set(row.servers) <= seen]

@@ -1,0 +1,26 @@
+"""`python -m proof scheme`, `python -m proof visibility N [SEED]`: root; each boots the lab, and downs it."""
+
+from __future__ import annotations
+
+import sys
+
+from lab.errors import LabError
+from proof import scheme
+from proof.panel import ProofFailed
+
+
+def main(arguments: list[str]) -> int:
+    """Run one of the proofs."""
+    try:
+        match arguments:
+            case ["scheme"]:
+                return scheme.main()
+    except (LabError, ProofFailed) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(__doc__, file=sys.stderr)
+    return 64
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,54 @@
+"""Measures the lab with the panel's own script and parser, from the place of the other host as well."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lab import netns
+from lab.lab import Lab
+
+if TYPE_CHECKING:
+    from networks.domain.state import Desired
+    from networks.measure.plan import MeasuredCell
+
+
+def name_of(key: object) -> str:
+    """The name that the data file has for a host: a CTID, a server's name, or "other"."""
+    from networks.domain.inventory import ContainerKey, ServerRef
+    from nodes.models import PhysicalServer
+
+    if isinstance(key, ContainerKey):
+        return key.ctid
+    return PhysicalServer.objects.get(pk=key.id).name if isinstance(key, ServerRef) else "other"
+
+
+def measure(lab: Lab, desired: Desired) -> tuple[MeasuredCell, ...]:
+    """Every pair of the lab's hosts on both layers, predicted from `desired` and measured."""
+    from networks.domain.visibility import OtherHosts, visibility
+    from networks.engine.measuring import ask_all
+    from networks.inventory_rows import inventory
+    from networks.measure import measure_command, read_answer
+    from networks.measure.jobs import Place
+    from networks.measure.plan import AMONG_OTHERS, plan
+    from nodes.models import PhysicalServer
+    from nodes.probe import new_nonce
+    from proof.panel import ProofFailed
+
+    servers = list(PhysicalServer.objects.values_list("pk", flat=True))
+    sight = visibility(desired, desired, inventory(servers))
+    made = plan(sight, sight.hosts())
+    others = tuple(key for key in made.targets if isinstance(key, OtherHosts))
+    made = replace(made, origins=(*made.origins, *others))
+    heard, silent = ask_all(made.places(), {})
+    if silent:
+        raise ProofFailed("; ".join(silent.values()))
+    asked = [a for key in made.targets if key not in others for a in made.addresses(key)]
+    nonce = new_nonce()
+    place = Place("", tuple(asked), tuple(("eth0", a) for a in asked if ":" not in a))
+    command = measure_command(nonce, (place,))
+    prefix = netns.exec_prefix(lab.place, "other")
+    done = subprocess.run([*prefix, *command.argv], input=command.stdin, capture_output=True, check=True)
+    heard[AMONG_OTHERS] = read_answer(done.stdout, nonce)
+    return made.cells(heard)

@@ -1,0 +1,90 @@
+"""From answers to cells: who was seen by whom, and what differs from the prediction."""
+
+from __future__ import annotations
+
+from networks.domain.inventory import ContainerKey, ServerRef
+from networks.domain.visibility import HostKey, OtherHosts, Visibility
+from networks.measure import Heard
+from networks.measure.plan import MeasuredCell, Plan, plan
+from tests.domain import scheme
+
+MACS = {"102": "00:18:51:00:66:00", "103": "00:18:51:00:67:00"}
+OTHER = OtherHosts(scheme.SEGMENT)
+
+
+def ct(ctid: str) -> ContainerKey:
+    return ContainerKey(int(ctid[0]), ctid)
+
+
+def cell(cells: tuple[MeasuredCell, ...], a: HostKey, b: HostKey, layer: str) -> MeasuredCell:
+    return next(c for c in cells if (c.origin, c.target, c.layer) == (a, b, layer))
+
+
+def made(sight: Visibility) -> Plan:
+    return plan(sight, [ct("101"), ct("102"), ct("103"), ServerRef(1), OTHER])
+
+
+def test_each_place_is_asked_for_every_other_and_for_the_gateway(sight: Visibility) -> None:
+    (places,) = made(sight).places().values()
+    by_ctid = {place.ctid: place for place in places}
+    assert set(by_ctid) == {"", "101", "102", "103"}
+    assert "10.77.0.1" in by_ctid["102"].pings and "10.77.0.102" not in by_ctid["102"].pings
+    assert ("vn-a", "10.77.0.102") in by_ctid[""].arps
+    assert all(link == "" for link, _ in by_ctid["102"].arps)
+
+
+def heard() -> dict[str, Heard]:
+    """Server 1: 102 hears 103, the server answers for 101, the other host answers to 102."""
+    return {
+        "102": Heard(
+            macs={MACS["102"]},
+            pings={"10.77.0.103": True, "10.77.0.101": True, "10.77.0.11": False, "10.77.0.1": True},
+            arps={
+                ("eth0", "10.77.0.103"): MACS["103"],
+                ("eth0", "10.77.0.101"): "02:00:00:00:00:01",
+                ("eth0", "10.77.0.11"): "",
+                ("eth0", "10.77.0.1"): "02:00:00:00:00:fe",
+            },
+        ),
+        "103": Heard(macs={MACS["103"]}, missing={"ping", "arping"}),
+        "101": Heard(macs={"00:00:5e:00:53:01"}, pings={"10.77.0.102": True}),
+        "": Heard(macs={"02:00:00:00:00:01"}),
+    }
+
+
+def test_who_answers_itself_is_on_one_layer_2_network(sight: Visibility) -> None:
+    cells = made(sight).cells({1: heard()})
+    assert cell(cells, ct("102"), ct("103"), "layer2").measured == "yes"
+    assert cell(cells, ct("102"), OTHER, "layer2").measured == "yes"
+    # The server answers for 101 with its own hardware address (proxy ARP): a ping, but no common network.
+    assert cell(cells, ct("102"), ct("101"), "layer2").measured == "no"
+    assert cell(cells, ct("102"), ct("101"), "ip").measured == "yes"
+    # 101 has no link to send an ARP request on.
+    assert cell(cells, ct("101"), ct("102"), "layer2").measured == "no"
+
+
+def test_a_missing_tool_and_a_silent_server_are_unknown_and_never_no(sight: Visibility) -> None:
+    cells = made(sight).cells({1: heard()})
+    assert cell(cells, ct("103"), ct("102"), "ip").measured == "unknown"
+    assert cell(cells, ct("103"), ct("102"), "layer2").measured == "unknown"
+    nothing = made(sight).cells({})
+    assert {c.measured for c in nothing} == {"unknown"} and not any(c.differs for c in nothing)
+
+
+def test_what_differs_is_what_both_know(sight: Visibility) -> None:
+    cells = made(sight).cells({1: heard()})
+    differing = {(c.origin, c.target, c.layer) for c in cells if c.differs}
+    assert differing == {(ct("102"), ServerRef(1), "ip"), (ct("102"), ServerRef(1), "layer2")}
+
+
+def test_many_hosts_are_tried_by_members_of_their_groups(sight: Visibility) -> None:
+    import networks.measure.plan as module
+
+    everybody = list(sight.hosts())
+    assert len(plan(sight, everybody).targets) == len(everybody)
+    most, module.MOST_TARGETS = module.MOST_TARGETS, 12
+    try:
+        few = plan(sight, everybody).targets
+    finally:
+        module.MOST_TARGETS = most
+    assert len(few) == 12 and {ct("203"), ct("205"), ct("303")} <= set(few)
