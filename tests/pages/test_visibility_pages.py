@@ -9,10 +9,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from networks.choices import ChangeState
+from networks.choices import ChangeState, MeasurementState
 from networks.domain.state import Assign, CreateNetwork, RemoveMember
-from networks.models import Change, Draft
+from networks.models import Change, Disagreement, Draft, Measurement
 from networks.services import drafts
 from networks.state_json import dump_edits, load_edits
 from nodes.choices import Role
@@ -171,3 +172,44 @@ def test_a_review_that_changes_nobodys_sight_says_so(admin_client: Client) -> No
     )
     page = words(admin_client.get(reverse("networks:change", args=[change.pk])))
     assert "Nobody gains or loses sight of anybody" in page
+
+
+def test_what_was_measured_lies_over_the_prediction(admin_client: Client) -> None:
+    now = timezone.now()
+    cells = [
+        ["c:2:203", "c:2:204", "ip", "yes", "yes"],
+        ["c:2:203", "s:2", "ip", "no", "yes"],
+        ["c:2:204", "s:2", "ip", "no", "unknown"],
+    ]
+    Measurement.objects.create(
+        servers=[2], state=MeasurementState.DONE, cells=cells, ended_at=now, silent={"3": "It is off."}
+    )
+    Disagreement.objects.create(
+        key="x", text="203 should not reach it.", servers=[2], first_seen_at=now, last_seen_at=now
+    )
+    page = words(admin_client.get(reverse("networks:server_visibility", args=[2]), {"state": "decided"}))
+    assert "Containers 203 and 204: reaches each other, as measured" in page
+    assert "does not reach Physical server server2, but measured otherwise" in page
+    assert "203 should not reach it." in page and "server3 could not be asked: It is off." in page
+
+
+def test_a_measurement_is_asked_for_by_button_and_polled_until_it_ends(admin_client: Client) -> None:
+    url = reverse("networks:measure_server", args=[2])
+    response = admin_client.post(url)
+    assert response.headers["Location"] == f"{reverse('networks:server_visibility', args=[2])}?state=decided"
+    row = Measurement.objects.get()
+    assert row.servers == [2] and row.state == MeasurementState.WAITING
+    page = admin_client.get(reverse("networks:server_visibility", args=[2])).content.decode()
+    assert f'hx-get="{url}"' in page
+    fragment = admin_client.get(url, headers={"HX-Request": "true"}).content.decode()
+    assert "every 2s" in fragment and "<html" not in fragment
+    Measurement.objects.update(state=MeasurementState.DONE, ended_at=timezone.now())
+    fragment = admin_client.get(url, headers={"HX-Request": "true"}).content.decode()
+    assert "every 2s" not in fragment and "Measured at" in fragment
+
+
+def test_who_only_looks_may_not_measure(group: ServerGroup) -> None:
+    user = User.objects.create_user("vera", password="x")
+    GroupRole.objects.create(user=user, group=group, role=Role.VIEWER)
+    assert logged_in(user).post(reverse("networks:measure_server", args=[2])).status_code == 403
+    assert not Measurement.objects.exists()

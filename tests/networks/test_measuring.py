@@ -1,0 +1,198 @@
+"""A measurement is claimed once, stored and compared; what differs stays until it agrees again."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from networks.choices import MeasurementState
+from networks.engine import measuring
+from networks.measure import Heard, Place
+from networks.models import Disagreement, Measurement
+from networks.services import measure
+from networks.services.errors import NotAllowed
+from nodes.choices import Role
+from nodes.models import GroupRole, PhysicalServer, ServerGroup
+from tests.seeded import seed
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def admin(db: None) -> User:
+    seed()
+    return User.objects.get(username="admin")
+
+
+class Wires:
+    """Servers that answer by a rule: who hears whom, given as a function of two places."""
+
+    def __init__(self, hears: Callable[[str, str], bool]) -> None:
+        self.hears, self.owners, self.asked = hears, {}, 0  # type: ignore[var-annotated]
+
+    def __call__(
+        self, server: int, places: tuple[Place, ...], witnesses: tuple[Any, ...]
+    ) -> Mapping[str, Heard]:
+        self.asked += 1
+        found: dict[str, Heard] = {}
+        for place in places:
+            me = place.ctid or f"server{server}"
+            ears = found[place.ctid] = Heard(macs={self.mac(me)})
+            for address in place.pings:
+                ears.pings[address] = self.hears(me, self.owner(address))
+            for link, address in place.arps:
+                other = self.owner(address)
+                ears.arps[link or "eth0", address] = self.mac(other) if self.hears(me, other) else ""
+        for _ in witnesses:
+            found.setdefault("", Heard()).witness = "ready"
+        return found
+
+    @staticmethod
+    def owner(address: str) -> str:
+        last = address.rpartition(".")[2]
+        if address.startswith("169.254."):
+            return "witness"
+        return {
+            "1": "other",
+            "11": "server1",
+            "12": "server2",
+            "13": "server3",
+            "31": "301",
+            "32": "302",
+            "33": "303",
+        }.get(last, last)
+
+    @staticmethod
+    def mac(name: str) -> str:
+        return f"0a:00:00:00:00:{sum(name.encode()) % 256:02x}"
+
+
+VLAN = ("205", "301")
+
+
+def one_network(a: str, b: str) -> bool:
+    """D and its two containers, as the manual has them; nothing else is asked for here."""
+    return a in VLAN and b in VLAN
+
+
+def run(user: User, monkeypatch: pytest.MonkeyPatch, ask: Any) -> Measurement:
+    """Measure network D with those servers."""
+    from tests.domain import scheme
+
+    monkeypatch.setattr(measuring, "ask", ask)
+    monkeypatch.setattr("networks.engine.trunks.HEAD_START_S", 0)
+    row = measure.request_measurement(user, [2, 3], uuid.UUID(scheme.D))
+    measuring.run_measurement(row.pk)
+    row.refresh_from_db()
+    return row
+
+
+def answers(row: Measurement, origin: str, target: str) -> dict[str, str]:
+    return {layer: measured for a, b, layer, _, measured in row.cells if (a, b) == (origin, target)}
+
+
+@pytest.fixture
+def deaf_to(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Wires]:
+    """Wires on which VLAN 100 does not get to one server."""
+
+    def made(server: str) -> Wires:
+        inside = {"server2": "205", "server3": "301"}
+
+        def hears(a: str, b: str) -> bool:
+            if b == "witness":
+                return a != server
+            pair = {a, b}
+            servers = {"server1", "server2", "server3", "other"}
+            if pair <= servers:
+                return True
+            return one_network(a, b) and inside[server] not in pair
+
+        return Wires(hears)
+
+    return made
+
+
+def test_a_measurement_that_agrees_is_stored_and_leaves_no_disagreement(
+    admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = {"server1", "server2", "server3", "other"}
+    row = run(admin, monkeypatch, Wires(lambda a, b: one_network(a, b) or {a, b} <= everything))
+    assert row.state == MeasurementState.DONE and row.ended_at is not None
+    assert answers(row, "c:2:205", "c:3:301") == {"ip": "yes", "layer2": "yes"}
+    assert answers(row, "c:2:205", "s:2") == {"ip": "no", "layer2": "no"}
+    assert not Disagreement.objects.exists()
+
+
+@pytest.mark.parametrize("server", ["server2", "server3"])
+def test_the_trunk_finder_names_the_server_and_the_vlan(
+    admin: User, monkeypatch: pytest.MonkeyPatch, deaf_to: Callable[[str], Wires], server: str
+) -> None:
+    run(admin, monkeypatch, deaf_to(server))
+    (found,) = measure.open_disagreements(admin)
+    assert (
+        found.text == f"The switch does not carry VLAN 100 of “physical network” to physical server {server}."
+    )
+    assert found.servers == [int(server[-1])]
+
+
+def test_a_disagreement_ends_when_it_agrees_again_and_keeps_its_first_time(
+    admin: User, monkeypatch: pytest.MonkeyPatch, deaf_to: Callable[[str], Wires]
+) -> None:
+    run(admin, monkeypatch, deaf_to("server3"))
+    first = Disagreement.objects.get().first_seen_at
+    run(admin, monkeypatch, deaf_to("server3"))
+    again = Disagreement.objects.get()
+    assert again.first_seen_at == first and again.last_seen_at > first
+    everything = {"server1", "server2", "server3", "other"}
+    run(admin, monkeypatch, Wires(lambda a, b: one_network(a, b) or {a, b} <= everything))
+    assert measure.open_disagreements(admin) == []
+    assert Disagreement.objects.get().gone_at is not None
+
+
+def test_seen_but_not_predicted_is_told_with_its_likely_cause(
+    admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(admin, monkeypatch, Wires(lambda a, b: True))
+    texts = {row.text: row.cause for row in measure.open_disagreements(admin)}
+    assert "Container 205 (c205) should not reach physical server server2, but does." in texts
+    assert all("Something joins them" in cause for cause in texts.values())
+
+
+def test_a_server_that_cannot_be_asked_makes_unknown_and_is_named(
+    admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = run(admin, monkeypatch, lambda server, places, witnesses: "It did not answer.")
+    assert row.state == MeasurementState.DONE
+    assert row.silent == {"2": "It did not answer.", "3": "It did not answer."}
+    assert {cell[4] for cell in row.cells} == {"unknown"} and not Disagreement.objects.exists()
+
+
+def test_a_measurement_runs_once_and_a_failure_is_told(admin: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    wires = Wires(one_network)
+    row = run(admin, monkeypatch, wires)
+    asked = wires.asked
+    measuring.run_measurement(row.pk)
+    assert wires.asked == asked
+
+    def breaks(*args: object) -> None:
+        raise RuntimeError("no")
+
+    assert run(admin, monkeypatch, breaks).state == MeasurementState.FAILED
+
+
+def test_measuring_needs_the_operator_role_and_disagreements_are_seen_by_server(admin: User) -> None:
+    group = ServerGroup.objects.get()
+    viewer = User.objects.create_user("vera", password="x")
+    GroupRole.objects.create(user=viewer, group=group, role=Role.VIEWER)
+    with pytest.raises(NotAllowed, match="operator role on server1"):
+        measure.request_measurement(viewer, [1])
+    stranger = User.objects.create_user("sam", password="x")
+    with pytest.raises(NotAllowed, match="every server concerned"):
+        measure.request_measurement(stranger, [1])
+    now = PhysicalServer.objects.get(pk=1).created_at
+    Disagreement.objects.create(key="pair:a|b", text="x", servers=[1], first_seen_at=now, last_seen_at=now)
+    assert len(measure.open_disagreements(viewer)) == 1 and measure.open_disagreements(stranger) == []
