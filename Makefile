@@ -46,6 +46,10 @@ scheme: ## builds the manual's networks on the lab, measures, compares cell by c
 	@scripts/prepare.sh test
 	@exec $(PYTHON) -m proof scheme
 
+visibility: ## N random topologies on the lab, predicted against measured (root; N=30 SEED=…)
+	@scripts/prepare.sh test
+	@exec $(PYTHON) -m proof visibility $(or $(N),30) $(SEED)
+
 lint: ## formatting, types, the arrows between packages, shell scripts, migrations, deployment checks
 	@scripts/prepare.sh lint
 	@exec scripts/lint.sh

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from lab.errors import LabError
-from proof import scheme
+from proof import random_topologies, scheme
 from proof.panel import ProofFailed
 
 
@@ -15,6 +15,8 @@ def main(arguments: list[str]) -> int:
         match arguments:
             case ["scheme"]:
                 return scheme.main()
+            case ["visibility", count, *seed] if all(word.isdecimal() for word in (count, *seed)):
+                return random_topologies.main(int(count), int(seed[0]) if seed else None)
     except (LabError, ProofFailed) as error:
         print(error, file=sys.stderr)
         return 1

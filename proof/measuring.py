@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from lab import netns
 from lab.lab import Lab
 
 if TYPE_CHECKING:
+    from networks.domain.inventory import Inventory
     from networks.domain.state import Desired
     from networks.measure.plan import MeasuredCell
 
@@ -24,8 +26,13 @@ def name_of(key: object) -> str:
     return PhysicalServer.objects.get(pk=key.id).name if isinstance(key, ServerRef) else "other"
 
 
-def measure(lab: Lab, desired: Desired) -> tuple[MeasuredCell, ...]:
-    """Every pair of the lab's hosts on both layers, predicted from `desired` and measured."""
+def measure(
+    lab: Lab, desired: Desired, amend: Callable[[Inventory], Inventory] = lambda found: found
+) -> tuple[MeasuredCell, ...]:
+    """Every pair of the lab's hosts on both layers, predicted from `desired` and measured.
+
+    `amend` adds to the inventory what no look can see.
+    """
     from networks.domain.visibility import OtherHosts, visibility
     from networks.engine.measuring import ask_all
     from networks.inventory_rows import inventory
@@ -37,7 +44,7 @@ def measure(lab: Lab, desired: Desired) -> tuple[MeasuredCell, ...]:
     from proof.panel import ProofFailed
 
     servers = list(PhysicalServer.objects.values_list("pk", flat=True))
-    sight = visibility(desired, desired, inventory(servers))
+    sight = visibility(desired, desired, amend(inventory(servers)))
     made = plan(sight, sight.hosts())
     others = tuple(key for key in made.targets if isinstance(key, OtherHosts))
     made = replace(made, origins=(*made.origins, *others))

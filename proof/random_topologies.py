@@ -1,0 +1,216 @@
+"""`make visibility N=30`: random topologies on the lab, each built by the panel, predicted and measured.
+
+One seed is one topology: which interfaces are in which network, on which adapters and VLANs the networks
+are, which containers are stopped, whether the bridge inside 201 is there, who is host-routed, which switch
+ports lack a VLAN. Cells that differ are printed with their seed; a seed that differed becomes a test.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from lab.definition import SERVERS
+from lab.lab import Lab
+from proof.measuring import measure, name_of
+from proof.panel import apply, panel_on, say
+
+if TYPE_CHECKING:
+    from networks.domain.inventory import Inventory
+    from networks.domain.state import Desired
+    from networks.measure.plan import MeasuredCell
+
+VIDS = (100, 200)
+NETWORKS = "ABCDE"
+TRIES = 400
+"""So many random designs are thrown away at most before the rules accept one."""
+NAMESPACE = uuid.UUID("5d0f7c52-0000-4000-8000-000000000000")
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What is done to the lab beside the design."""
+
+    stopped: tuple[tuple[str, str], ...] = ()
+    """(server, CTID)."""
+    unbridged: bool = False
+    """The bridge inside 201 lets go of its second interface."""
+    host_routed: tuple[tuple[str, str, str], ...] = ()
+    """(server, CTID, address)."""
+    untrunked: tuple[tuple[str, int], ...] = ()
+    """(server, VLAN id)."""
+
+
+@dataclass
+class Tally:
+    """Cells so far."""
+
+    compared: int = 0
+    differing: list[str] = field(default_factory=list)
+
+
+def main(count: int, first_seed: int | None = None) -> int:
+    """Try `count` topologies; 0 if nothing differs. A given first seed repeats a run."""
+    seed = int(time.time()) if first_seed is None else first_seed
+    lab, tally = Lab(report=say), Tally()
+    with lab.use(alone=True, wait=True):
+        lab.up()
+        lab.renew()
+        try:
+            with panel_on(lab):
+                for number in range(count):
+                    one_topology(lab, seed + number, tally)
+        finally:
+            lab.down(force=True)
+    for line in tally.differing:
+        print(line)
+    print(f"visibility: {tally.compared} cells compared, {len(tally.differing)} differ")
+    return 1 if tally.differing else 0
+
+
+def one_topology(lab: Lab, seed: int, tally: Tally) -> None:
+    """Build the topology of a seed, measure it, put the lab back into order."""
+    from networks.desired import head
+    from networks.domain.diff import edits_between
+    from networks.inventory_rows import inventory
+    from nodes.models import PhysicalServer
+
+    choice = random.Random(seed)  # noqa: S311 - no secret
+    keys = {row.name: row.pk for row in PhysicalServer.objects.all()}
+    wanted = design(choice, keys, head().state, inventory(list(keys.values())))
+    faults = choose_faults(choice)
+    if edits := edits_between(head().state, wanted):
+        apply(edits)
+    inflict(lab, faults)
+    try:
+        look(keys)
+        cells = measure(lab, head().state, lambda found: as_faulty(found, faults, keys))
+    finally:
+        relieve(lab, faults)
+    add(tally, seed, cells)
+    say(f"seed {seed}: {tally.compared} cells so far, {len(tally.differing)} differ")
+
+
+def add(tally: Tally, seed: int, cells: tuple[MeasuredCell, ...]) -> None:
+    """Count one topology's cells."""
+    for cell in cells:
+        tally.compared += cell.is_compared
+        if cell.differs:
+            tally.differing.append(
+                f"seed {seed}: {name_of(cell.origin)} to {name_of(cell.target)}, {cell.layer}: "
+                f"predicted {cell.predicted}, measured {cell.measured}"
+            )
+
+
+def design(choice: random.Random, keys: dict[str, int], before: Desired, known: Inventory) -> Desired:
+    """A random design that the rules do not refuse."""
+    from networks.domain.diff import edits_between
+    from networks.domain.rules import review
+
+    for _ in range(TRIES):
+        wanted = _design(choice, keys, known)
+        problems = review(before, edits_between(before, wanted), known)
+        if not any(problem.severity == "refuse" for problem in problems):
+            return wanted
+    return before
+
+
+def _design(choice: random.Random, keys: dict[str, int], known: Inventory) -> Desired:
+    """Each network gets members anywhere; over several servers it needs an adapter on each, on one it may."""
+    from networks.domain.state import Assignment, Desired, Member, Network, VlanAdapter
+
+    ids = [str(uuid.uuid5(NAMESPACE, name)) for name in NETWORKS]
+    homes = {
+        view.key: choice.choice(ids)
+        for view in sorted(known.interfaces, key=lambda view: view.key)
+        if view.mode == "bridged" and not view.gone and choice.random() < 0.8
+    }
+    names = ["eth0", *(f"eth0.{vid}" for vid in VIDS)]
+    taken: set[tuple[int, str]] = set()
+    assignments = []
+    for network in ids:
+        servers = sorted({key.server for key, home in homes.items() if home == network})
+        if len(servers) == 1 and choice.random() < 0.4:
+            continue
+        common = choice.choice(names)
+        for server in servers:
+            # Now and then on another wire than the rest: a network that is split.
+            adapter = common if choice.random() < 0.85 else choice.choice(names)
+            if (server, adapter) in taken:
+                homes = {k: h for k, h in homes.items() if (k.server, h) != (server, network)}
+                continue
+            taken.add((server, adapter))
+            assignments.append(Assignment(network, server, adapter))
+    vlans = tuple(
+        VlanAdapter(server, f"eth0.{vid}", "eth0", vid)
+        for server in sorted(keys.values())
+        for vid in VIDS
+        if (server, f"eth0.{vid}") in taken or choice.random() < 0.2
+    )
+    return Desired(
+        tuple(Network(network, name) for name, network in zip(NETWORKS, ids, strict=True)),
+        tuple(assignments),
+        tuple(Member(network, key) for key, network in homes.items()),
+        vlans,
+    )
+
+
+def choose_faults(choice: random.Random) -> Faults:
+    """A few things that go wrong, or are otherwise than in the scheme."""
+    containers = [(server.name, one.ctid) for server in SERVERS for one in server.containers]
+    stopped = tuple(choice.sample(containers, choice.randint(0, 2)))
+    plain = [(s, c) for s, c in containers if c not in ("101", "302") and (s, c) not in stopped]
+    routed = tuple(
+        (s, c, f"10.77.0.{150 + n}") for n, (s, c) in enumerate(choice.sample(plain, choice.randint(0, 1)))
+    )
+    ports = [(server.name, vid) for server in SERVERS for vid in VIDS]
+    return Faults(
+        stopped,
+        choice.random() < 0.3 and ("server2", "201") not in stopped,
+        routed,
+        tuple(choice.sample(ports, choice.randint(0, 1))),
+    )
+
+
+def inflict(lab: Lab, faults: Faults) -> None:
+    """Make the lab so."""
+    for server, ctid, address in faults.host_routed:
+        lab.check(server, f"vzctl set {ctid} --ipadd {address} --save")
+    for server, ctid in faults.stopped:
+        lab.check(server, f"vzctl stop {ctid}")
+    if faults.unbridged:
+        lab.check("server2", "vzctl exec 201 ip link set dev eth1 nomaster")
+    for server, vid in faults.untrunked:
+        lab.trunk(server, vid, carried=False)
+
+
+def relieve(lab: Lab, faults: Faults) -> None:
+    """Undo what was inflicted."""
+    for server, vid in faults.untrunked:
+        lab.trunk(server, vid, carried=True)
+    if faults.unbridged:
+        lab.check("server2", "vzctl exec 201 ip link set dev eth1 master br0")
+    for server, ctid in faults.stopped:
+        lab.check(server, f"vzctl start {ctid}")
+    for server, ctid, address in faults.host_routed:
+        lab.check(server, f"vzctl set {ctid} --ipdel {address} --save")
+
+
+def look(keys: dict[str, int]) -> None:
+    """Have the panel see what is there now."""
+    from nodes import observe
+
+    for server in keys.values():
+        observe.look(server)
+
+
+def as_faulty(found: Inventory, faults: Faults, keys: dict[str, int]) -> Inventory:
+    """What the prediction must know beside the looks: the switch tells nobody which VLANs it carries."""
+    cut = {(keys[server], vid) for server, vid in faults.untrunked}
+    return replace(
+        found,
+        adapters=tuple(replace(a, carrier=False) if (a.server, a.vid) in cut else a for a in found.adapters),
+    )

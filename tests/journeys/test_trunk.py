@@ -1,0 +1,63 @@
+"""A switch that does not carry a VLAN is found by the next measurement, which names server and VLAN."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.lab import Lab
+from tests.journeys.conftest import drive
+from tests.vnetpanel.conftest import RunningPanel
+
+BUILD = """
+two, three = server("server2"), server("server3")
+d = network("Trunk")
+edits = [CreateNetwork(d, "Trunk"),
+    CreateVlan(two, "eth0.100", "eth0", 100), CreateVlan(three, "eth0.100", "eth0", 100),
+    Assign(d, two, "eth0.100"), Assign(d, three, "eth0.100"), AddMember(d, key("server2", "205")),
+    AddMember(d, key("server3", "301"))]
+say(ended(apply(review(edits))))
+"""
+MEASURE = """
+import time, uuid
+from networks.services import measure
+from networks.models import Measurement
+user = User.objects.get(username="admin")
+servers = [server("server2"), server("server3")]
+row = measure.request_measurement(user, servers, uuid.UUID(network("Trunk")))
+until(lambda row: not measure.is_under_way(row), row, 240)
+cells = {f"{a} {b} {layer}": seen for a, b, layer, _, seen in row.cells}
+say({"state": row.state, "silent": row.silent, "found": [d.text for d in measure.open_disagreements(user)],
+    "seen": cells.get(f"c:{servers[0]}:205 c:{servers[1]}:301 layer2")})
+"""
+CLEAR = """
+two, three = server("server2"), server("server3")
+d = network("Trunk")
+edits = [RemoveMember(key("server2", "205")), RemoveMember(key("server3", "301")),
+    Unassign(d, two), Unassign(d, three),
+    DeleteVlan(two, "eth0.100"), DeleteVlan(three, "eth0.100"), DeleteNetwork(d)]
+say(ended(apply(review(edits))))
+"""
+
+
+def measured(panel: RunningPanel) -> Any:
+    return drive(panel, MEASURE)
+
+
+def test_a_trunk_that_lacks_a_vlan_is_named_and_forgotten_when_it_is_mended(
+    panel: RunningPanel, fresh_lab: Lab
+) -> None:
+    assert drive(panel, BUILD)["state"] == "done"
+    try:
+        good = measured(panel)
+        assert (good["state"], good["seen"], good["found"]) == ("done", "yes", [])
+        fresh_lab.trunk("server3", 100, carried=False)
+        bad = measured(panel)
+        assert bad["seen"] == "no"
+        assert bad["found"] == [
+            "The switch does not carry VLAN 100 of “physical network” to physical server server3."
+        ]
+        fresh_lab.trunk("server3", 100, carried=True)
+        assert measured(panel)["found"] == []
+    finally:
+        fresh_lab.trunk("server3", 100, carried=True)
+        assert drive(panel, CLEAR)["state"] == "done"
