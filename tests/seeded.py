@@ -9,7 +9,8 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
-from networks.choices import ChangeState, OperationState
+from networks.choices import ChangeState, MeasurementState, OperationState
+from networks.desired import head
 from networks.domain.diff import describe
 from networks.domain.state import (
     AddAddress,
@@ -21,9 +22,11 @@ from networks.domain.state import (
     Edit,
     InterfaceKey,
 )
+from networks.domain.visibility import OtherHosts, visibility
 from networks.inventory_rows import inventory
-from networks.models import Change, Operation
+from networks.models import Change, Disagreement, Measurement, Operation
 from networks.ours import ours_of
+from networks.points import point_text
 from networks.services import drafts
 from networks.services.judge import judge
 from networks.state_json import dump_edits
@@ -57,6 +60,7 @@ def seed() -> dict[str, str]:
         store(number, facts, Timing(timezone.now(), 180), ours_of(built.DESIRED, number))
     write(_described(built.DESIRED))
     change = _done(admin, scheme.EDITS)
+    _measured()
     drafts.stage(
         admin,
         [
@@ -69,6 +73,34 @@ def seed() -> dict[str, str]:
     )
     judge()
     return _pages(group, change)
+
+
+def _measured() -> None:
+    """The scheme as it was measured: as predicted, but that 204 does not answer a ping of 203."""
+    servers = [1, 2, 3]
+    state = head().state
+    found = visibility(state, state, inventory(servers))
+    cells = [
+        [point_text(a), point_text(b), layer, answer, answer]
+        for a in found.hosts()
+        for b in found.hosts()
+        if a != b and not isinstance(a, OtherHosts)
+        for layer, answer in (("ip", found.answer(a, b)), ("layer2", found.layer2_answer(a, b)))
+    ]
+    odd = next(cell for cell in cells if cell[:3] == ["c:2:203", "c:2:204", "ip"])
+    odd[4] = "no"
+    now = timezone.now()
+    Measurement.objects.create(
+        servers=servers, state=MeasurementState.DONE, cells=cells, started_at=now, ended_at=now
+    )
+    Disagreement.objects.create(
+        key="pair:c:2:203|c:2:204",
+        text="Container 203 (c203) should reach Container 204 (c204), but does not.",
+        cause="Frames pass but no ping does: a packet filter, or an address that has changed.",
+        servers=[2],
+        first_seen_at=now,
+        last_seen_at=now,
+    )
 
 
 def _described(state: Desired) -> Desired:

@@ -177,11 +177,22 @@ def _answer(request: HttpRequest, a: EndPoint, b: EndPoint) -> dict[str, Any]:
         "hops": [_hop(hop, names) for hop in verdict.hops],
         "fixes": services.tried(sight, a, b, verdict),
         "points": {"from": point_text(a), "to": point_text(b)},
+        "measured": _measured_pair(a, b, verdict.answer) if found.state != "draft" else None,
         "origin": sight.name(a),
         "target": sight.name(b),
         "state": found.state,
         "has_draft": found.has_draft,
     }
+
+
+def _measured_pair(a: EndPoint, b: EndPoint, predicted: str) -> dict[str, Any] | None:
+    """What the newest measurements saw of the pair, and whether that is as predicted; None without one."""
+    cells = measure.measured_cells()
+    ip, frames = (cells.get((point_text(a), point_text(b), layer)) for layer in ("ip", "layer2"))
+    if ip is None and frames is None:
+        return None
+    differs = ip is not None and predicted != "unknown" and ip != predicted
+    return {"ip": ip, "frames": frames, "differs": differs}
 
 
 def _hop(hop: Any, names: dict[int, str]) -> dict[str, Any]:

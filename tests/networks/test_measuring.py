@@ -25,6 +25,8 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def admin(db: None) -> User:
     seed()
+    Measurement.objects.all().delete()
+    Disagreement.objects.all().delete()
     return User.objects.get(username="admin")
 
 

@@ -27,9 +27,10 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def group() -> ServerGroup:
-    """The manual's scheme, applied; the draft of its administrator is emptied."""
+    """The manual's scheme, applied; the draft of its administrator is emptied, and nothing is measured."""
     seed()
-    Draft.objects.all().delete()
+    for model in (Draft, Measurement, Disagreement):
+        model.objects.all().delete()
     return ServerGroup.objects.get(name="Lab")
 
 
@@ -190,6 +191,10 @@ def test_what_was_measured_lies_over_the_prediction(admin_client: Client) -> Non
     page = words(admin_client.get(reverse("networks:server_visibility", args=[2]), {"state": "decided"}))
     assert "Containers 203 and 204: reaches each other, as measured" in page
     assert "does not reach Physical server server2, but measured otherwise" in page
+    pair = {"from": "203 on server2", "to": "204", "state": "decided"}
+    assert "Measured last: a ping was answered" in words(admin_client.get(reverse("networks:explain"), pair))
+    pair |= {"to": "server2"}
+    assert "That is not as predicted" in words(admin_client.get(reverse("networks:explain"), pair))
     assert "203 should not reach it." in page and "server3 could not be asked: It is off." in page
 
 
