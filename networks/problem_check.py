@@ -24,7 +24,7 @@ from networks.domain.inventory import Inventory
 from networks.domain.rules import Problem, problems_of
 from networks.engine.subjects import subject_rows
 from networks.inventory_rows import inventory, servers_named
-from networks.models import Drift, Operation, ProblemCheck, StandingProblem, VirtualNetwork
+from networks.models import Disagreement, Drift, Operation, ProblemCheck, StandingProblem, VirtualNetwork
 from nodes.choices import ServerState
 from nodes.models import Container, PhysicalSegment, PhysicalServer
 
@@ -189,7 +189,15 @@ def of_drift() -> Iterator[Found]:
         yield Found("drift", "warn", text, hint, subjects)
 
 
-SOURCES: tuple[Source, ...] = (of_servers, of_operations, of_follows, of_drift)
+def of_disagreements() -> Iterator[Found]:
+    """What was measured otherwise than predicted, with its likely cause."""
+    for row in Disagreement.objects.filter(gone_at=None):
+        subjects: list[dict[str, Any]] = [{"kind": "network", "network": network} for network in row.networks]
+        subjects += [{"kind": "server", "server": server} for server in row.servers]
+        yield Found("disagreement", "warn", row.text, row.cause, tuple(subjects), row.key)
+
+
+SOURCES: tuple[Source, ...] = (of_servers, of_operations, of_follows, of_drift, of_disagreements)
 
 
 # --- storing ---

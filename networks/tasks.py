@@ -12,7 +12,7 @@ from networks.engine.runner import run_change as run
 from networks.engine.sweeper import sweep as sweep_up
 from networks.problem_check import check
 from networks.services.judge import judge_if_changed
-from networks.services.measure import measure_after
+from networks.services.measure import measure_after, resend_waiting
 
 
 @shared_task(name="networks.plan_change")
@@ -38,6 +38,7 @@ def measure(measurement_id: str) -> None:
 def sweep() -> None:
     """Send again what the broker lost, and settle what servers left open."""
     sweep_up()
+    resend_waiting()
 
 
 @shared_task(name="networks.judge")

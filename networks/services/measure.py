@@ -23,6 +23,7 @@ NEWEST = 6
 """So many measurements are laid over a matrix, the newest counting most."""
 LOST = timedelta(minutes=5)
 """A measurement that has not ended by then was lost with its message or its worker: ask again."""
+RESEND_AFTER = timedelta(seconds=30)
 KEPT = 200
 """Older measurements than the last so many are deleted; what they found wrong is kept as disagreements."""
 
@@ -62,6 +63,16 @@ def _start(servers: list[int], network: uuid.UUID | None, **whose: object) -> Me
         row = Measurement.objects.create(servers=servers, network=network, **whose)
         transaction.on_commit(partial(send, "networks.measure", row.pk))
     return row
+
+
+def resend_waiting() -> None:
+    """Send again measurements whose message the broker lost: the row is the outbox."""
+    now = timezone.now()
+    waiting = Measurement.objects.filter(
+        state=MeasurementState.WAITING, asked_at__range=(now - LOST, now - RESEND_AFTER)
+    )
+    for pk in waiting.values_list("pk", flat=True):
+        send("networks.measure", pk)
 
 
 def last_measurement(server_ids: Iterable[int]) -> Measurement | None:

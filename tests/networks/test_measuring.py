@@ -12,7 +12,8 @@ from django.contrib.auth.models import User
 from networks.choices import MeasurementState
 from networks.engine import measuring
 from networks.measure import Heard, Place
-from networks.models import Disagreement, Measurement
+from networks.models import Disagreement, Measurement, StandingProblem
+from networks.problem_check import check
 from networks.services import measure
 from networks.services.errors import NotAllowed
 from nodes.choices import Role
@@ -135,6 +136,8 @@ def test_the_trunk_finder_names_the_server_and_the_vlan(
 ) -> None:
     run(admin, monkeypatch, deaf_to(server))
     (found,) = measure.open_disagreements(admin)
+    check()
+    assert StandingProblem.objects.open().filter(cause="disagreement", text=found.text).exists()
     assert (
         found.text == f"The switch does not carry VLAN 100 of “physical network” to physical server {server}."
     )
@@ -184,6 +187,22 @@ def test_a_measurement_runs_once_and_a_failure_is_told(admin: User, monkeypatch:
         raise RuntimeError("no")
 
     assert run(admin, monkeypatch, breaks).state == MeasurementState.FAILED
+
+
+def test_a_measurement_whose_message_was_lost_is_sent_again(
+    admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = measure.request_measurement(admin, [2])
+    sent: list[object] = []
+    monkeypatch.setattr(measure, "send", lambda task, pk: sent.append(pk))
+    measure.resend_waiting()
+    assert sent == []
+    Measurement.objects.update(asked_at=row.asked_at - measure.RESEND_AFTER)
+    measure.resend_waiting()
+    assert sent == [row.pk]
+    Measurement.objects.update(asked_at=row.asked_at - measure.LOST)
+    measure.resend_waiting()
+    assert sent == [row.pk] and not measure.is_under_way(Measurement.objects.get())
 
 
 def test_measuring_needs_the_operator_role_and_disagreements_are_seen_by_server(admin: User) -> None:
