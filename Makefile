@@ -42,6 +42,7 @@ bench: ## the panel beside Ansible, ssh and paramiko, and its pages (root; QUICK
 	@scripts/prepare.sh bench
 	@exec $(PYTHON) -m bench $(if $(QUICK),--quick) $(ARGS)
 
+.PHONY: scheme visibility
 scheme: ## builds the manual's networks on the lab, measures, compares cell by cell with the manual (root)
 	@scripts/prepare.sh test
 	@exec $(PYTHON) -m proof scheme

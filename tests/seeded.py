@@ -156,7 +156,7 @@ def _pages(group: ServerGroup, change: Change) -> dict[str, str]:
         "adapters": at("networks:server_adapters", 2),
         "adapters-new-vlan": at("networks:create_vlan", 1),
         "container": at("nodes:container", container.pk),
-        "visibility-group": at("networks:group_visibility", group.pk),
+        "visibility-group": at("networks:group_visibility", group.pk) + "?state=decided",
         "visibility-explain": at("networks:explain") + "?from=303&to=other+hosts&state=decided",
         "container-network": at("networks:container_network", drafted.pk),
         "container-new-adapter": at("networks:add_interface", drafted.pk),
