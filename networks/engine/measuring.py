@@ -17,7 +17,7 @@ from networks.engine.disagreements import store_disagreements
 from networks.engine.trunks import find_trunks
 from networks.inventory_rows import inventory
 from networks.measure import DEADLINE_S, BadMeasure, Heard, Place, Witness, measure_command, read_answer
-from networks.measure.plan import plan
+from networks.measure.plan import MeasuredCell, Plan, heard_in_all, plan, unseen
 from networks.models import Measurement
 from networks.points import point_text
 from networks.services.sight import Sight, hosts_of_network, hosts_of_servers, servers_near
@@ -55,8 +55,7 @@ def _measure(row: Measurement) -> None:
     whole = Sight("decided", sight, newest, False)
     keys = hosts_of_network(whole, str(row.network)) if row.network else hosts_of_servers(sight, row.servers)
     made = plan(sight, keys)
-    heard, silent = ask_all(made.places(), {})
-    cells = made.cells(heard)
+    cells, silent = measure_twice(made)
     trunks = find_trunks(sight, cells, ask_all)
     Measurement.objects.filter(pk=row.pk).update(
         state=MeasurementState.DONE,
@@ -66,6 +65,16 @@ def _measure(row: Measurement) -> None:
     )
     store_disagreements(sight, observed(known, newest), cells, trunks)
     log.info("measured", measurement=str(row.pk), cells=len(cells), differ=sum(c.differs for c in cells))
+
+
+def measure_twice(made: Plan) -> tuple[tuple[MeasuredCell, ...], dict[int, str]]:
+    """Every pair once, and once more those that should have been seen and were not."""
+    heard, silent = ask_all(made.places(), {})
+    cells = made.cells(heard)
+    if missed := unseen(cells):
+        again, _ = ask_all(made.places(missed), {})
+        cells = made.cells(heard_in_all(heard, again))
+    return cells, silent
 
 
 def ask_all(

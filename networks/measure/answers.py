@@ -29,6 +29,17 @@ class Heard:
     missing: set[str] = field(default_factory=set)
     witness: Literal["", "ready", "failed"] = ""
 
+    def with_more(self, later: Heard) -> Heard:
+        """What was heard in two tries: an answer in one of them is an answer."""
+        return Heard(
+            self.macs | later.macs,
+            self.pings
+            | {address: got or self.pings.get(address, False) for address, got in later.pings.items()},
+            self.arps | {key: mac or self.arps.get(key) or mac for key, mac in later.arps.items()},
+            self.missing | later.missing,
+            later.witness or self.witness,
+        )
+
 
 def read_answer(output: bytes, nonce: str) -> dict[str, Heard]:
     """What was heard, by place: a CTID, or "" for the server itself.

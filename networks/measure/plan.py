@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +19,7 @@ MOST_ADDRESSES = 3
 AMONG_OTHERS = 0
 """The key under which a place among other hosts is heard, where there is one: the lab has it."""
 Layer = Literal["layer2", "ip"]
+Pair = tuple[HostKey, HostKey]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,14 @@ class Plan:
         first = [str(ip) for ip in found if ip.version == 4] or [str(ip) for ip in found]
         return tuple(first[:MOST_ADDRESSES])
 
-    def places(self) -> Mapping[ServerId, tuple[Place, ...]]:
-        """The jobs of each server."""
+    def places(self, only: Container[Pair] | None = None) -> Mapping[ServerId, tuple[Place, ...]]:
+        """The jobs of each server; of those pairs alone, if some are given."""
         found: dict[ServerId, list[Place]] = {}
         for origin in self.origins:
-            tried = [a for target in self.targets if target != origin for a in self.addresses(target)]
+            targets = [t for t in self.targets if t != origin and (only is None or (origin, t) in only)]
+            tried = [address for target in targets for address in self.addresses(target)]
+            if only is not None and not tried:
+                continue
             if isinstance(origin, ContainerKey):
                 arps = tuple(("", address) for address in tried if ":" not in address)
                 found.setdefault(origin.server, []).append(Place(origin.ctid, tuple(tried), arps))
@@ -106,6 +110,23 @@ class Plan:
                 key: HostKey = ContainerKey(server, ctid) if ctid else ServerRef(server)
                 found[key] = frozenset(ears.macs)
         return found
+
+
+def unseen(cells: Iterable[MeasuredCell]) -> frozenset[Pair]:
+    """Pairs that should have been seen and were not: on a busy machine worth a second try."""
+    return frozenset((c.origin, c.target) for c in cells if c.differs and c.predicted == "yes")
+
+
+def heard_in_all(
+    first: Mapping[ServerId, Mapping[str, Heard]], second: Mapping[ServerId, Mapping[str, Heard]]
+) -> dict[ServerId, dict[str, Heard]]:
+    """Both together: what was heard once was heard."""
+    found = {server: dict(places) for server, places in first.items()}
+    for server, places in second.items():
+        for place, ears in places.items():
+            old = found.setdefault(server, {}).get(place)
+            found[server][place] = ears if old is None else old.with_more(ears)
+    return found
 
 
 def _ears(heard: Mapping[ServerId, Mapping[str, Heard]], origin: HostKey) -> Heard | None:

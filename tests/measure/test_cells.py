@@ -5,7 +5,7 @@ from __future__ import annotations
 from networks.domain.inventory import ContainerKey, ServerRef
 from networks.domain.visibility import HostKey, OtherHosts, Visibility
 from networks.measure import Heard
-from networks.measure.plan import MeasuredCell, Plan, plan
+from networks.measure.plan import MeasuredCell, Plan, heard_in_all, plan, unseen
 from tests.domain import scheme
 
 MACS = {"102": "00:18:51:00:66:00", "103": "00:18:51:00:67:00"}
@@ -75,6 +75,22 @@ def test_what_differs_is_what_both_know(sight: Visibility) -> None:
     cells = made(sight).cells({1: heard()})
     differing = {(c.origin, c.target, c.layer) for c in cells if c.differs}
     assert differing == {(ct("102"), ServerRef(1), "ip"), (ct("102"), ServerRef(1), "layer2")}
+
+
+def test_what_was_not_seen_is_tried_once_more_and_one_answer_is_enough(sight: Visibility) -> None:
+    made_plan = made(sight)
+    first = {1: heard()}
+    missed = unseen(made_plan.cells(first))
+    assert (ct("102"), ServerRef(1)) in missed and (ct("102"), ct("103")) not in missed
+    (places,) = made_plan.places(missed).values()
+    assert [(place.ctid, place.pings) for place in places] == [("102", ("10.77.0.11",))]
+    mac = "02:00:00:00:00:01"
+    again = {1: {"102": Heard(pings={"10.77.0.11": True}, arps={("eth0", "10.77.0.11"): mac})}}
+    assert not any(c.differs for c in made_plan.cells(heard_in_all(first, again)))
+    worse = {1: {"102": Heard(pings={"10.77.0.103": False}, arps={("eth0", "10.77.0.103"): ""})}}
+    cells = made_plan.cells(heard_in_all(first, worse))
+    assert cell(cells, ct("102"), ct("103"), "ip").measured == "yes"
+    assert cell(cells, ct("102"), ct("103"), "layer2").measured == "yes"
 
 
 def test_many_hosts_are_tried_by_members_of_their_groups(sight: Visibility) -> None:
