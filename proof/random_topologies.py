@@ -71,6 +71,11 @@ def main(count: int, first_seed: int | None = None) -> int:
     return 1 if tally.differing else 0
 
 
+def choices_of(seed: int) -> random.Random:
+    """The choices of a seed, always the same."""
+    return random.Random(seed)  # noqa: S311 - no secret
+
+
 def one_topology(lab: Lab, seed: int, tally: Tally) -> None:
     """Build the topology of a seed, measure it, put the lab back into order."""
     from networks.desired import head
@@ -78,7 +83,7 @@ def one_topology(lab: Lab, seed: int, tally: Tally) -> None:
     from networks.inventory_rows import inventory
     from nodes.models import PhysicalServer
 
-    choice = random.Random(seed)  # noqa: S311 - no secret
+    choice = choices_of(seed)
     keys = {row.name: row.pk for row in PhysicalServer.objects.all()}
     wanted = design(choice, keys, head().state, inventory(list(keys.values())))
     faults = choose_faults(choice)
