@@ -1,4 +1,4 @@
-"""Measures the lab with the panel's own script and parser, from the place of the other host as well."""
+"""What the panel measures on the lab, and what the other host hears, by the same script in its place."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 
 from lab import netns
 from lab.lab import Lab
+from proof.panel import ProofFailed, until
 
 if TYPE_CHECKING:
     from networks.domain.inventory import Inventory
-    from networks.domain.state import Desired
-    from networks.domain.visibility import HostKey
+    from networks.domain.visibility import HostKey, Visibility
     from networks.measure import Heard
-    from networks.measure.plan import MeasuredCell, Plan
+    from networks.measure.plan import Layer, MeasuredCell, Plan
+    from networks.models import Change, Measurement
 
-TRIES = 3
-"""What should have been seen and was not is tried again so often: a laboratory on a busy machine is slow."""
+TRIES = 2
+"""What should have been seen and was not is measured again so often: a lab on a busy machine is slow."""
+MEASURED_WITHIN_S = 300
 
 
 def name_of(key: object) -> str:
@@ -32,42 +34,113 @@ def name_of(key: object) -> str:
 
 
 def measure(
-    lab: Lab, desired: Desired, amend: Callable[[Inventory], Inventory] = lambda found: found
+    lab: Lab, change: Change | None, amend: Callable[[Inventory], Inventory] = lambda found: found
 ) -> tuple[MeasuredCell, ...]:
-    """Every pair of the lab's hosts on both layers, predicted from `desired` and measured.
+    """Every pair that the panel measured after the Change (on demand without one), and the other host's.
 
-    `amend` adds to the inventory what no look can see.
+    The prediction is made here, from desired and the inventory; `amend` adds to it what no look can see.
     """
-    from networks.domain.visibility import OtherHosts, visibility
-    from networks.engine.measuring import ask_all
+    from networks.desired import head
+    from networks.domain.visibility import visibility
     from networks.inventory_rows import inventory
-    from networks.measure.plan import AMONG_OTHERS, heard_in_all, plan, unseen
+    from networks.measure.plan import unseen
     from nodes.models import PhysicalServer
-    from proof.panel import ProofFailed
 
+    row = _after(change) if change else _on_demand()
     servers = list(PhysicalServer.objects.values_list("pk", flat=True))
+    desired = head().state
     sight = visibility(desired, desired, amend(inventory(servers)))
-    made = plan(sight, sight.hosts())
-    others = tuple(key for key in made.targets if isinstance(key, OtherHosts))
-    made = replace(made, origins=(*made.origins, *others))
-    heard, silent = ask_all(made.places(), {})
-    if silent:
-        raise ProofFailed("; ".join(silent.values()))
-    heard[AMONG_OTHERS] = _among_others(lab, made, others)
-    cells = made.cells(heard)
+    cells = _cells(sight, row, _from_other(lab, sight))
     for _ in range(TRIES):
-        missed = unseen(cells)
-        if not missed:
+        if not unseen(cells):
             break
-        again, _silent = ask_all(made.places(missed), {})
-        again[AMONG_OTHERS] = _among_others(lab, made, others)
-        heard = dict(heard_in_all(heard, again))
-        cells = made.cells(heard)
+        cells = _either(cells, _cells(sight, _on_demand(), _from_other(lab, sight)))
     return cells
 
 
+def _after(change: Change) -> Measurement:
+    from networks.models import Measurement
+
+    if not until(lambda: Measurement.objects.filter(change=change).exists(), 30):
+        raise ProofFailed("the panel did not measure after the change")
+    return _ended(Measurement.objects.get(change=change))
+
+
+def _on_demand() -> Measurement:
+    from django.contrib.auth.models import User
+
+    from networks.services.measure import request_measurement
+    from nodes.models import PhysicalServer
+
+    servers = list(PhysicalServer.objects.values_list("pk", flat=True))
+    return _ended(request_measurement(User.objects.get(username="admin"), servers))
+
+
+def _ended(row: Measurement) -> Measurement:
+    from networks.choices import MeasurementState
+
+    def is_over() -> bool:
+        row.refresh_from_db()
+        return row.ended_at is not None
+
+    until(is_over, MEASURED_WITHIN_S)
+    if row.state != MeasurementState.DONE or row.silent:
+        raise ProofFailed(f"the measurement ended as {row.state}: {row.silent}")
+    return row
+
+
+def _cells(sight: Visibility, row: Measurement, others: tuple[MeasuredCell, ...]) -> tuple[MeasuredCell, ...]:
+    """The row's cells with the prediction of this sight, and those of the other host."""
+    from networks.measure.plan import MeasuredCell
+    from networks.points import short_point
+
+    found = []
+    for a, b, layer, _, measured in row.cells:
+        origin, target = short_point(a), short_point(b)
+        ask = sight.answer if layer == "ip" else sight.layer2_answer
+        found.append(MeasuredCell(origin, target, layer, ask(origin, target), measured))
+    return (*found, *others)
+
+
+def _either(first: tuple[MeasuredCell, ...], second: tuple[MeasuredCell, ...]) -> tuple[MeasuredCell, ...]:
+    """What was seen once was seen."""
+    later: dict[tuple[HostKey, HostKey, Layer], str] = {
+        (cell.origin, cell.target, cell.layer): cell.measured for cell in second
+    }
+    return tuple(
+        replace(cell, measured="yes") if later.get((cell.origin, cell.target, cell.layer)) == "yes" else cell
+        for cell in first
+    )
+
+
+def _from_other(lab: Lab, sight: Visibility) -> tuple[MeasuredCell, ...]:
+    """The cells of the other host, which is no part of the panel."""
+    from networks.domain.visibility import OtherHosts
+    from networks.measure.plan import AMONG_OTHERS, plan
+
+    made = plan(sight, sight.hosts())
+    others = tuple(key for key in made.targets if isinstance(key, OtherHosts))
+    made = replace(made, origins=others)
+    heard = {AMONG_OTHERS: _among_others(lab, made, others), **_known_macs()}
+    return tuple(cell for cell in made.cells(heard) if cell.origin in others)
+
+
+def _known_macs() -> dict[int, Mapping[str, Heard]]:
+    """The hardware addresses of all hosts, as they say themselves."""
+    from networks.engine.measuring import ask_all
+    from networks.measure.jobs import Place
+    from nodes.models import Container, PhysicalServer
+
+    running = Container.objects.filter(status="running", gone_at=None)
+    places = {
+        pk: (Place(), *(Place(row.ctid) for row in running.filter(server_id=pk)))
+        for pk in PhysicalServer.objects.values_list("pk", flat=True)
+    }
+    return dict(ask_all(places, {})[0])
+
+
 def _among_others(lab: Lab, made: Plan, others: tuple[HostKey, ...]) -> Mapping[str, Heard]:
-    """What the other host hears, asked by the same script in its place."""
+    """What the other host hears."""
     from networks.measure import measure_command, read_answer
     from networks.measure.jobs import Place
     from nodes.probe import new_nonce

@@ -13,9 +13,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lab.lab import Lab
+
+if TYPE_CHECKING:
+    from networks.models import Change
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_WITHIN_S = 120
@@ -84,7 +87,7 @@ def until(condition: Callable[[], bool], seconds: float) -> bool:
     return met
 
 
-def apply(edits: Sequence[Any]) -> None:
+def apply(edits: Sequence[Any]) -> Change:
     """Stage, review and apply edits as a user does, every warning ticked. ProofFailed unless it is done."""
     from django.contrib.auth.models import User
 
@@ -107,3 +110,4 @@ def apply(edits: Sequence[Any]) -> None:
     until(lambda: reached(), 240)
     if change.state != ChangeState.DONE:
         raise ProofFailed(f"the change ended as {change.state}: {change.result}")
+    return change

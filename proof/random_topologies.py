@@ -87,12 +87,13 @@ def one_topology(lab: Lab, seed: int, tally: Tally) -> None:
     keys = {row.name: row.pk for row in PhysicalServer.objects.all()}
     wanted = design(choice, keys, head().state, inventory(list(keys.values())))
     faults = choose_faults(choice)
-    if edits := edits_between(head().state, wanted):
-        apply(edits)
     inflict(lab, faults)
     try:
         look(keys)
-        cells = measure(lab, head().state, lambda found: as_faulty(found, faults, keys))
+        edits = edits_between(head().state, wanted)
+        change = apply(edits) if edits else None
+        look(keys)
+        cells = measure(lab, change, lambda found: as_faulty(found, faults, keys))
     finally:
         relieve(lab, faults)
     add(tally, seed, cells)

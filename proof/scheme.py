@@ -31,19 +31,12 @@ def main() -> int:
         try:
             with panel_on(lab):
                 say("Building networks A to E.")
-                apply(scheme_edits())
-                say("Measuring.")
-                cells = measure_built(lab)
+                change = apply(scheme_edits())
+                say("The panel measures after the change.")
+                cells = measure(lab, change)
         finally:
             lab.down(force=True)
     return report(cells)
-
-
-def measure_built(lab: Lab) -> tuple[MeasuredCell, ...]:
-    """Measure what the newest revision of desired asks for."""
-    from networks.desired import head
-
-    return measure(lab, head().state)
 
 
 def scheme_edits() -> list[Edit]:

@@ -26,7 +26,7 @@ esac
 patient=''
 if command -v timeout >/dev/null; then patient='timeout -s KILL 80'; fi
 
-# What runs at the place, with the jobs as its arguments: at most 8 probes at the same time, each of two packets and up
+# What runs at the place, with the jobs as its arguments: at most 6 probes at the same time, each of two packets and up
 # to 2 seconds. "none" only where arping itself says that it received nothing. Forks are what a server pays for.
 inner='
 six=ping6; command -v ping6 >/dev/null || six=ping
@@ -65,7 +65,7 @@ for job; do
     arp=*)
         for name in ${arp:+$(links)}; do arp_one "$name" "${job#arp=}" & count=$((count + 1)); done ;;
     esac
-    [ $((count % 8)) != 0 ] || wait
+    [ $((count % 6)) != 0 ] || wait
 done
 wait'
 
@@ -118,7 +118,7 @@ while read -r kind place jobs; do
     *) continue ;;
     esac
     busy=$((busy + 1))
-    [ $((busy % 4)) != 0 ] || wait
+    [ $((busy % 3)) != 0 ] || wait
 done <<'JOBS'
 @JOBS@
 JOBS

@@ -113,8 +113,12 @@ class Plan:
 
 
 def unseen(cells: Iterable[MeasuredCell]) -> frozenset[Pair]:
-    """Pairs that should have been seen and were not: on a busy machine worth a second try."""
-    return frozenset((c.origin, c.target) for c in cells if c.differs and c.predicted == "yes")
+    """Pairs worth a second try on a busy machine: seen less than predicted, or lost without an answer."""
+    return frozenset(
+        (c.origin, c.target)
+        for c in cells
+        if (c.differs and c.predicted == "yes") or (c.measured == "unknown" != c.predicted)
+    )
 
 
 def heard_in_all(
