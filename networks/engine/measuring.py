@@ -71,8 +71,10 @@ def measure_twice(made: Plan) -> tuple[tuple[MeasuredCell, ...], dict[int, str]]
     """Every pair once, and once more those that should have been seen and were not."""
     heard, silent = ask_all(made.places(), {})
     cells = made.cells(heard)
-    if missed := unseen(cells):
-        again, _ = ask_all(made.places(missed), {})
+    # A server that did not answer is not waited for twice.
+    jobs = {server: places for server, places in made.places(unseen(cells)).items() if server in heard}
+    if jobs:
+        again, _ = ask_all(jobs, {})
         cells = made.cells(heard_in_all(heard, again))
     return cells, silent
 
