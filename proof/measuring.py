@@ -91,12 +91,17 @@ def _ended(row: Measurement) -> Measurement:
 
 def _cells(sight: Visibility, row: Measurement, others: tuple[MeasuredCell, ...]) -> tuple[MeasuredCell, ...]:
     """The row's cells with the prediction of this sight, and those of the other host."""
+    from networks.domain.inventory import ContainerKey, ServerRef
+    from networks.domain.visibility import OtherHosts
     from networks.measure.plan import MeasuredCell
     from networks.points import short_point
 
+    hosts = (ContainerKey, ServerRef, OtherHosts)
     found = []
     for a, b, layer, _, measured in row.cells:
         origin, target = short_point(a), short_point(b)
+        if not isinstance(origin, hosts) or not isinstance(target, hosts):
+            raise ProofFailed(f"the panel measured between {a} and {b}")
         ask = sight.answer if layer == "ip" else sight.layer2_answer
         found.append(MeasuredCell(origin, target, layer, ask(origin, target), measured))
     return (*found, *others)

@@ -7,10 +7,11 @@ level by ping, is compared with proof/scheme.toml: there each cell quotes the ma
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lab.lab import Lab
-from proof.cells import LAYERS, Cell, read_cells
+from proof.cells import LAYERS, Cell, Layer, read_cells
 from proof.measuring import measure, name_of
 from proof.panel import apply, panel_on, say
 
@@ -86,14 +87,14 @@ def _order(name: str) -> tuple[int, str]:
     return (0 if name.isdecimal() else 2 if name == "other" else 1), name
 
 
-def matrix_text(found: dict[tuple[str, str, str], str], names: list[str]) -> str:
+def matrix_text(found: Mapping[tuple[str, str, Layer], str], names: list[str]) -> str:
     """Rows see columns: `#` on one layer-2 network and at IP level, `+` by routing only, `.` not at all."""
     lines = [" " * 8 + " ".join(f"{name[-3:]:>3}" for name in names)]
     for origin in names:
         row = []
         for target in names:
-            pair = tuple(found.get((origin, target, layer), "unknown") for layer in LAYERS)
-            row.append(" \\" if origin == target else MARKS.get(pair, "?"))  # type: ignore[call-overload]
+            frames, ip = (found.get((origin, target, layer), "unknown") for layer in LAYERS)
+            row.append("\\" if origin == target else MARKS.get((frames, ip), "?"))
         lines.append(f"{origin:<8}" + " ".join(f"{mark:>3}" for mark in row))
     return "\n".join(
         [*lines, "# layer 2 and IP   + IP only (routed)   - layer 2 only   . neither   ? not known"]
