@@ -14,7 +14,7 @@ from networks.domain.drift import Drift, Judgement, Key, Memory, judge
 from networks.domain.inventory import ServerRef, ServerView, Subject
 from networks.domain.state import AdapterKey, Desired, InterfaceKey
 from networks.domain.verify import Mismatch
-from networks.models import Behind, DriftCheck, Operation
+from networks.models import Behind, DriftCheck, Operation, Preparation
 from networks.models import Drift as DriftRow
 from networks.slices import decided_on
 from networks.state_json import dump_edits
@@ -47,6 +47,9 @@ def compare(server_id: int, facts: ServerFacts, at: datetime) -> Judgement | Non
         following = Operation.objects.filter(server_id=server_id, must_follow=True).exists()
         found = judge(view, desired, facts, _memory(check), following=following)
         _keep(server_id, at, found)
+        if facts.boot.replay in ("missing", "disabled"):
+            # Somebody has removed it: the next change prepares the server again.
+            Preparation.objects.filter(server_id=server_id).delete()
         if not found.unsure:
             _write(server_id, at, found.drifts)
         return found

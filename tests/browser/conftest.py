@@ -14,7 +14,7 @@ from networks.models import Change
 from networks.problem_check import check
 from nodes.choices import HostKeyState, ServerState
 from nodes.models import Container, Credential, HostKey, PhysicalServer
-from tests.networks.changes import decide, planned
+from tests.networks.changes import decide, drifted, planned
 from tests.networks.conftest import Scene, scene
 
 __all__ = ["scene"]
@@ -49,6 +49,9 @@ def site(transactional_db: None, scene: Scene, admin: Any, live_server: Any) -> 
         CreateVlan(scene.server1.pk, "eth0.100", "eth0", 100),
     )
     Container.objects.filter(ctid="103").update(name="a-container-with-a-very-long-host-name.example.org")
+    drifted(scene.server1, network_id=A)
+    boot = {"replay": "missing", "keeps": [["bridge", "vn-a", "eth0"]], "ports": [], "dhcp": [], "hook": True}
+    PhysicalServer.objects.filter(pk=scene.server1.pk).update(boot=boot | {"off": []})
     key = Credential.objects.create(name="root", public_key="ssh-ed25519 AAAAC3Nza vnetpanel")
     PhysicalServer.objects.filter(pk=scene.server2.pk).update(
         state=ServerState.LOGIN_REFUSED, state_reason="The server refused the key of root.", credential=key

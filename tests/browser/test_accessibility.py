@@ -51,6 +51,8 @@ def addresses(site: Any) -> list[str]:
         reverse("networks:group_grid", args=[group]),
         reverse("networks:assign_many", args=[A]) + "?adapter=eth0&vid=5",
         reverse("networks:problems"),
+        reverse("networks:drift"),
+        *(reverse("networks:server_drift", args=[server]) for server in (one, two)),
         reverse("networks:what_if") + f"?what=s:{one}&add=nothing",
         reverse("networks:topology"),
         reverse("networks:group_topology", args=[group]),

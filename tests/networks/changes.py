@@ -12,7 +12,7 @@ from django.utils import timezone
 from networks.choices import ChangeState, OperationState
 from networks.desired import head, write_head
 from networks.domain.state import CreateNetwork, Desired, Edit, apply_edits
-from networks.models import Change, Decision, Operation
+from networks.models import Change, Decision, Drift, Operation
 from networks.state_json import dump_edits
 from nodes.models import PhysicalServer
 
@@ -85,3 +85,21 @@ def at_once(*works: Callable[[], object]) -> list[object]:
     for thread in threads:
         thread.join()
     return results
+
+
+def drifted(server: PhysicalServer, **columns: Any) -> Drift:
+    """Container 102's port in no bridge, or what the columns say, as a look has stored it."""
+    now = timezone.now()
+    values = {
+        "kind": "interface",
+        "ctid": "102",
+        "name": "eth0",
+        "property_name": "port",
+        "link": "veth102.0",
+        "desired": "in vn-a",
+        "observed": "in no bridge",
+        "first_seen_at": now,
+        "seen_at": now,
+    }
+    PhysicalServer.objects.filter(pk=server.pk).update(drift_count=1)
+    return Drift.objects.create(server=server, **values | columns)

@@ -19,14 +19,14 @@ from networks.engine import operation as steps
 from networks.engine import planning, runner
 from networks.engine.hosts import Reply
 from networks.host.grammar import Answer
-from networks.models import Behind, Change, Drift, DriftCheck, Operation
+from networks.models import Behind, Change, Drift, DriftCheck, Operation, Preparation
 from networks.services import changes, drafts
 from networks.services import drift as services
 from networks.services.errors import Conflict, NotAllowed
 from networks.state_json import load_edits
 from nodes import sync
 from nodes.choices import Role
-from nodes.facts import ServerFacts
+from nodes.facts import Boot, ServerFacts
 from nodes.models import PhysicalServer, ServerGroup
 from nodes.observe import looked
 from tests.domain.built import DESIRED, changed
@@ -143,6 +143,16 @@ def test_a_server_without_anything_decided_is_not_remembered(group: ServerGroup)
     PhysicalServer.objects.create(pk=9, name="server9", group=group, address="10.0.0.9")
     assert compare(9, ServerFacts(), T0) is None
     assert not DriftCheck.objects.filter(server=9).exists()
+
+
+def test_a_server_that_would_not_bring_it_back_is_prepared_again_by_the_next_change(
+    group: ServerGroup,
+) -> None:
+    Preparation.objects.create(server_id=1, script="x" * 64)
+    compare(1, replace(QUIET[1], boot=Boot("enabled")), minute(1))
+    assert Preparation.objects.exists()
+    compare(1, replace(QUIET[1], boot=Boot("missing")), minute(2))
+    assert not Preparation.objects.exists()
 
 
 def test_a_user_sees_the_drift_of_her_servers_only(group: ServerGroup, vera: Any, alice: Any) -> None:

@@ -15,36 +15,18 @@ from networks.models import Change, Drift
 from networks.services import drafts
 from networks.state_json import dump_edits
 from nodes.models import PhysicalServer
-from tests.networks.changes import decide
+from tests.networks.changes import decide, drifted
 from tests.networks.conftest import Scene
 from tests.pages.conftest import logged_in
 
 A = "6f1c3a1e-0000-4000-8000-000000000001"
 
 
-def make_drift(server: PhysicalServer, **columns: Any) -> Drift:
-    now = timezone.now()
-    values = {
-        "network_id": A,
-        "kind": "interface",
-        "ctid": "102",
-        "name": "eth0",
-        "property_name": "port",
-        "link": "veth102.0",
-        "desired": "in vn-a",
-        "observed": "in no bridge",
-        "first_seen_at": now,
-        "seen_at": now,
-    }
-    PhysicalServer.objects.filter(pk=server.pk).update(drift_count=1)
-    return Drift.objects.create(server=server, **values | columns)
-
-
 @pytest.fixture
 def drift(scene: Scene) -> Drift:
     key = scene.key(scene.server1, "102")
     decide(CreateNetwork(A, "A"), AddMember(A, key))
-    return make_drift(scene.server1, adopt=dump_edits([RemoveMember(key)]))
+    return drifted(scene.server1, network_id=A, adopt=dump_edits([RemoveMember(key)]))
 
 
 def test_it_is_shown_where_the_server_and_the_network_are_shown(
