@@ -15,8 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, Phase, settings
 
 from lab.pytest_plugin import lab  # noqa: F401  (the lab as a fixture)
+
+# A busy machine is no failure; and what explains failures traces every line, which slows each run of a test.
+settings.register_profile(
+    "suite",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=[phase for phase in Phase if phase != Phase.explain],
+)
+settings.load_profile("suite")
 
 CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
