@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from networks.change_trail import record_change
 from networks.choices import TERMINAL_CHANGE_STATES, ChangeState
 from networks.desired import head_number
 from networks.engine.behind import FIRST_TRY_S, LONGEST_WAIT_S
@@ -72,6 +73,7 @@ def go_on(change: Change) -> None:
             with transaction.atomic():
                 check_still_true(change)
                 queue_reviewed(change)
+                record_change("applied", change, "Brought forward by the panel.")
         except (Conflict, IntegrityError) as error:
             against = [str(error)]
         else:
