@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from networks.choices import ChangeState
 from networks.desired import head
@@ -14,8 +15,10 @@ from networks.engine.lease import claim
 from networks.models import Assignment, Change
 from nodes.choices import Origin
 from nodes.models import Adapter
+from nodes.sync import Timing, store
 from tests.networks.changes import planned
 from tests.networks.conftest import Scene
+from tests.nodes import scene as nodes_scene
 
 D = "6f1c3a1e-0000-4000-8000-000000000004"
 
@@ -41,6 +44,18 @@ def test_it_is_decided_with_the_network_on_it(scene: Scene, operator: Any) -> No
     decided(operator, CreateNetwork(D, "D"), CreateVlan(one, "eth0.5", "eth0", 5), Assign(D, one, "eth0.5"))
     assert head().number == 1
     assert Assignment.objects.get().adapter == Adapter.objects.get(name="eth0.5")
+
+
+def test_it_is_decided_before_any_look_has_seen_it(scene: Scene, operator: Any) -> None:
+    one = scene.server1.pk
+    decided(operator, CreateNetwork(D, "D"), CreateVlan(one, "eth0.5", "eth0", 5), Assign(D, one, "eth0.5"))
+    row = Assignment.objects.get().adapter
+    assert row and (row.name, row.vlan_id, row.base) == ("eth0.5", 5, scene.eth0(scene.server1))
+    assert row.gone_at is not None
+    look = nodes_scene.server((), nodes_scene.nic(), nodes_scene.vlan("eth0", 5))
+    store(one, look, Timing(timezone.now()))
+    row.refresh_from_db()
+    assert row.gone_at is None and Adapter.objects.filter(name="eth0.5").count() == 1
 
 
 def test_one_of_that_id_that_somebody_else_made_meanwhile_is_refused(scene: Scene, operator: Any) -> None:
