@@ -41,18 +41,23 @@ class MemberShown:
     mark: str = ""
 
 
-def servers_shown(part: Drafted, network_id: str, user: AnyUser) -> list[ServerShown]:
-    """The servers where the network is, or was before the draft, that the user may see. Two queries."""
+def servers_shown(
+    part: Drafted, network_id: str, user: AnyUser, start: int = 0, most: int = 50
+) -> tuple[list[ServerShown], bool]:
+    """One page of the servers where the network is, or was before the draft, that the user may see; are there
+    more? Two queries.
+    """
     ids = part.drafted.servers_of(network_id) | part.decided.servers_of(network_id)
-    servers = PhysicalServer.objects.visible_to(user).filter(pk__in=ids).order_by("name")
+    found = PhysicalServer.objects.visible_to(user).filter(pk__in=ids).order_by("name")
+    servers = list(found[start : start + most + 1])
     adapters = {
         (row.server_id, row.name): row
-        for row in Adapter.objects.filter(server_id__in=ids, gone_at=None).select_related(
+        for row in Adapter.objects.filter(server_id__in=[s.pk for s in servers], gone_at=None).select_related(
             "base", "segment", "base__segment"
         )
     }
     shown = []
-    for server in servers:
+    for server in servers[:most]:
         now = part.drafted.assignment(network_id, server.pk)
         before = part.decided.assignment(network_id, server.pk)
         name = (now.adapter if now else "") or ""
@@ -66,7 +71,7 @@ def servers_shown(part: Drafted, network_id: str, user: AnyUser) -> list[ServerS
                 _mark(before, now),
             )
         )
-    return shown
+    return shown, len(servers) > most
 
 
 def _mark(before: Assignment | None, now: Assignment | None) -> str:

@@ -25,6 +25,7 @@ from networks.domain.rules import Problem, problems_of
 from networks.engine.subjects import subject_rows
 from networks.inventory_rows import inventory, servers_named
 from networks.models import Disagreement, Drift, Operation, ProblemCheck, StandingProblem, VirtualNetwork
+from networks.services.judge import count
 from nodes.choices import ServerState
 from nodes.models import Container, PhysicalSegment, PhysicalServer
 
@@ -121,7 +122,9 @@ def of_rules() -> Iterator[Found]:
     """What the rules and intents say of desired as it is, on what is there."""
     newest = head()
     known = inventory(servers_named(newest.state))
-    for problem in in_whole(newest, known):
+    problems = in_whole(newest, known)
+    count(problems)
+    for problem in problems:
         # The rule about subnets has a code for each IP version.
         cause = problem.code.removesuffix("-4").removesuffix("-6")
         subjects = tuple(subject_rows(problem.subjects))

@@ -11,7 +11,6 @@ from networks.engine.planning import plan
 from networks.engine.runner import run_change as run
 from networks.engine.sweeper import sweep as sweep_up
 from networks.problem_check import check
-from networks.services.judge import judge_if_changed
 from networks.services.measure import measure_after, resend_waiting
 
 
@@ -39,12 +38,6 @@ def sweep() -> None:
     """Send again what the broker lost, and settle what servers left open."""
     sweep_up()
     resend_waiting()
-
-
-@shared_task(name="networks.judge")
-def judge() -> None:
-    """Ask the rules about all networks, if something has changed, for the lists to show."""
-    judge_if_changed()
 
 
 @shared_task(name="networks.check_problems")

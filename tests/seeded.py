@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
+from networks import problem_check
 from networks.choices import ChangeState, MeasurementState, OperationState
 from networks.desired import head
 from networks.domain.diff import describe
@@ -28,7 +29,6 @@ from networks.models import Change, Disagreement, Measurement, Operation
 from networks.ours import ours_of
 from networks.points import point_text
 from networks.services import drafts
-from networks.services.judge import judge
 from networks.state_json import dump_edits
 from nodes.choices import ServerOS, ServerState
 from nodes.models import Adapter, Container, PhysicalSegment, PhysicalServer, ServerGroup
@@ -71,7 +71,7 @@ def seed() -> dict[str, str]:
             AddAddress(InterfaceKey(1, "102", "eth1"), "10.77.8.102/24"),
         ],
     )
-    judge()
+    problem_check.check()
     return _pages(group, change)
 
 

@@ -74,12 +74,6 @@ app.conf.update(
             "schedule": 10.0,
             "options": {"expires": 10},
         },
-        # Asks the rules about all networks for the lists, where something has changed since.
-        "judge all networks": {
-            "task": "networks.judge",
-            "schedule": 20.0,
-            "options": {"expires": 20},
-        },
         # Costs little while nothing has changed: the rules are asked only when they could say something else.
         "check for problems": {
             "task": "networks.check_problems",

@@ -174,6 +174,13 @@ class Desired:
         """Servers that have an errand."""
         return frozenset(self._errands_by_server)
 
+    @cached_property
+    def containers_named(self) -> frozenset[str]:
+        """CTIDs of containers with a member or an errand."""
+        keys = [*(m.interface for m in self.members), *self.gone_interfaces]
+        keys += [new.interface for new in self.new_interfaces] + [c.interface for c in self.address_changes]
+        return frozenset(key.ctid for key in keys)
+
     def is_bridge_of_ours(self, name: str, server: ServerId) -> bool:
         """Whether a network's bridge has that name on the server, adopted ones included."""
         return name != "" and (

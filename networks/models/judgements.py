@@ -8,7 +8,7 @@ from networks.models.desired import VirtualNetwork
 
 
 class Judgement(models.Model):
-    """How many problems a network had at the last judging (networks/services/judge.py); no row: none.
+    """How many problems a network had at the last check (networks/problem_check.py); no row: none.
 
     Only numbers: the sentences name servers that not everybody may see.
     """

@@ -98,10 +98,12 @@ def added_refusals(
 
     Of other servers only the names are known, so what the draft does there is not judged here.
     """
-    known = inventory(server_ids, user, named=servers_named(part.decided, part.drafted))
+    new = tuple(new)
+    after = apply_edits(part.drafted, new)
+    known = inventory(server_ids, user, named=servers_named(part.decided, after), about=(part.drafted, after))
     before = set(review(part.decided, part.edits, known))
-    after = review(part.decided, (*part.edits, *new), known)
-    return tuple(p for p in after if p.severity == "refuse" and p not in before)
+    found = review(part.decided, (*part.edits, *new), known)
+    return tuple(p for p in found if p.severity == "refuse" and p not in before)
 
 
 def refused_at_once(new: Collection[Edit], user: AnyUser) -> tuple[Problem, ...]:
@@ -143,7 +145,7 @@ def problems_of(network_id: str, user: AnyUser) -> tuple[Problem, ...]:
     servers = part.decided.servers_of(network_id) | part.drafted.servers_of(network_id)
     servers |= _on_the_same_wires(part.drafted, network_id)
     area = of_area(servers, [network_id], user)
-    known = inventory(servers, user, named=servers_named(area.drafted))
+    known = inventory(servers, user, named=servers_named(area.drafted), about=(area.drafted,))
     return tuple(
         problem
         for problem in rules_of(area.drafted, known)

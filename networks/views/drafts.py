@@ -42,7 +42,7 @@ def show(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
     base, edits = base_of(user)
     after = apply_edits(base, edits)
-    known = inventory(servers_named(after) | servers_named(base), user)
+    known = inventory(servers_named(after) | servers_named(base), user, about=(base, after))
     found = drafts.is_found(drafts.draft_of(user))
     context = {
         "lines": _lines(described(edits, base, known), edits),

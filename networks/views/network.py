@@ -31,7 +31,7 @@ from networks.overview import activity, created_by
 from networks.services.drift import open_drifts
 from networks.services.validate import problems_of, refused_at_once
 from networks.slices import draft_edits, of_network, of_server
-from networks.views.configure import MEMBERS_PER_PAGE
+from networks.views.configure import MEMBERS_PER_PAGE, SERVERS_PER_PAGE
 from networks.views.gate import can_operate, may_change, network_or_404, server_or_404, stage
 from networks.views.paging import page_number, pages
 from networks.views.subjects import with_links
@@ -148,11 +148,14 @@ def _page(request: HttpRequest, network: Network) -> dict[str, Any]:
     """What the details and the page that deletes show of a network."""
     part = of_network(uuid.UUID(network.id), request.user)
     start = (page_number(request, "members") - 1) * MEMBERS_PER_PAGE
+    first = (page_number(request, "servers") - 1) * SERVERS_PER_PAGE
+    servers, more_servers = servers_shown(part, network.id, request.user, first, SERVERS_PER_PAGE)
     members, more = members_shown(part, network.id, request.user, start, MEMBERS_PER_PAGE)
     return {
         "network": network,
         "is_drafted_only": part.decided.network(network.id) is None,
-        "servers": servers_shown(part, network.id, request.user),
+        "servers": servers,
+        "server_pages": pages(request, "servers", more_servers, "#servers"),
         "members": members,
         "member_pages": pages(request, "members", more, "#members"),
         "problems": with_links(problems_of(network.id, request.user)),

@@ -1,4 +1,4 @@
-"""All networks are judged in the background, only when something has changed, and lists show the outcome."""
+"""Each network's problems are counted when the rules are asked about everything; lists show the numbers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from networks import problem_check
 from networks.domain.state import AddMember, Assign, CreateNetwork, Unassign
 from networks.models import Judgement
-from networks.services import judge
-from nodes.models import Adapter
 from tests.networks.changes import decide
 from tests.networks.conftest import Scene
 from tests.pages.conftest import logged_in
@@ -21,10 +20,9 @@ B = "6f1c3a1e-0000-4000-8000-000000000002"
 
 
 @pytest.fixture(autouse=True)
-def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judge._Memory, "signature", "")
-    monkeypatch.setattr(judge._Memory, "again_at", 0.0)
-    monkeypatch.setattr(judge, "REST", 0)
+def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(problem_check, "REST", 0)
+    monkeypatch.setattr(problem_check._Rest, "until", 0.0)
 
 
 def merged(scene: Scene) -> None:
@@ -39,34 +37,19 @@ def merged(scene: Scene) -> None:
 
 def test_it_stores_what_the_rules_say_and_takes_it_back_when_it_is_mended(scene: Scene) -> None:
     merged(scene)
-    assert judge.judge_if_changed()
+    problem_check.check()
     found = {str(row.network_id): row for row in Judgement.objects.all()}
     assert found.keys() == {A, B} and all(row.warned == 1 for row in found.values())
     assert found[A].said == "1 warning"
     decide(Unassign(B, scene.server2.pk))
-    assert judge.judge_if_changed()
+    problem_check.check()
     assert not Judgement.objects.exists()
-
-
-def test_it_rests_while_nothing_has_changed(scene: Scene) -> None:
-    merged(scene)
-    assert judge.judge_if_changed() and not judge.judge_if_changed()
-    Adapter.objects.filter(server=scene.server2).update(segment=None)
-    assert judge.judge_if_changed()
-
-
-def test_a_long_judging_is_followed_by_a_long_rest(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judge, "REST", 10**6)
-    merged(scene)
-    assert judge.judge_if_changed()
-    decide(Unassign(B, scene.server2.pk))
-    assert not judge.judge_if_changed()
 
 
 def test_the_list_says_where_each_network_is_and_what_is_wrong(scene: Scene, viewer: Any) -> None:
     merged(scene)
     decide(AddMember(A, scene.key(scene.server1, "102")), AddMember(A, scene.key(scene.server2, "202")))
-    judge.judge()
+    problem_check.check()
     client: Client = logged_in(viewer)
     for name, keys in (("networks:list", []), ("networks:group_networks", [scene.group.pk])):
         text = client.get(reverse(name, args=keys)).text
