@@ -23,7 +23,7 @@ from nodes.choices import Role
 from nodes.models import PhysicalServer, ServerGroup
 from nodes.querysets import group_paths
 
-SERVERS, NETWORKS = 25, 6
+SERVERS, NETWORKS = 25, 5
 """Rows and columns of one page: as many as a screen shows without scrolling sideways."""
 
 
