@@ -105,7 +105,7 @@ def edit(request: HttpRequest, group_id: int) -> HttpResponse:
 def remove(request: HttpRequest, group_id: int) -> HttpResponse:
     """Remove an empty group."""
     group = group_or_404(request.user, group_id)
-    form = RemoveForm(request.POST or None)
+    form = RemoveForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         with said_on(form):
             name, parent = group.name, group.parent_id

@@ -141,7 +141,7 @@ def edit(request: HttpRequest, server_id: int) -> HttpResponse:
 def remove(request: HttpRequest, server_id: int) -> HttpResponse:
     """Forget a server; refused while virtual networks are on it."""
     server = server_or_404(request.user, server_id)
-    form = RemoveForm(request.POST or None)
+    form = RemoveForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         with said_on(form):
             name, group = server.name, server.group_id
