@@ -36,6 +36,7 @@ class Panel:
             "VNETPANEL_WEB_PROCESSES": "1",
             "VNETPANEL_WEB_THREADS": "2",
             "VNETPANEL_WORKER_THREADS": "8",
+            "VNETPANEL_MEASURE_AFTER_CHANGES": "off",
             "DJANGO_SETTINGS_MODULE": "vnetpanel.settings",
         }
         os.environ.pop("DATABASE_URL", None)

@@ -178,6 +178,9 @@ WORKERS = env.envint("VNETPANEL_WORKERS", 1, 1, 16)
 #: Tasks that a worker runs at once; each may use more connections of the pool that they share.
 CELERY_WORKER_CONCURRENCY = env.envint("VNETPANEL_WORKER_THREADS", 16, 1, 256)
 
+#: Whether the servers of a Change are asked who answers whom when it is done.
+MEASURE_AFTER_CHANGES = env.envbool("VNETPANEL_MEASURE_AFTER_CHANGES", default=True)
+
 #: Keys of encrypted columns, newest first; see vnetpanel.crypto.
 VNETPANEL_KEYS_FILE = VAR_DIR / "keys"
 

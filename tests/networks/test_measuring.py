@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from networks.choices import MeasurementState
 from networks.engine import measuring
 from networks.measure import Heard, Place
-from networks.models import Disagreement, Measurement, StandingProblem
+from networks.models import Change, Disagreement, Measurement, StandingProblem
 from networks.problem_check import check
 from networks.services import measure
 from networks.services.errors import NotAllowed
@@ -203,6 +203,19 @@ def test_a_measurement_whose_message_was_lost_is_sent_again(
     Measurement.objects.update(asked_at=row.asked_at - measure.LOST)
     measure.resend_waiting()
     assert sent == [row.pk] and not measure.is_under_way(Measurement.objects.get())
+
+
+def test_a_change_that_is_done_is_measured_once_unless_the_settings_say_not_to(
+    admin: User, settings: Any
+) -> None:
+    change = Change.objects.get()
+    settings.MEASURE_AFTER_CHANGES = False
+    measure.measure_after(change.pk)
+    assert not Measurement.objects.exists()
+    settings.MEASURE_AFTER_CHANGES = True
+    measure.measure_after(change.pk)
+    measure.measure_after(change.pk)
+    assert Measurement.objects.get().servers == [1, 2, 3]
 
 
 def test_measuring_needs_the_operator_role_and_disagreements_are_seen_by_server(admin: User) -> None:
