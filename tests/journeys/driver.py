@@ -15,10 +15,13 @@ from django.contrib.auth.models import User
 
 from networks.choices import ChangeState
 from networks.desired import head
+from networks.domain.plan import plan
 from networks.domain.state import Edit, InterfaceKey
+from networks.inventory_rows import inventory, servers_named
 from networks.models import Change, VirtualNetwork
 from networks.services import changes, drafts
 from nodes.models import PhysicalServer
+from nodes.observe import look
 
 NEW = "7d0f7c52-0000-4000-8000-00000000000"
 
@@ -80,6 +83,21 @@ def ended(change: Change, seconds: float = 240) -> dict[str, Any]:
             for op in change.operations.select_related("server")
         },
     }
+
+
+def plans_are_empty(*names: str) -> dict[str, bool]:
+    """Whether desired, planned again on a fresh look, would do nothing, by server."""
+    state = head().state
+    known = inventory(servers_named(state) | {server(name) for name in names})
+    answer = {}
+    for name in names:
+        view = known.server(server(name))
+        assert view is not None
+        known = known.with_server(view, look(view.id))
+        view = known.server(view.id)
+        assert view is not None
+        answer[name] = plan(view, state, state, known).is_empty
+    return answer
 
 
 def say(value: Any) -> None:
