@@ -28,31 +28,49 @@ IDENTITY = ("kind", "ctid", "name", "property_name", "link")
 
 
 def compare(server_id: int, facts: ServerFacts, at: datetime) -> Judgement | None:
-    """Store the drift that a look begun at `at` shows. None: the look says nothing, and nothing was stored.
+    """Store the drift that a look begun at `at` shows. None: a later one is stored, or nothing is decided.
 
     A server with a Change at work, or behind one, has no drift: what differs there is under way.
     """
-    with transaction.atomic():
-        # Desired first: a Change that is decided meanwhile is then still seen to be at work.
-        desired = decided_on(server_id)
-        check = DriftCheck.objects.select_for_update().filter(server_id=server_id).first()
-        if check is not None and check.at > at:
-            return None
-        if reason := _at_work(server_id, at):
-            _keep(server_id, at, Judgement(memory=_memory(check), unsure=reason))
-            return None
-        if check is None and desired == Desired() and not facts.transaction.committed:
-            return None
-        view = ServerView(server_id, facts.hostname, dialect=facts.vzctl_dialect, facts=facts)
-        following = Operation.objects.filter(server_id=server_id, must_follow=True).exists()
-        found = judge(view, desired, facts, _memory(check), following=following)
-        _keep(server_id, at, found)
-        if facts.boot.replay in ("missing", "disabled"):
-            # Somebody has removed it: the next change prepares the server again.
-            Preparation.objects.filter(server_id=server_id).delete()
-        if not found.unsure:
-            _write(server_id, at, found.drifts)
+    if facts.transaction.committed and facts.boot.replay in ("missing", "disabled"):
+        # Somebody has removed it: the next change prepares the server again.
+        Preparation.objects.filter(server_id=server_id).delete()
+    check, found = _judged(server_id, facts, at)
+    # Nearly every look finds what the one before it found: then nothing is locked and nothing written.
+    if found is None or not _is_news(server_id, check, found):
         return found
+    with transaction.atomic():
+        DriftCheck.objects.select_for_update().filter(server_id=server_id).first()
+        check, found = _judged(server_id, facts, at)
+        if found is not None:
+            _keep(server_id, at, found)
+            if not found.unsure:
+                _write(server_id, at, found.drifts)
+    return found
+
+
+def _judged(server_id: int, facts: ServerFacts, at: datetime) -> tuple[DriftCheck | None, Judgement | None]:
+    """What was stored of the look before, and what this one says. Reads only."""
+    # Desired first: a Change that is decided meanwhile is then still seen to be at work.
+    desired = decided_on(server_id)
+    check = DriftCheck.objects.filter(server_id=server_id).first()
+    if check is None and desired == Desired() and not facts.transaction.committed:
+        return None, None
+    if check is not None and check.at > at:
+        return check, None
+    if reason := _at_work(server_id, at):
+        return check, Judgement(memory=_memory(check), unsure=reason)
+    view = ServerView(server_id, facts.hostname, dialect=facts.vzctl_dialect, facts=facts)
+    following = Operation.objects.filter(server_id=server_id, must_follow=True).exists()
+    return check, judge(view, desired, facts, _memory(check), following=following)
+
+
+def _is_news(server_id: int, check: DriftCheck | None, found: Judgement) -> bool:
+    if check is None or check.unsure != found.unsure[:300] or _memory(check) != found.memory:
+        return True
+    if found.unsure:
+        return False
+    return bool(found.drifts) or DriftRow.objects.open().filter(server_id=server_id).exists()
 
 
 def not_known(server_id: int, found: Iterable[Mismatch]) -> list[Mismatch]:

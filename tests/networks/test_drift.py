@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from networks.choices import ChangeState, OperationState
@@ -99,6 +100,13 @@ def test_what_is_remembered_outlives_the_worker(group: ServerGroup) -> None:
     assert not Drift.objects.exists()
     compare(1, gone, minute(2))
     assert Drift.objects.get().property_name == "interface"
+
+
+def test_a_look_that_finds_the_same_writes_nothing(group: ServerGroup) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        compare(1, QUIET[1], minute(1))
+    assert len(queries) <= 9
+    assert all(query["sql"].startswith("SELECT") for query in queries)
 
 
 def test_an_older_look_that_ends_later_changes_nothing(group: ServerGroup) -> None:
