@@ -53,17 +53,22 @@ def read_point(text: str, user: AnyUser) -> EndPoint:
 
 
 def short_point(text: str) -> EndPoint | None:
-    """The end point of a short form; None if it is none."""
+    """The end point of the short form that `point_text` gives; None for any other text."""
     match text.split(":"):
-        case ["c", server, ctid] if server.isdecimal():
+        case ["c", server, ctid] if _is_key(server):
             return ContainerKey(int(server), ctid)
-        case ["i", server, ctid, ifname] if server.isdecimal():
+        case ["i", server, ctid, ifname] if _is_key(server):
             return InterfaceKey(int(server), ctid, ifname)
-        case ["s", server] if server.isdecimal():
+        case ["s", server] if _is_key(server):
             return ServerRef(int(server))
-        case ["o", segment] if segment.isdecimal():
+        case ["o", segment] if _is_key(segment):
             return OtherHosts(int(segment))
     return None
+
+
+def _is_key(text: str) -> bool:
+    """A primary key: a larger number than any database counts to is none."""
+    return text.isdecimal() and len(text) < 19
 
 
 def _typed(text: str, user: AnyUser) -> EndPoint | None:

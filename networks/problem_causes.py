@@ -30,7 +30,7 @@ CAUSES: dict[str, Cause] = {
     "in-doubt": Cause("Outcome of a change unknown", "Open the change", "change"),
     "follow": Cause("vzctl's saved configuration does not follow", "Open the change", "change"),
     "drift": Cause("Drift", "Repair or adopt", "drift"),
-    "breach": Cause("Intent breached", "Open the network", _NETWORK),
+    "breach": Cause("Intent breached", "Open the intent", "intent"),
     "disagreement": Cause("Measured differs from predicted", "Open the network", _NETWORK),
     "partitioned": Cause("Network partitioned", "Configure", _NETWORK),
     "ring": Cause("Ring of bridges", "Configure", _NETWORK),
@@ -80,6 +80,8 @@ def mend_link(code: str, subjects: list[Mapping[str, Any]]) -> str:
             return reverse("networks:server_adapters", args=[server])
         case "change" if change:
             return reverse("networks:change", args=[change])
+    if networks and cause_of(code).mend == "intent":
+        return reverse("networks:intent", args=[networks[0]])
     if networks:
         page = "configure" if cause_of(code).button == "Configure" else "detail"
         return reverse(f"networks:{page}", args=[networks[0]])

@@ -19,12 +19,21 @@ from django.db.models import Count, Exists, OuterRef
 from django.utils import timezone
 
 from networks.choices import OperationState
-from networks.desired import Head, head, head_number
-from networks.domain.inventory import Inventory
-from networks.domain.rules import Problem, problems_of
+from networks.desired import head, head_number
+from networks.domain.intent import HINT
+from networks.domain.rules import problems_of
 from networks.engine.subjects import subject_rows
+from networks.intents import breached
 from networks.inventory_rows import inventory, servers_named
-from networks.models import Disagreement, Drift, Operation, ProblemCheck, StandingProblem, VirtualNetwork
+from networks.models import (
+    Disagreement,
+    Drift,
+    NetworkIntent,
+    Operation,
+    ProblemCheck,
+    StandingProblem,
+    VirtualNetwork,
+)
 from networks.services.judge import count
 from nodes.choices import ServerState
 from nodes.models import Container, PhysicalSegment, PhysicalServer
@@ -50,6 +59,8 @@ class Found:
     subjects: tuple[dict[str, Any], ...] = ()
     variant: str = ""
     """Tells apart problems of one cause about the same things, such as IPv4 and IPv6."""
+    also: frozenset[int] = frozenset()
+    """Servers that the text names beside the subjects'."""
 
     @property
     def key(self) -> str:
@@ -59,7 +70,8 @@ class Found:
 
     @property
     def servers(self) -> frozenset[int]:
-        return frozenset(s["server"] for s in self.subjects if "server" in s)
+        """All that its text names."""
+        return self.also | frozenset(s["server"] for s in self.subjects if "server" in s)
 
 
 Source = Callable[[], Iterator[Found]]
@@ -114,26 +126,27 @@ def rules_version() -> str:
         head_number(),
         list(PhysicalServer.objects.order_by("pk").values_list("pk", "name", "os", "look__digest")),
         list(segments.values_list("pk", "name", "n")),
+        list(NetworkIntent.objects.order_by("pk").values_list("pk", "network__name")),
     ]
-    return hashlib.sha256(json.dumps(known).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(known, default=str).encode()).hexdigest()
 
 
 def of_rules() -> Iterator[Found]:
     """What the rules and intents say of desired as it is, on what is there."""
     newest = head()
     known = inventory(servers_named(newest.state))
-    problems = in_whole(newest, known)
+    problems = problems_of(newest.state, known)
     count(problems)
     for problem in problems:
         # The rule about subnets has a code for each IP version.
         cause = problem.code.removesuffix("-4").removesuffix("-6")
         subjects = tuple(subject_rows(problem.subjects))
         yield Found(cause, problem.severity, problem.text, problem.hint, subjects, problem.code)
-
-
-def in_whole(newest: Head, known: Inventory) -> tuple[Problem, ...]:
-    """Every problem of the whole design."""
-    return problems_of(newest.state, known)
+    for breach, state in breached(newest.state, known):
+        text = f"As observed: {breach.text}" if state == "observed" else breach.text
+        subjects = tuple(subject_rows(breach.subjects))
+        variant = f"{breach.intent} {state}"
+        yield Found("breach", "refuse", text, HINT, subjects, variant, breach.servers)
 
 
 # --- other sources ---

@@ -39,8 +39,9 @@ TABS: dict[str, tuple[Tab, ...]] = {
     ),
     "network": (
         Tab("details", "Details", "networks:detail"),
-        Tab("topology", "Topology", "networks:network_topology"),
         Tab("visibility", "Who sees whom", "networks:network_visibility"),
+        Tab("topology", "Topology", "networks:network_topology"),
+        Tab("intent", "Intent", "networks:intent"),
     ),
     "container": (
         Tab("overview", "Overview", "nodes:container"),

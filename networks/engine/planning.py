@@ -32,6 +32,7 @@ from networks.engine.lease import Lease, claim, is_poisoned, kept_alive
 from networks.engine.subjects import subject_rows
 from networks.engine.threads import in_threads
 from networks.host.grammar import BadPlan
+from networks.intents import breached_by
 from networks.inventory_rows import inventory, servers_named
 from networks.models import Change, Operation
 from networks.state_json import UnreadableState, load_edits
@@ -124,6 +125,11 @@ def _plan(lease: Lease, change: Change) -> None:
     missed = {server: missed_errands(server) for server in followed}
     again = (edit for errands in missed.values() for edit in errands)
     named = name_bridges(apply_edits(after, again), known.bridge_names)
+    problems = (
+        *review(newest.state, edits, known, found=change.is_found),
+        *breached_by(newest.state, after, known),
+    )
+    named = name_bridges(after, known.bridge_names)
     reviews = [
         _reviewed(server, facts, named, followed.get(server.pk), newest.state, known)
         for server, facts in zip(servers, looks, strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from networks.models.changes import Behind, Change, Decision, Operation, Preparation
 from networks.models.desired import Assignment, ManagedVlan, Member, VirtualNetwork
 from networks.models.drift import Drift, DriftCheck
+from networks.models.intents import NetworkIntent
 from networks.models.judgements import Judgement
 from networks.models.measured import Disagreement, Measurement
 from networks.models.problems import ProblemCheck, StandingProblem
@@ -24,6 +25,7 @@ __all__ = [
     "ManagedVlan",
     "Measurement",
     "Member",
+    "NetworkIntent",
     "Operation",
     "Preparation",
     "ProblemCheck",

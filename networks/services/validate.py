@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from django.db.models import Min, Q
 
-from networks.domain.inventory import NetworkRef
+from networks.domain.inventory import Inventory, NetworkRef
 from networks.domain.rules import Problem, review
 from networks.domain.rules import problems_of as rules_of
 from networks.domain.state import (
@@ -26,6 +26,7 @@ from networks.domain.state import (
     Unassign,
     apply_edits,
 )
+from networks.intents import breached_by
 from networks.inventory_rows import inventory, servers_named
 from networks.models import Assignment
 from networks.slices import Drafted, of_area, of_network
@@ -66,17 +67,27 @@ def problems(
     made: Collection[AdapterKey] = (),
     found: bool = False,
 ) -> tuple[Problem, ...]:
-    """What the rules say about the edits on top of that state, refusals first, from the stored inventory.
+    """What the rules say about the edits on top of that state, and which intents they breach.
 
-    `made`: VLAN adapters that the edits have made on their servers already, before they are decided; that
-    they are seen there is no reason to refuse them. `found`: the edits only write down what is so already.
+    From the stored inventory, refusals first. `made`: VLAN adapters that the edits have made on their servers
+    already, before they are decided; that they are seen there is no reason to refuse them. `found`: the edits
+    only write down what is so already.
     """
     edits = tuple(edits)
-    after = apply_edits(newest, edits)
-    known = inventory(servers_named(newest, after), user)
+    known = _known(newest, edits, user, made)
+    return (
+        *review(newest, edits, known, found=found),
+        *breached_by(newest, apply_edits(newest, edits), known),
+    )
+
+
+def _known(
+    newest: Desired, edits: Iterable[Edit], user: AnyUser | None, made: Collection[AdapterKey]
+) -> Inventory:
+    known = inventory(servers_named(newest, apply_edits(newest, edits)), user)
     if made:
         known = replace(known, adapters=tuple(a for a in known.adapters if a.key not in made))
-    return review(newest, edits, known, found=found)
+    return known
 
 
 def refusals(
@@ -88,7 +99,9 @@ def refusals(
     found: bool = False,
 ) -> tuple[Problem, ...]:
     """Only what forbids the edits."""
-    return tuple(p for p in problems(newest, edits, user, made=made, found=found) if p.severity == "refuse")
+    edits = tuple(edits)
+    known = _known(newest, edits, user, made)
+    return tuple(p for p in review(newest, edits, known, found=found) if p.severity == "refuse")
 
 
 def added_refusals(

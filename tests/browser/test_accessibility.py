@@ -53,6 +53,7 @@ def addresses(site: Any) -> list[str]:
         reverse("networks:problems"),
         reverse("networks:drift"),
         *(reverse("networks:server_drift", args=[server]) for server in (one, two)),
+        reverse("networks:intent", args=[A]),
         reverse("networks:what_if") + f"?what=s:{one}&add=nothing",
         reverse("networks:topology"),
         reverse("networks:group_topology", args=[group]),

@@ -1,0 +1,93 @@
+"""The intent of a virtual network: what it is meant to do, and whether that holds."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from networks.domain.intent import breaches, said
+from networks.intents import intent_of
+from networks.models import NetworkIntent, VirtualNetwork
+from networks.models.intents import IntentKind
+from networks.points import UnknownPoint, offers
+from networks.services import intents as services
+from networks.services.errors import Conflict, NotAllowed
+from networks.services.sight import servers_of_point, sight
+from networks.slices import of_network
+from networks.views.gate import may_change, network_or_404, user_of
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def intent(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
+    """What is meant, with the state of each as the user's draft would have it; and the form for more."""
+    network = network_or_404(request.user, network_id)
+    row = VirtualNetwork.objects.filter(pk=network_id).first()
+    typed = {name: request.POST.get(name, "") for name in ("kind", "source", "target")}
+    context: dict[str, Any] = {"typed": typed}
+    if request.method == "POST" and row is not None:
+        error = _added(request, row, typed)
+        if not error:
+            return redirect("networks:intent", network.id)
+        context["error"] = error
+    context |= {
+        "network": network,
+        "is_stored": row is not None,
+        "kinds": IntentKind.choices,
+        "may_change": row is not None and may_change(request.user, network_id),
+        **_held(request, network_id),
+    }
+    if context["may_change"]:
+        context["offers"] = offers(request.user)
+    status = 422 if "error" in context else 200
+    return render(request, "networks/intent.html", context, status=status)
+
+
+def _added(request: HttpRequest, row: VirtualNetwork, typed: dict[str, str]) -> str:
+    """Store what was typed; why not, if it could not be."""
+    if typed["kind"] not in IntentKind.values:
+        return "Choose what is meant."
+    try:
+        services.add_intent(user_of(request), row, typed["kind"], typed["source"], typed["target"])
+    except NotAllowed as error:
+        raise PermissionDenied(str(error)) from error
+    except (UnknownPoint, Conflict) as error:
+        return str(error)
+    messages.success(request, "It is checked from now on: at every review, after every change and regularly.")
+    return ""
+
+
+def _held(request: HttpRequest, network_id: uuid.UUID) -> dict[str, Any]:
+    """Each intent in words and, where it does not hold, why."""
+    rows = list(NetworkIntent.objects.filter(network=network_id))
+    if not rows:
+        return {"intents": []}
+    values = {row.pk: intent_of(row) for row in rows}
+    ends = [end for value in values.values() for end in (value.source, value.target) if end is not None]
+    servers = {server for end in ends for server in servers_of_point(end)}
+    servers |= of_network(network_id, request.user).drafted.servers_of(str(network_id))
+    found = sight(request.user, sorted(servers))
+    broken = {b.intent: b.text for b in breaches(values.values(), found.visibility, found.desired)}
+    shown = [
+        {"row": row, "text": said(value, found.visibility), "breach": broken.get(value, "")}
+        for row, value in zip(rows, values.values(), strict=True)
+    ]
+    return {"has_draft": found.has_draft, "intents": shown}
+
+
+@require_POST
+def remove(request: HttpRequest, network_id: uuid.UUID, intent_id: int) -> HttpResponse:
+    """Take one back."""
+    network = network_or_404(request.user, network_id)
+    row = get_object_or_404(NetworkIntent.objects.select_related("network"), pk=intent_id, network=network.id)
+    try:
+        services.remove_intent(user_of(request), row)
+    except NotAllowed as error:
+        raise PermissionDenied(str(error)) from error
+    messages.success(request, "It is not checked any more.")
+    return redirect("networks:intent", network.id)
