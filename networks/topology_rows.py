@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
 from networks.desired import head, head_number
-from networks.domain.inventory import ContainerKey
-from networks.domain.rules import problems_of
+from networks.domain.inventory import ContainerKey, NetworkRef, ServerRef, Subject
+from networks.domain.rules import Problem, problems_of
 from networks.domain.state import AdapterKey, Desired, ServerId, apply_edits
 from networks.domain.topology.around import Start, around
 from networks.domain.topology.build import Kept, Seen, scene_of
@@ -20,11 +20,14 @@ from networks.domain.topology.collapse import collapsed
 from networks.domain.topology.observed import observed_state
 from networks.domain.topology.scene import Scene
 from networks.inventory_rows import inventory
+from networks.models import StandingProblem
+from networks.problem_check import OTHER_CAUSES
 from networks.slices import draft_edits
 from nodes.models import Adapter, Container, PhysicalSegment, PhysicalServer
 from nodes.querysets import AnyUser
 
 View = Literal["draft", "desired", "observed"]
+SHOWN_CAUSES = (*sorted(OTHER_CAUSES), "breach")
 MOST_SERVERS = 300
 """More are not drawn at once: the page asks for a group, a server or a network."""
 
@@ -40,7 +43,7 @@ class Part:
 
 
 def version(part: Part, view: View, user: AnyUser) -> str:
-    """Changes whenever the picture may: for the ETag of the polled fragment. Three cheap queries."""
+    """Changes whenever the picture may: for the ETag of the polled fragment. A few cheap queries."""
     servers = PhysicalServer.objects.filter(pk__in=part.servers).order_by("pk")
     known = [
         list(servers.values_list("pk", "name", "state", "management_address", "look__digest")),
@@ -50,6 +53,7 @@ def version(part: Part, view: View, user: AnyUser) -> str:
             .values_list("pk", "name", "n")
         ),
         head_number(),
+        list(_not_by_rules(part.servers, user).values_list("pk", "text")),
         repr(draft_edits(user)) if view == "draft" else "",
         [view, part.hops, repr(part.start)],
     ]
@@ -69,8 +73,33 @@ def scene(part: Part, view: View, user: AnyUser) -> Scene:
         decided = drafted = _within(observed_state(decided, known), kept.servers)
         if part.start is not None:
             kept = replace(kept, containers=_containers(kept, decided), networks=kept.networks)
-    problems = problems_of(_within(drafted, kept.servers), known)
+    problems = (*problems_of(_within(drafted, kept.servers), known), *_standing(kept.servers, user))
     return collapsed(scene_of(decided, drafted, known, kept, _seen(kept.servers), problems))
+
+
+def _not_by_rules(servers: frozenset[ServerId], user: AnyUser) -> QuerySet[StandingProblem]:
+    """Problems that no rule sees, of those servers: drift, servers behind, breached intents and the like."""
+    named = StandingProblem.servers.through.objects.filter(physicalserver__in=servers)
+    mine = StandingProblem.objects.open().visible_to(user).filter(pk__in=named.values("standingproblem"))
+    return mine.filter(cause__in=SHOWN_CAUSES).order_by("pk")
+
+
+def _standing(servers: frozenset[ServerId], user: AnyUser) -> Iterator[Problem]:
+    """Those problems, each at what it is about. One query."""
+    for text, severity, subjects in _not_by_rules(servers, user).values_list("text", "severity", "subjects"):
+        about = tuple(found for subject in subjects if (found := _subject(subject)) is not None)
+        yield Problem("standing", "refuse" if severity == "refuse" else "warn", text, about)
+
+
+def _subject(row: dict[str, Any]) -> Subject | None:
+    match row:
+        case {"kind": "network", "network": network}:
+            return NetworkRef(network)
+        case {"kind": "container" | "interface", "server": server, "ctid": ctid}:
+            return ContainerKey(server, ctid)
+        case {"kind": "server", "server": server}:
+            return ServerRef(server)
+    return None
 
 
 def _within(state: Desired, servers: frozenset[ServerId]) -> Desired:

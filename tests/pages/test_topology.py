@@ -11,8 +11,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from networks.domain.state import AddMember, Assign, CreateNetwork, RemoveMember
+from networks.models import Drift
+from networks.problem_check import check
 from networks.services import drafts
 from nodes.choices import ServerState
 from nodes.models import Container, PhysicalServer, ServerGroup
@@ -90,6 +93,27 @@ def test_a_poll_is_answered_304_until_something_changes(
     changed = as_viewer.get(page, HTTP_IF_NONE_MATCH=first["ETag"], **HTMX)
     assert changed.status_code == 200
     assert "Unreachable" in changed.content.decode()
+
+
+def test_what_stands_in_the_list_of_problems_is_a_sign_on_the_server(
+    as_viewer: Client, scene: Scene, network_a: str
+) -> None:
+    page = reverse("networks:topology")
+    first = as_viewer.get(page, **HTMX)
+    now = timezone.now()
+    Drift.objects.create(
+        server=scene.server2,
+        kind="adapter",
+        name="eth0",
+        property_name="MTU",
+        first_seen_at=now,
+        seen_at=now,
+    )
+    check()
+    changed = as_viewer.get(page, HTTP_IF_NONE_MATCH=first["ETag"], **HTMX)
+    assert changed.status_code == 200
+    signs = changed.content.decode().partition('class="t-signs"')[2].partition("</svg>")[0]
+    assert "1 property differs from what was decided on server2." in signs
 
 
 def test_a_draft_is_drawn_for_its_author_only(
