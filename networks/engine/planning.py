@@ -121,15 +121,13 @@ def _plan(lease: Lease, change: Change) -> None:
         view = known.server(server.pk)
         if isinstance(facts, ServerFacts) and view is not None:
             known = known.with_server(view, facts)
-    problems = review(newest.state, edits, known, found=change.is_found)
-    missed = {server: missed_errands(server) for server in followed}
-    again = (edit for errands in missed.values() for edit in errands)
-    named = name_bridges(apply_edits(after, again), known.bridge_names)
     problems = (
         *review(newest.state, edits, known, found=change.is_found),
         *breached_by(newest.state, after, known),
     )
-    named = name_bridges(after, known.bridge_names)
+    missed = {server: missed_errands(server) for server in followed}
+    again = (edit for errands in missed.values() for edit in errands)
+    named = name_bridges(apply_edits(after, again), known.bridge_names)
     reviews = [
         _reviewed(server, facts, named, followed.get(server.pk), newest.state, known)
         for server, facts in zip(servers, looks, strict=True)

@@ -110,7 +110,10 @@ def test_nothing_overlaps_and_all_is_inside(scene: Scene) -> None:
 @settings(max_examples=25, deadline=None)
 @given(scenes())
 def test_boxes_lie_in_their_column_and_no_line_runs_through_one(scene: Scene) -> None:
-    picture = lay_out(scene)
+    keeps_off_boxes(lay_out(scene))
+
+
+def keeps_off_boxes(picture: Picture) -> None:
     homes = {shape.column.servers[0]: shape.frame for shape in picture.columns}
     for box in picture.boxes:
         home = homes[box.box.key.server]
@@ -154,6 +157,34 @@ def test_every_attached_dot_touches_its_band(scene: Scene) -> None:
 @given(scenes())
 def test_the_same_scene_gives_the_same_picture(scene: Scene) -> None:
     assert lay_out(scene) == lay_out(scene)
+
+
+def test_rows_of_a_band_are_joined_beside_the_boxes_in_a_turned_column_too() -> None:
+    lines = {"a": (1, 5), "b": (1, 6)}
+    plain = [
+        Box(ContainerKey(2, str(n)), dots=(Dot(InterfaceKey(2, str(n), "eth0"), "a"),)) for n in range(9)
+    ]
+    routed = [
+        Box(
+            ContainerKey(2, f"9{band}"),
+            dots=(
+                Dot(InterfaceKey(2, f"9{band}", "venet0"), is_routed=True),
+                Dot(InterfaceKey(2, f"9{band}", "eth0"), band),
+            ),
+        )
+        for band in lines
+    ]
+    vlans = [Socket(f"eth0.{line[1]}", "vlan", "eth0", line) for line in lines.values()]
+    pieces = tuple(Piece(band, f"eth0.{line[1]}") for band, line in lines.items())
+    sockets = (Socket("eth0", is_own=True), *vlans)
+    left = Column((1,), "one", sockets=sockets, pieces=pieces)
+    right = Column((2,), "two", boxes=(*plain, *routed), sockets=sockets, pieces=pieces)
+    wires = tuple(Line(line, "wire", False) for line in lines.values())
+    picture = lay_out(Scene((left, right), (Band("a", "a"), Band("b", "b")), wires))
+    stack = picture.columns[1].stack
+    assert stack is not None
+    assert stack.x > picture.columns[1].frame.middle, "the column is turned round"
+    keeps_off_boxes(picture)
 
 
 def fleet(servers: int, odd: int = 0) -> Scene:

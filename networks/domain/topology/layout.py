@@ -197,7 +197,11 @@ class _Layout:
             x2 = left + self.plans[number].width + 1 if strip.runs_right else left + strip.x2
             frame = Frame(x1, self.strip_y(strip.lane, strip.row), x2 - x1, m.STRIP_HEIGHT)
             whole = label_of(band, piece) if strip.row == 0 else band.name
-            label = fitted(whole, m.LABEL_SIZE, frame.width - 2 * 10)
+            # Rather the name alone than the beginning of more.
+            room = frame.width - 2 * 10
+            label = (
+                whole if text_width(whole, m.LABEL_SIZE) <= room else fitted(band.name, m.LABEL_SIZE, room)
+            )
             label_x = self._label_x(number, strip, frame, text_width(label, m.LABEL_SIZE))
             fill, edge = band_paths(frame, strip.runs_left, strip.runs_right)
             yield StripShape(band, piece, frame, fill, edge, label, label_x)
@@ -229,7 +233,9 @@ class _Layout:
             for strip in plan.strips:
                 if strip.row > 0 and strip.band != LOOSE:
                     low = next(s for s in plan.strips if s.band == strip.band and s.row == strip.row - 1)
-                    x = self.lefts[number] + max(strip.x1, low.x1) + 5
+                    is_turned = number in self.arranged.mirrored
+                    edge = min(strip.x2, low.x2) - 5 if is_turned else max(strip.x1, low.x1) + 5
+                    x = self.lefts[number] + edge
                     top = self.strip_y(strip.lane, strip.row) + m.STRIP_HEIGHT
                     bottom = self.strip_y(strip.lane, strip.row - 1)
                     yield Upright("lead", self.bands[strip.band], x, top, bottom)
