@@ -57,6 +57,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=0, help="runs of each measurement (default 3; quick 1)")
     parser.add_argument("--no-web", action="store_true", help="leave the pages out")
     parser.add_argument("--no-servers", action="store_true", help="the pages only")
+    parser.add_argument("--ansible-at-most", type=int, default=0, help="no Ansible on more servers")
+    parser.add_argument("--guarded-at-most", type=int, default=0, help="no guarded Changes on more servers")
     parser.add_argument("--page", action="store_true", help="write the figures into docs/performance.md too")
     parser.add_argument("--ansible", type=Path, default=ANSIBLE, help="folder of Ansible's programs")
     found = parser.parse_args()
@@ -107,7 +109,8 @@ def on_servers(
     group = Group(f"{prefix()}-rivals")
     with farm(sizes[-1], folder) as servers, panel(servers, say) as ours:
         rivals = Contenders(servers, group, options.ansible.absolute())
-        bench = Bench(servers, ours, rivals, options.runs, say)
+        limits = options.ansible_at_most or sizes[-1], options.guarded_at_most or sizes[-1]
+        bench = Bench(servers, ours, rivals, options.runs, *limits, say)
         began, busy = time.monotonic(), machine_cpu_s()
         try:
             bench.script()

@@ -34,9 +34,29 @@ from vnetpanel.broker import connect
 CONFIRM_WAIT_S = 3.0
 """The fixed wait between the two confirmations of a guarded change, once a wave (networks/host/README.md)."""
 SIX_TASKS_AT_MOST = 60
-"""Above this many servers Ansible's tasks take minutes: they run once, and not for guarded Changes."""
+"""Above this many servers Ansible's tasks take minutes: they run once."""
 WARM_LOOKS = 4
 """Looks before the first that counts, as a panel has had that has run for some minutes."""
+
+
+SSH_WIDTH = 20
+PER_SERVER = "ms/server"
+
+
+def both(cost: Cost) -> float:
+    """Processor time of controller and servers: what wall time follows where they share the processors."""
+    return cost.controller_s + cost.servers_s
+
+
+@dataclass(frozen=True)
+class Done:
+    """One Change of the panel: its costs, and what was counted."""
+
+    review: Cost
+    applied: Cost
+    messages: int
+    connections: int
+    waves: int
 
 
 @dataclass
@@ -47,6 +67,8 @@ class Bench:
     panel: Panel
     rivals: Contenders
     runs: int
+    ansible_at_most: int
+    guarded_at_most: int
     say: Callable[[str], None]
     rows: list[Row] = field(default_factory=list)
     walls: dict[tuple[str, int], float] = field(default_factory=dict)
@@ -60,113 +82,127 @@ class Bench:
         self.say(f"{size} servers: looks")
         self.panel.register(size)
         self.rivals.open_masters(size)
-        self.rivals.ansible_runs(size, "warm")
+        if size <= self.ansible_at_most:
+            self.rivals.ansible_runs(size, "warm")
         self.looks(size)
         self.say(f"{size} servers: Changes")
         self.changes(size, "eth1")
-        self.say(f"{size} servers: Changes that move the management address")
-        self.changes(size, "eth0")
+        if size <= self.guarded_at_most:
+            self.say(f"{size} servers: Changes that move the management address")
+            self.changes(size, "eth0")
 
     def looks(self, size: int) -> None:
+        """The panel's looks, the same probe over ssh, and the same probe by Ansible."""
         for _ in range(WARM_LOOKS):
             self.panel.look(size)
         ours = self.ours(size, lambda: self.panel.look(size))
-        width = min(
-            WIDTHS,
-            key=lambda one: self.rival(size, lambda: self.rivals.look_over_masters(size, one), 1).wall_s,
-        )
-        ssh = self.rival(size, lambda: self.rivals.look_over_masters(size, width))
-        ansible = self.rival(size, lambda: self.rivals.ansible_runs(size, "look"), self._six(size))
+
+        def over_ssh(width: int, runs: int) -> Cost:
+            return self.rival(size, lambda: self.rivals.look_over_masters(size, width), runs)
+
+        width = min(WIDTHS, key=lambda one: over_ssh(one, 1).wall_s)
+        ssh = over_ssh(width, self.runs)
         self.walls["look", size] = ours.wall_s
-        about = f"look, N={size}"
+        about, peer = f"look, N={size}", f"ssh ControlMaster -P{width}"
         self.rows += [
-            against(f"{about}: wall, ssh ControlMaster -P{width}", ours.wall_s, ssh.wall_s, "s", 1.0),
-            against(
-                f"{about}: controller CPU, ssh ControlMaster",
-                ours.controller_s,
-                ssh.controller_s,
-                "ms/server",
-                0.5,
-            ),
-            against(f"{about}: server CPU, ssh ControlMaster", ours.servers_s, ssh.servers_s, "ms/server"),
-            against(f"{about}: memory, ssh ControlMaster", ours.rss_mb, ssh.rss_mb, "MB"),
-            against(f"{about}: wall, Ansible one shell task", ours.wall_s, ansible.wall_s, "s", 1 / 15),
-            against(
-                f"{about}: controller CPU, Ansible one shell task",
-                ours.controller_s,
-                ansible.controller_s,
-                "ms/server",
-            ),
+            against(f"{about}: wall, {peer}", ours.wall_s, ssh.wall_s, "s", 1.0),
+            against(f"{about}: CPU of both sides, {peer}", both(ours), both(ssh), PER_SERVER, 1.0),
+            against(f"{about}: controller CPU, {peer}", ours.controller_s, ssh.controller_s, PER_SERVER, 0.5),
+            against(f"{about}: server CPU, {peer}", ours.servers_s, ssh.servers_s, PER_SERVER),
+            against(f"{about}: memory, {peer}", ours.rss_mb, ssh.rss_mb, "MB"),
+        ]
+        if size > self.ansible_at_most:
+            return
+        ansible = self.rival(size, lambda: self.rivals.ansible_runs(size, "look"), self._six(size))
+        self.rows += [
+            against(f"{about}: {name}, Ansible one shell task", *figures)
+            for name, *figures in (
+                ("wall", ours.wall_s, ansible.wall_s, "s", 1 / 15),
+                ("CPU of both sides", both(ours), both(ansible), PER_SERVER),
+                ("controller CPU", ours.controller_s, ansible.controller_s, PER_SERVER),
+            )
         ]
 
     def changes(self, size: int, adapter: str) -> None:
         """A bridge on the adapter, a container in it: reviewed, applied, and taken away again."""
-        guarded = adapter == "eth0"
-        review, applied, messages, opened, waves = [], [], [], [], 1
-        for _ in range(self.runs):
-            costs, sent, connections, waves = self._change(size, adapter)
-            review.append(costs[0])
-            applied.append(costs[1])
-            messages.append(sent)
-            opened.append(connections / size)
-        ours, seen = median(applied, size), median(review, size)
-        kind = "guarded Change" if guarded else "Change"
+        runs = [self._change(size, adapter) for _ in range(self.runs)]
+        ours, seen = median([run.applied for run in runs], size), median([run.review for run in runs], size)
+        kind = "guarded Change" if adapter == "eth0" else "Change"
         self.walls[kind, size] = ours.wall_s
         about = f"{kind}, N={size}"
-        six = None
-        if not guarded or size <= SIX_TASKS_AT_MOST:
-            six = self._rival_change(size, "six", adapter, self._six(size))
+        messages, opened = ([getattr(run, name) for run in runs] for name in ("messages", "connections"))
         self.rows += [
             alone(f"{about}: review, wall", seen.wall_s, "s"),
-            alone(f"{about}: server CPU of applying, SSH included", ours.servers_s, "ms/server"),
-            alone(f"{about}: waves", waves, ""),
-            alone(f"{about}: new connections of applying", statistics.median(opened), "per server"),
+            alone(f"{about}: applying, wall", ours.wall_s, "s"),
+            alone(f"{about}: applying, controller CPU", ours.controller_s, PER_SERVER),
+            alone(f"{about}: applying, server CPU with SSH", ours.servers_s, PER_SERVER),
+            alone(f"{about}: waves", runs[0].waves, ""),
+            alone(f"{about}: new connections of applying", statistics.median(opened) / size, "per server"),
             alone(f"{about}: broker messages, review and apply", statistics.median(messages), "", 4),
         ]
-        if six is None:
-            return
-        if guarded:
-            wall = ours.wall_s - CONFIRM_WAIT_S * waves
-            self.rows.append(
+        if kind == "Change":
+            self._beside_ssh(about, size, ours)
+        if size <= self.ansible_at_most and kind == "Change":
+            self._beside_ansible(about, size, ours, seen)
+        elif size <= self.ansible_at_most:
+            six = self._rival_change(size, "six", adapter, 1)
+            wall = ours.wall_s - CONFIRM_WAIT_S * runs[0].waves
+            self.rows += [
+                against(f"{about}: wall without its wait, Ansible six tasks", wall, six.wall_s, "s", 1 / 10),
                 against(
-                    f"{about}: wall without the confirm wait, Ansible six unprotected tasks",
-                    wall,
-                    six.wall_s,
-                    "s",
+                    f"{about}: CPU of both sides, Ansible six tasks",
+                    both(ours),
+                    both(six),
+                    PER_SERVER,
                     1 / 10,
-                )
-            )
-            return
-        shell = self._rival_change(size, "shell", adapter, self._six(size))
-        raw = self._rival_change(size, "raw", adapter, self.runs)
-        whole = ours.wall_s + seen.wall_s
+                ),
+            ]
+
+    def _beside_ssh(self, about: str, size: int, ours: Cost) -> None:
+        ssh = self._rival_change(size, "ssh", "eth1", self.runs, SSH_WIDTH)
+        floor = self._rival_change(size, "batch", "eth1", self.runs)
+        peer = f"unprotected over ssh ControlMaster -P{SSH_WIDTH}"
         self.rows += [
-            against(f"{about}: wall, Ansible six tasks", ours.wall_s, six.wall_s, "s", 1 / 30),
-            against(
-                f"{about}: controller CPU, Ansible six tasks",
-                ours.controller_s,
-                six.controller_s,
-                "ms/server",
-                1 / 60,
-            ),
-            against(f"{about}: wall with its review, Ansible six tasks", whole, six.wall_s, "s"),
-            against(f"{about}: wall, Ansible one shell task", ours.wall_s, shell.wall_s, "s", 1 / 8),
-            against(f"{about}: wall, Ansible one raw task", ours.wall_s, raw.wall_s, "s"),
-        ]
-        width = 20
-        ssh = self._rival_change(size, "ssh", adapter, self.runs, width)
-        floor = self._rival_change(size, "batch", adapter, self.runs)
-        self.rows += [
-            against(
-                f"{about}: wall, unprotected over ssh ControlMaster -P{width}", ours.wall_s, ssh.wall_s, "s"
-            ),
+            against(f"{about}: wall, {peer}", ours.wall_s, ssh.wall_s, "s"),
             against(f"{about}: wall, the same ip -batch without SSH", ours.wall_s, floor.wall_s, "s"),
-            against(f"{about}: memory, Ansible six tasks", ours.rss_mb, six.rss_mb, "MB"),
+        ]
+
+    def _beside_ansible(self, about: str, size: int, ours: Cost, seen: Cost) -> None:
+        six = self._rival_change(size, "six", "eth1", self._six(size))
+        shell = self._rival_change(size, "shell", "eth1", self._six(size))
+        raw = self._rival_change(size, "raw", "eth1", self.runs)
+        bar = None if size < 50 else 1 / 30
+        self.rows += [
+            against(f"{about}: {name}", *figures)
+            for name, *figures in (
+                ("wall, Ansible six tasks", ours.wall_s, six.wall_s, "s", bar),
+                ("CPU of both sides, Ansible six tasks", both(ours), both(six), PER_SERVER, bar),
+                (
+                    "controller CPU, Ansible six tasks",
+                    ours.controller_s,
+                    six.controller_s,
+                    PER_SERVER,
+                    bar and 1 / 60,
+                ),
+                ("wall with its review, Ansible six tasks", ours.wall_s + seen.wall_s, six.wall_s, "s"),
+                ("wall, Ansible one shell task", ours.wall_s, shell.wall_s, "s", bar and 1 / 8),
+                (
+                    "CPU of both sides, Ansible one shell task",
+                    both(ours),
+                    both(shell),
+                    PER_SERVER,
+                    bar and 1 / 8,
+                ),
+                ("wall, Ansible one raw task", ours.wall_s, raw.wall_s, "s"),
+                ("memory, Ansible six tasks", ours.rss_mb, six.rss_mb, "MB"),
+            )
         ]
 
     def growth(self, small: int, large: int) -> None:
         """How wall time grows from the smallest to the largest number."""
         for kind in ("look", "Change", "guarded Change"):
+            if (kind, large) not in self.walls:
+                continue
             walls = self.walls[kind, small], self.walls[kind, large]
             bar = None if kind == "guarded Change" else 1.10
             self.rows.append(
@@ -239,7 +275,7 @@ class Bench:
     def _six(self, size: int) -> int:
         return self.runs if size <= SIX_TASKS_AT_MOST else 1
 
-    def _change(self, size: int, adapter: str) -> tuple[tuple[Cost, Cost], int, int, int]:
+    def _change(self, size: int, adapter: str) -> Done:
         self.number += 1
         network = str(uuid.uuid4())
         servers = list(self.panel.servers(size))
@@ -259,7 +295,7 @@ class Bench:
         back += [Unassign(network, server.pk) for server in servers]
         self.panel.apply(self.panel.review([*back, DeleteNetwork(network)]))
         waves = len(set(held[1].operations.values_list("wave", flat=True)))
-        return (review, applied), sent, opened, waves
+        return Done(review, applied, sent, opened, waves)
 
     def _rival_change(self, size: int, kind: str, adapter: str, runs: int, width: int = 0) -> Cost:
         def once() -> None:
