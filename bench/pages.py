@@ -113,37 +113,45 @@ def fill(servers: int) -> tuple[dict[str, list[str]], str]:
         "servers of a group": deep(reverse("nodes:group_servers", args=[tops[0].pk]), servers // 2),
         "containers of a group": deep(reverse("nodes:group_containers", args=[tops[0].pk]), in_group),
         "containers of a server": [reverse("nodes:server_containers", args=[some[0].pk])],
-        "adapters of a server": [reverse("nodes:server_adapters", args=[some[0].pk])],
+        "adapters of a server": [reverse("networks:server_adapters", args=[some[0].pk])],
         "virtual networks": deep(reverse("networks:list"), NETWORKS),
         "virtual networks of a group": deep(reverse("networks:group_networks", args=[group.pk]), NETWORKS),
         "virtual networks of a server": deep(
             reverse("networks:server_networks", args=[some[0].pk]), NETWORKS
         ),
         "changes": deep(reverse("networks:changes"), CHANGES * 8 // 9),
+        "servers by virtual networks": [reverse("networks:group_grid", args=[tops[0].pk])],
+        "drift": [reverse("networks:drift")],
+        "problems": [reverse("networks:problems")],
         "search": [reverse("nodes:search") + "?q=web-1"],
     }
     return pages, reverse("networks:change", args=[live.pk])
 
 
+def bench_user() -> Any:
+    """The user who asks for the pages."""
+    from django.contrib.auth import get_user_model
+
+    return get_user_model().objects.get(username="bench")
+
+
 def logged_in() -> str:
     """The session key of a user who has just logged in."""
-    from django.contrib.auth import get_user_model
     from django.test import Client
 
     client = Client()
-    client.force_login(get_user_model().objects.get(username="bench"))
+    client.force_login(bench_user())
     return str(client.session.session_key)
 
 
 def queries(address: str) -> int:
     """How many queries the page takes."""
-    from django.contrib.auth import get_user_model
     from django.db import connection
     from django.test import Client
     from django.test.utils import CaptureQueriesContext
 
     client = Client(SERVER_NAME="127.0.0.1")
-    client.force_login(get_user_model().objects.get(username="bench"))
+    client.force_login(bench_user())
     with CaptureQueriesContext(connection) as captured:
         assert client.get(address).status_code == 200, address
     return len(captured)
