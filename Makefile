@@ -1,6 +1,6 @@
 # The project's commands. `make` or `make help` lists them; each may be run again at any time.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-postgresql soak chaos bench screenshots lint audit lab-up lab-down lock
+.PHONY: help demo run test test-postgresql soak chaos bench scheme visibility screenshots lint audit lab-up lab-down lock
 
 PYTHON := .venv/bin/python
 LISTEN ?= 127.0.0.1:8000
