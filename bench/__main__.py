@@ -52,7 +52,7 @@ def arguments() -> argparse.Namespace:
         "--quick", action="store_true", help="a few servers, one run each: under three minutes"
     )
     parser.add_argument(
-        "--sizes", default="", help="numbers of servers, ascending (default 10,50,200; quick 5,20)"
+        "--sizes", default="", help="numbers of servers, ascending (default 10,50,200; quick 3,6)"
     )
     parser.add_argument("--runs", type=int, default=0, help="runs of each measurement (default 3; quick 1)")
     parser.add_argument("--no-web", action="store_true", help="leave the pages out")
@@ -62,7 +62,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--page", action="store_true", help="write the figures into docs/performance.md too")
     parser.add_argument("--ansible", type=Path, default=ANSIBLE, help="folder of Ansible's programs")
     found = parser.parse_args()
-    found.sizes = [int(one) for one in (found.sizes or ("5,20" if found.quick else "10,50,200")).split(",")]
+    found.sizes = [int(one) for one in (found.sizes or ("3,6" if found.quick else "10,50,200")).split(",")]
+    if found.quick:
+        found.guarded_at_most = found.guarded_at_most or found.sizes[0]
     found.runs = found.runs or (1 if found.quick else 3)
     return found
 
