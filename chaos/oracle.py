@@ -37,7 +37,9 @@ STATE = (
     f" grep -sH '' {CONF4}/arp_ignore {CONF4}/rp_filter {CONF4}/proxy_arp {CONF4}/forwarding"
     " /proc/sys/net/ipv6/conf/*/disable_ipv6 /sys/class/net/*/bridge/stp_state"
     " /sys/class/net/*/bridge/forward_delay /sys/class/net/*/bridge/vlan_filtering | sort;"
-    " grep '^keep' /etc/vnetpanel/committed 2>/dev/null | sort; grep -H '' /etc/vz/conf/*.conf; :"
+    " grep '^keep' /etc/vnetpanel/committed 2>/dev/null | sort; "
+    # Never saved and saved as none are the same to vzctl 4.x: in no network.
+    "grep -H '' /etc/vz/conf/*.conf | sed 's/bridge=vn-none,//'; :"
 )
 """What of a server is compared as a whole: names and values, no numbers that the kernel gives out anew."""
 LEAKS = (

@@ -69,13 +69,13 @@ class Chaos:
         done.asked = ", ".join(type(edit).__name__ for edit in wanted) + " on " + " and ".join(names)
         done.strikes = [str(strike) for strike in strikes] + [SECOND] * with_rival
         change = self._reviewed(wanted)
-        second = self._second(dice, names, keys) if with_rival else None
+        second = self._second(done, dice, names, keys) if with_rival else None
         try:
             changes.apply_change(self.user, change, {row["key"] for row in change.problems})
             for strike in strikes:
                 strike.start()
         except Conflict as conflict:
-            done.ended = f"not applied: {conflict}"
+            done.ended += f"not applied: {conflict}"
         if second is not None:
             second.join(300)
         self._settle(change, strikes, done)
@@ -102,14 +102,26 @@ class Chaos:
                 return change
             time.sleep(0.1)
 
-    def _second(self, dice: random.Random, names: list[str], keys: dict[str, int]) -> threading.Thread:
+    def _rival_changes(self, wanted: str, done: Run) -> None:
+        if self.rival is None:
+            return
+        try:
+            done.ended += f"the second panel: {self.rival.change(wanted)}; "
+        except (RuntimeError, OSError) as error:
+            # It did not start or has died: that is no fault of the first one, and the next run has a new one.
+            done.ended += f"{error}; "
+            self.rival = None
+
+    def _second(
+        self, done: Run, dice: random.Random, names: list[str], keys: dict[str, int]
+    ) -> threading.Thread:
         """The second panel decides otherwise on the same server at the same time."""
         if self.rival is None:
             self.rival = Rival(self.panel)
         self.rival.copy()
         name = names[0]
         wanted = asks._member(name, keys[name], head().state, dice)
-        thread = threading.Thread(target=self.rival.change, args=(dump_edits(wanted),), daemon=True)
+        thread = threading.Thread(target=self._rival_changes, args=(dump_edits(wanted), done), daemon=True)
         thread.start()
         return thread
 
@@ -118,7 +130,8 @@ class Chaos:
             if strike.thread is not None:
                 strike.end()
         self._until(change, lambda c: c.is_terminal or c.state == ChangeState.PLANNED, END_S)
-        done.ended = done.ended or change.state
+        if "not applied" not in done.ended:
+            done.ended += change.state
         self._wait_for_ends(done)
         with ThreadPoolExecutor(len(done.servers)) as threads:
             list(threads.map(partial(self._judge, done), done.servers))
