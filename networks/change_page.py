@@ -14,6 +14,7 @@ from networks.domain.waves import ALL_AT_ONCE, MOST, widths_offered
 from networks.models import Change, Operation
 from nodes.models import PhysicalServer
 from nodes.querysets import AnyUser
+from vnetpanel.numbers import number
 
 SUMMARY = ("pk", "server", "wave", "state", "server_name", "is_unreachable", "refusals")
 TROUBLE = {
@@ -91,8 +92,8 @@ def _groups(change: Change, operations: Sequence[Operation]) -> dict[int, list[O
 
 
 def _open(groups: dict[int, list[Operation]], asked: str) -> int:
-    if asked.isdecimal() and int(asked) in groups:
-        return int(asked)
+    if (wave := number(asked)) in groups:
+        return wave
     under_way = [
         n for n, group in groups.items() if any(op.state not in IDLE_OPERATION_STATES for op in group)
     ]

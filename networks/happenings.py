@@ -10,6 +10,7 @@ from networks.domain.what_if import Happening
 from networks.points import UnknownPoint, read_point
 from nodes.models import Adapter, PhysicalServer
 from nodes.querysets import AnyUser
+from vnetpanel.numbers import is_number
 
 _ADAPTER = re.compile(r"(?:adapter\s+)?(?P<name>\S{1,64})\s+(?:on|of|at)\s+(?P<server>\S.*)", re.I)
 LONGEST = 200
@@ -48,8 +49,7 @@ def _adapter(text: str, user: AnyUser) -> AdapterKey | None:
     kind, _, rest = text.partition(":")
     if kind == "a":
         server, _, name = rest.partition(":")
-        is_key = server.isdecimal() and len(server) < 19
-        found = rows.filter(server_id=int(server), name=name) if is_key else rows.none()
+        found = rows.filter(server_id=int(server), name=name) if is_number(server) else rows.none()
     elif match := _ADAPTER.fullmatch(text):
         found = rows.filter(server__name__iexact=match["server"], name__iexact=match["name"])
     else:

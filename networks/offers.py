@@ -8,6 +8,7 @@ from networks.models import VirtualNetwork
 from networks.slices import Drafted
 from nodes.choices import AdapterKind, InterfaceMode
 from nodes.models import Adapter, ContainerInterface, PhysicalServer
+from vnetpanel.numbers import is_number
 
 UNUSABLE_BOND_MODES = {0: "round-robin", 5: "transmit load balancing", 6: "adaptive load balancing"}
 
@@ -21,7 +22,7 @@ def interface_key(value: str) -> InterfaceKey | None:
     """The interface that a form value names; None if it is none."""
     server, _, rest = value.partition("/")
     ctid, _, ifname = rest.partition("/")
-    return InterfaceKey(int(server), ctid, ifname) if server.isdecimal() and ctid and ifname else None
+    return InterfaceKey(int(server), ctid, ifname) if is_number(server) and ctid and ifname else None
 
 
 def adapters_offered(server: PhysicalServer, part: Drafted, network_id: str) -> list[AdapterChoice]:

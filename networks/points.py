@@ -10,6 +10,7 @@ from networks.domain.state import InterfaceKey
 from networks.domain.visibility import EndPoint, OtherHosts
 from nodes.models import Container, ContainerInterface, PhysicalSegment, PhysicalServer
 from nodes.querysets import AnyUser
+from vnetpanel.numbers import is_number
 
 OTHER_HOSTS = "other hosts"
 MOST_OFFERED = 200
@@ -55,20 +56,15 @@ def read_point(text: str, user: AnyUser) -> EndPoint:
 def short_point(text: str) -> EndPoint | None:
     """The end point of the short form that `point_text` gives; None for any other text."""
     match text.split(":"):
-        case ["c", server, ctid] if _is_key(server):
+        case ["c", server, ctid] if is_number(server):
             return ContainerKey(int(server), ctid)
-        case ["i", server, ctid, ifname] if _is_key(server):
+        case ["i", server, ctid, ifname] if is_number(server):
             return InterfaceKey(int(server), ctid, ifname)
-        case ["s", server] if _is_key(server):
+        case ["s", server] if is_number(server):
             return ServerRef(int(server))
-        case ["o", segment] if _is_key(segment):
+        case ["o", segment] if is_number(segment):
             return OtherHosts(int(segment))
     return None
-
-
-def _is_key(text: str) -> bool:
-    """A primary key: a larger number than any database counts to is none."""
-    return text.isdecimal() and len(text) < 19
 
 
 def _typed(text: str, user: AnyUser) -> EndPoint | None:

@@ -28,6 +28,7 @@ from networks.views.gate import change_or_404, user_of
 from networks.views.subjects import link_rows
 from nodes.views.lists import answered, paged
 from vnetpanel.htmx import wants_fragment
+from vnetpanel.numbers import number, numbers
 
 
 @require_safe
@@ -113,8 +114,8 @@ def apply(request: HttpRequest, change_id: uuid.UUID) -> HttpResponse:
             user_of(request),
             change,
             set(request.POST.getlist("tick")),
-            width=int(width) if (width := request.POST.get("width", "")).isdecimal() else None,
-            leave_out={int(pk) for pk in request.POST.getlist("leave_out") if pk.isdecimal()},
+            width=number(request.POST.get("width", "")),
+            leave_out=set(numbers(request.POST.getlist("leave_out"))),
         )
     except Conflict as error:
         messages.error(request, str(error))

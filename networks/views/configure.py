@@ -24,6 +24,7 @@ from networks.views.gate import may_change, network_or_404, stage
 from networks.views.paging import page_number, pages
 from networks.views.subjects import with_links
 from nodes.models import PhysicalServer
+from vnetpanel.numbers import numbers
 
 READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])
 SERVERS_PER_PAGE = 25
@@ -117,7 +118,7 @@ def _servers(request: HttpRequest, network: Network, posted: Mapping[str, str] |
 def assign(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
     """Where the network is assigned, for the servers that the page listed."""
     network = network_or_404(request.user, network_id)
-    servers = [int(value) for value in request.POST.getlist("server") if value.isdecimal()]
+    servers = numbers(request.POST.getlist("server"))
     posted = {name: request.POST[name] for name in request.POST if name.startswith("on-")}
     part = of_cells(servers, [network.id], request.user)
     edits = chosen_edits(posted, servers, [network.id], part.drafted)

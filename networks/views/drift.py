@@ -20,6 +20,7 @@ from networks.services.errors import Conflict, NotAllowed
 from networks.tables import DriftTable
 from networks.views.gate import can_operate, may_operate_somewhere, server_or_404, user_of
 from nodes.views.lists import answered, matching, paged, text_filter
+from vnetpanel.numbers import number, numbers
 
 SEARCHED = ("server__name", "network__name", "link", "ctid", "name", "property_name")
 
@@ -85,7 +86,7 @@ def adopt(request: HttpRequest) -> HttpResponse:
 
 
 def _done(request: HttpRequest, work: Callable[[list[Drift]], HttpResponse]) -> HttpResponse:
-    ticked = [value for value in request.POST.getlist("drift")[:1000] if value.isdecimal()]
+    ticked = numbers(request.POST.getlist("drift")[:1000])
     chosen = list(services.open_drifts(request.user).filter(pk__in=ticked))
     try:
         if chosen:
@@ -96,7 +97,6 @@ def _done(request: HttpRequest, work: Callable[[list[Drift]], HttpResponse]) -> 
         raise PermissionDenied(str(error)) from error
     except (Conflict, NothingToReview) as error:
         messages.error(request, str(error))
-    back = request.POST.get("from", "")
-    if back.isdecimal():
-        return redirect("networks:server_drift", int(back))
+    if (back := number(request.POST.get("from", ""))) is not None:
+        return redirect("networks:server_drift", back)
     return redirect("networks:drift")

@@ -22,6 +22,7 @@ from networks.views.subjects import with_links
 from nodes.choices import Role
 from nodes.models import PhysicalServer, ServerGroup
 from nodes.querysets import group_paths
+from vnetpanel.numbers import numbers
 
 SERVERS, NETWORKS = 25, 5
 """Rows and columns of one page: as many as a screen shows without scrolling sideways."""
@@ -33,7 +34,7 @@ def group_grid(request: HttpRequest, group_id: int) -> HttpResponse:
     group = group_or_404(request.user, group_id)
     if request.method != "POST":
         return _shown(request, group)
-    servers = [int(value) for value in request.POST.getlist("server") if value.isdecimal()]
+    servers = numbers(request.POST.getlist("server"))
     wanted = set(request.POST.getlist("network"))
     networks = [network for network in _networks(request, "") if network.id in wanted]
     posted = {name: request.POST[name] for name in request.POST if name.startswith("on-")}

@@ -23,6 +23,7 @@ from networks.tables import NetworkThenTable
 from networks.views.gate import change_or_404, user_of
 from networks.views.subjects import with_links
 from nodes.views.lists import answered, paged, text_filter
+from vnetpanel.numbers import number
 
 READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -49,7 +50,7 @@ def compare(request: HttpRequest) -> HttpResponse:
 
 
 def _number(text: str, default: int) -> int:
-    return min(int(text), 2**31) if text.isdecimal() else max(0, default)
+    return max(0, default) if (given := number(text)) is None else min(given, 2**31)
 
 
 def _change_of(revision: Revision | None, request: HttpRequest) -> Change | None:

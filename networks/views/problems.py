@@ -17,6 +17,7 @@ from networks.services import problems as services
 from networks.services.errors import NotAllowed
 from networks.views.gate import may_operate_somewhere, user_of
 from nodes.views.lists import text_filter
+from vnetpanel.numbers import numbers
 
 PAGE = 25
 
@@ -58,8 +59,7 @@ def badge(request: HttpRequest) -> HttpResponse:
 @require_POST
 def acknowledge(request: HttpRequest) -> HttpResponse:
     """Acknowledge the ticked problems with a reason, or take that back."""
-    values = request.POST.getlist("problem")[:1000]
-    ticked = [int(value) for value in values if value.isdecimal() and len(value) < 19]
+    ticked = numbers(request.POST.getlist("problem")[:1000])
     note = " ".join(request.POST.get("note", "").split())[:300]
     is_back = request.POST.get("action") == "withdraw"
     try:

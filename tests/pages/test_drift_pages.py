@@ -133,3 +133,10 @@ def test_what_the_next_boot_would_lose_is_shown_with_what_to_do(
     ):
         page = as_operator.get(address).content.decode()
         assert "would lose Virtual Network A at its next boot" in page and "Apply any change" in page
+
+
+def test_it_passes_over_numbers_that_no_database_counts_to(as_operator: Any) -> None:
+    answer = as_operator.post(reverse("networks:repair_drift"), {"drift": ["9" * 30, "٣"], "from": "9" * 30})
+
+    assert answer.status_code == 302
+    assert answer["Location"] == reverse("networks:drift")
