@@ -44,7 +44,8 @@ def main(servers: int, rounds: int, viewers: list[int]) -> None:
     cookie = f"{settings.SESSION_COOKIE_NAME}={logged_in()}"
     launcher = Launcher("127.0.0.1:0", False, Path(settings.VAR_DIR), lambda text: None)
     launcher.prefix = (web := Group(f"{prefix()}-web")).prefix
-    groups = [web, Group(f"{prefix()}-database")]
+    # SQLite runs inside the web server.
+    groups = [web, *([Group(f"{prefix()}-database")] if os.environ.get("DATABASE_URL") else [])]
     with listen("127.0.0.1:0") as listener:
         port = listener.getsockname()[1]
         launcher.start_web(listener)
