@@ -17,6 +17,14 @@ from vnetpanel.csv_file import csv_response
 PER_PAGE = 50
 
 
+class BoundedPaginator(LazyPaginator):
+    """Counts nothing, and takes no page number that no list can have: the database would refuse it."""
+
+    def validate_number(self, number: Any) -> int:
+        """The page's number; of absurd ones, one that no list reaches."""
+        return min(super().validate_number(number), 1_000_000)
+
+
 def text_filter(request: HttpRequest) -> str:
     """The text of the list's filter box, bounded."""
     return request.GET.get("q", "").replace("\0", "").strip()[:100]
@@ -37,7 +45,7 @@ def paged(request: HttpRequest, table: tables.Table) -> tables.Table:
 
     Nothing is counted: that costs more than the page itself, and more the longer the list is.
     """
-    pages = {"per_page": PER_PAGE, "silent": True, "paginator_class": LazyPaginator}
+    pages = {"per_page": PER_PAGE, "silent": True, "paginator_class": BoundedPaginator}
     RequestConfig(request, paginate=pages).configure(table)
     return table
 

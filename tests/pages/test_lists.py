@@ -97,3 +97,13 @@ def test_the_servers_own_page_does_not_say_the_server(scene: Scene, as_admin: Cl
     text = as_admin.get(reverse("nodes:server_containers", args=[scene.server1.pk])).text
     assert "Server" not in headings(text)
     assert 'value="server"' not in text
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "2", "9" * 12, "9" * 23, "9" * 5000, "٣", "x"])
+@pytest.mark.parametrize(
+    "name", ["nodes:servers", "networks:list", "networks:changes", "networks:drift", "audit"]
+)
+def test_a_list_opens_whatever_page_is_asked_for(
+    scene: Scene, as_admin: Client, name: str, page: str
+) -> None:
+    assert as_admin.get(reverse(name), {"page": page}).status_code == 200

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from trust.models import Entry
 from trust.querying import Filters
 from vnetpanel.csv_file import csv_response
+from vnetpanel.numbers import number
 
 PER_PAGE = 50
 HEADINGS = ("Number", "When", "Who", "From", "Action", "What", "Servers", "Result", "Digest")
@@ -56,7 +57,7 @@ def line(request: HttpRequest, number: int) -> HttpResponse:
 
 
 def _page_number(text: str | None) -> int:
-    return min(int(text), 100_000) if text and text.isascii() and text.isdigit() and int(text) else 1
+    return min(number(text or "") or 1, 100_000)
 
 
 def _csv_rows(rows: QuerySet[Entry]) -> Iterator[tuple[Any, ...]]:
