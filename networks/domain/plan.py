@@ -285,7 +285,10 @@ class _Planner:
                 f"{interface.ifname} of Container {container.ctid} is host-routed: passed over."
             )
             return None
-        if interface.configured_bridge != bridge:
+        if interface.configured_bridge != bridge or self._pending_save(container, interface) not in (
+            "",
+            bridge,
+        ):
             self._save(container, interface, bridge)
         link = self._host_side(container, interface)
         if link is None:
@@ -309,7 +312,8 @@ class _Planner:
         leaving_from: set[str],
         going: set[str],
     ) -> Port | None:
-        if interface.configured_bridge in leaving_from:
+        saved = interface.configured_bridge or self._pending_save(container, interface)
+        if saved in leaving_from:
             self._save(container, interface, "")
         link = self._host_side(container, interface)
         if link is None or link.master not in leaving_from or link.master in going:
@@ -325,6 +329,17 @@ class _Planner:
         if link is None or container.status in ("stopped", "mounted", "suspended"):
             return None
         return link if link.kind in ("veth", "tap", "other") else None
+
+    def _pending_save(self, container: Container, interface: ContainerInterface) -> str:
+        """The bridge ("-": none) that the server's record has vzctl save; "" if it says nothing of it.
+
+        vzctl may not have done so yet, and would after this plan's own commit, unless that says otherwise.
+        """
+        for line in self.facts.transaction.committed:
+            match line.split():
+                case ["save", _, container.ctid, interface.ifname, _, bridge]:
+                    return bridge
+        return ""
 
     def _save(self, container: Container, interface: ContainerInterface, bridge: str) -> None:
         what = f"{interface.ifname} of Container {container.ctid}"

@@ -36,10 +36,13 @@ function ours(br, dev) { return (br in was_bridge) && was_bridge[br] == dev && !
 function is_adapter(dev) {
 	return sys(dev, "device/uevent") != "" || (dev in vid) || sys(dev, "bonding/mode") != "" || (dev in was_adapter)
 }
-# The server itself lives on dev, or on a VLAN stacked on it: whoever moves it may lose the server.
-function carries_us(dev, v) {
+# The server itself lives on dev, or on what is stacked on it: VLANs, their bridges, VLANs on those. Whoever moves it
+# may lose the server.
+function carries_us(dev, depth, v) {
 	if (has_l3(dev)) return 1
-	for (v in vid) if (base[v] == dev && (has_l3(v) || (master[v] != "" && has_l3(master[v])))) return 1
+	if (depth > 5) return 0
+	for (v in vid) if (base[v] == dev && (carries_us(v, depth + 1) || \
+		(master[v] != "" && carries_us(master[v], depth + 1)))) return 1
 	return 0
 }
 function risk(dev) { if (carries_us(dev)) guarded = 1 }
@@ -60,7 +63,13 @@ function make_bridge(br) {
 	mtu[br] = 1500
 	mac[br] = "?"
 }
-function raise(dev) { if (!up[dev]) { critical("ip link set dev " dev " up"); up[dev] = 1 } }
+# A link that comes up brings its routes with it, which may lead elsewhere than those in use.
+function raise(dev) {
+	if (up[dev]) return
+	risk(dev)
+	critical("ip link set dev " dev " up")
+	up[dev] = 1
+}
 
 # --- moving layer 3 ---
 
@@ -245,7 +254,9 @@ function plain(br, path) {
 	if (fresh[br] || sys(br, "bridge/stp_state") != 0) set_before(path "stp_state", 0)
 	if (fresh[br] || sys(br, "bridge/forward_delay") != 0) set_before(path "forward_delay", 0)
 	# Untagged only: a VLAN adapter on the same NIC takes its frames before the bridge sees them.
+	# Whoever has switched that off may have VLANs on the bridge.
 	if (fresh[br] || sys(br, "bridge/vlan_filtering") == "0") set_before(path "vlan_filtering", 1)
+	if (sys(br, "bridge/stp_state") + sys(br, "bridge/forward_delay") > 0 || sys(br, "bridge/vlan_filtering") == "0") risk(br)
 }
 function release(br, dev) {
 	touch(br); touch(dev); touch_vlans(dev)
@@ -358,10 +369,14 @@ function read_committed(line, w) {
 	}
 	close(committed)
 }
-function read_plan(line) {
+function read_plan(line, w) {
 	while ((getline line < plan) > 0) {
 		print line >(dir "/digested")
-		if (line ~ /^step /) steps[++nsteps] = substr(line, 6)
+		if (line ~ /^step /) {
+			steps[++nsteps] = substr(line, 6)
+			split(line, w, " ")
+			if (w[2] == "port") placed[w[3]] = 1
+		}
 		else if (line ~ /^(keep|save|netif_add|netif_del|ipadd|ipdel) /) {
 			lines = lines line "\n"
 			split(line, w, " ")
@@ -381,6 +396,11 @@ function still_open(line, w) {
 	if (line ~ /^netif/) return !((w[3] " " w[4]) in new_save)
 	return !((w[3] " " w[4]) in removed) && !((w[3] " " w[4] " " w[5]) in new_address)
 }
+# Nor is a saved bridge that goes with this plan, or an interface that this plan puts elsewhere.
+function still_meant(line, w) {
+	split(line, w, " ")
+	return (w[6] == "-" || (w[6] in kept)) && !(w[5] in placed)
+}
 function read_done(line, head) {
 	head = former " finished "
 	while ((getline line < errands) > 0) if (index(line, head) == 1) done_errand[substr(line, length(head) + 1)] = 1
@@ -390,7 +410,7 @@ function read_done(line, head) {
 function write_committed(k, i, w) {
 	printf "vnetpanel-committed 1\ntxid %s\n%s", txid, lines >(dir "/committed")
 	if (former != "" && rd(followed) != former) {
-		for (k in old_save) if (!(k in new_save)) print old_save[k] >(dir "/committed")
+		for (k in old_save) if (!(k in new_save) && still_meant(old_save[k])) print old_save[k] >(dir "/committed")
 		for (i = 1; i <= nold; i++) if (still_open(old_errand[i])) print old_errand[i] >(dir "/committed")
 		for (k in old_drop) if (!(k in kept)) drop[k] = 1
 	}
@@ -441,6 +461,8 @@ END {
 	write_expected()
 	printf "%s", pro pro_set crit epi >(dir "/work")
 	printf "%s", pro pro_set crit epi >(dir "/digested")
+	# The same commands may be harmless at the review and move an address by now.
+	print guarded ? "guarded" : "short" >(dir "/digested")
 	print "end" >(dir "/snap")
 	print "path=" (guarded ? "guarded" : "short")
 	print "empty=" (pro pro_set crit epi == "" ? "yes" : "no")

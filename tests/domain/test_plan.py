@@ -360,3 +360,23 @@ def test_a_windows_server_gets_no_plan() -> None:
 def test_no_plan_without_a_look() -> None:
     with pytest.raises(NotLookedAt):
         plan(ServerView(1, "server1"), DESIRED, DESIRED, Inventory())
+
+
+def recorded(save: str) -> ServerFacts:
+    """Server 2 whose record has vzctl save something that its configuration does not say, or no more."""
+    facts = LOOKS[2]
+    lines = (*(line for line in facts.transaction.committed if not line.startswith("save ")), save)
+    return replace(facts, transaction=replace(facts.transaction, committed=lines))
+
+
+def test_what_vzctl_has_yet_to_save_is_overruled_by_what_is_decided_since() -> None:
+    """The record's line would be done after this plan's commit, as it was carried along."""
+    facts = recorded("save 4 201 eth0 veth201.0 -")
+    again = plan_on(2, facts, DESIRED, DESIRED, LOOKS)
+    assert "save 4 201 eth0 veth201.0 vn-a" in again.host.render()
+
+    cleared = with_interface(facts, "201", lambda i: replace(i, configured_bridge=""))
+    unsaved = replace(cleared, transaction=recorded("save 4 201 eth0 veth201.0 vn-a").transaction)
+    left = apply_edits(DESIRED, (RemoveMember(interface(2, "201", "eth0")),))
+    leaves = plan_on(2, unsaved, left, DESIRED, LOOKS)
+    assert "save 4 201 eth0 veth201.0 -" in leaves.host.render()

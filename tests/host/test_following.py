@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from networks.host.grammar import HostPlan, Port, Save, Saved
+from networks.host.grammar import HostPlan, Port, RemoveBridge, Save, Saved
 from tests.host.vz_server import CTID, Vz, vz_server
 
 pytestmark = pytest.mark.netns
@@ -112,3 +112,24 @@ def test_it_waits_while_a_change_is_undecided(vz: Vz, move: HostPlan) -> None:
     vz.server.call("abort", "two", check=True)
     assert vz.server.call("follow", "nonesuch").code == 77
     assert vz.server.call("follow", "one").state == "agrees"
+
+
+def test_what_vzctl_has_not_saved_yet_is_forgotten_when_the_container_leaves_again(vz: Vz) -> None:
+    """vzctl had it locked meanwhile. Saved after all, it would be back in the network it was taken out of."""
+    vz.commit("one")
+    host = vz.create(CTID)
+    vz("start", CTID)
+    vz.commit("two", vz.save(CTID, host, "vn-a"), ports=(Port(host, "vn-a"),))
+    vz.commit("three", ports=(Port(host),))
+    assert vz.server.call("follow", "three", check=True).state == "agrees"
+    assert vz.master(host) == "" and vz.saved(CTID) in ("", "vn-none")
+
+
+def test_a_bridge_that_goes_takes_along_what_was_to_be_saved_of_it(vz: Vz) -> None:
+    host = vz.create(CTID)
+    vz.commit("two", vz.save(CTID, host, "vn-a"))
+    done = vz.server.apply("three", HostPlan((RemoveBridge("vn-a"),)))
+    assert done.state == "committed", done.raw
+    assert vz.server.call("follow", "three", check=True).state == "agrees"
+    assert vz.saved(CTID) in ("", "vn-none")
+    assert "vn-a" not in vz.server.run("ip", "-o", "link")
