@@ -176,3 +176,33 @@ def test_bad_plans_change_nothing_and_say_where(server: Server) -> None:
     cut = server.call("plan", stdin="vnetpanel-plan 1\nstep bridge vn-a eth0\n")
     assert cut.code == 64 and "cut short" in cut.answer.get("error")
     assert server.state() == before and not (server.run_dir / "txn" / "t").exists()
+
+
+OURS = HostPlan((Bridge("vn-a"),), (KeepBridge("vn-a"),))
+ADDRESSED = {
+    "with spanning tree on": "link add vn-a type bridge stp_state 1\nlink set vn-a up\n",
+    "that is down, and whose routes would come back": "link add vn-a type bridge forward_delay 0\n",
+}
+
+
+@pytest.mark.parametrize("case", ADDRESSED)
+def test_a_bridge_of_ours_that_carries_an_address_is_mended_on_the_guarded_path(
+    server: Server, case: str
+) -> None:
+    server.batch(f"{ADDRESSED[case]}addr add 10.66.0.1/24 dev vn-a")
+    shown = server.plan(OURS)
+    assert (shown.answer.get("path"), shown.answer.get("empty")) == ("guarded", "no"), shown.raw
+
+
+def test_a_plan_that_has_become_dangerous_since_its_review_is_not_run(server: Server) -> None:
+    """The commands are the same, but by now an address of the server hangs on the bridge."""
+    server.apply("one", OURS)
+    server.batch("link set vn-a down")
+    reviewed = server.plan(OURS)
+    server.batch("addr add 10.66.0.1/24 dev vn-a")
+    now = server.plan(OURS)
+    assert [c.text for c in reviewed.answer.commands] == [c.text for c in now.answer.commands]
+    assert (reviewed.answer.get("path"), now.answer.get("path")) == ("short", "guarded")
+    before = server.state()
+    assert server.apply("t", OURS, digest=reviewed.answer.digest).code == 65
+    assert server.state() == before
