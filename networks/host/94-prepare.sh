@@ -129,6 +129,8 @@ prepare_hook() {
 }
 # The files go, the network stays.
 forget() {
+	# Locked: a transaction that begins meanwhile would lose its snapshot and its watchers.
+	hold_transaction 3 || fail "$BUSY" "a transaction is at work"
 	pending
 	[ -z "$P_txid" ] || fail "$BUSY" "$P_txid is not decided yet"
 	if [ -z "$SYS" ] && [ -d /run/systemd/system ]; then

@@ -113,3 +113,14 @@ def test_a_bridge_that_saved_containers_refer_to_is_there_after_a_reboot(server:
     assert server.call("follow", "-").state == "agrees"
     assert "vn-c" not in server.state()
     assert run("cat", str(server.root / "lib/followed")).stdout == "two\n"
+
+
+def test_the_boot_service_started_by_hand_leaves_a_waiting_change_alone(
+    server: Server, move: HostPlan
+) -> None:
+    server.apply("t", move)
+    assert server.call("boot").code == 75
+    assert server.call("status").answer.get("pending") == "t"
+    server.confirm("t")
+    server.quiet()
+    assert server.call("boot", check=True).state == "applied"

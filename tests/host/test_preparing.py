@@ -129,3 +129,15 @@ def test_the_start_hook_joins_what_the_conf_says_and_never_fails(server: Server,
     env["VEID"] = "999"
     run("ip", "-n", server.ns("s"), "link", "set", "veth101.0", "nomaster")
     assert starts() == "", "no such conf"
+
+
+def test_a_transaction_that_begins_keeps_its_files_from_being_forgotten(server: Server) -> None:
+    """Without its snapshot nothing could be taken back."""
+    lock = server.run_dir / "transaction.lock"
+    (server.run_dir / "txn").mkdir()
+    with subprocess.Popen(("flock", str(lock), "sleep", "20")) as beginning:
+        while not lock.exists() or run("flock", "-n", str(lock), "true", check=False).returncode == 0:
+            assert beginning.poll() is None
+        assert server.call("forget").code == 75
+        beginning.kill()
+    assert (server.run_dir / "txn").exists()
