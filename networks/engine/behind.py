@@ -58,13 +58,23 @@ def missed_decision(operation: Operation, reason: str) -> None:
 
 def caught_up(operation: Operation) -> None:
     """The server has committed a plan that was made for the whole of desired: nothing is missed any more."""
+    if operation.server_id is not None:
+        nothing_missed(
+            operation.server_id, operation.change.base, f"Brought forward by “{operation.change}”."
+        )
+
+
+def nothing_missed(server_id: int, base: int, text: str) -> None:
+    """The server has all that revision `base` decided; `text` goes into the story of what it missed.
+
+    What it missed must end here: were the server behind again one day, its errands would be done once more.
+    """
     # What was decided after the plan was made, it does not have.
-    rows = Behind.objects.filter(server=operation.server_id, missed__lte=operation.change.base)
-    if operation.server_id is None or not rows.delete()[0]:
+    if not Behind.objects.filter(server=server_id, missed__lte=base).delete()[0]:
         return
-    line = {"at": timezone.now().isoformat(), "text": f"Brought forward by “{operation.change}”."}
-    missed = Operation.objects.filter(server=operation.server_id, state=OperationState.BEHIND)
-    for one in missed.exclude(pk=operation.pk).select_related("change"):
+    line = {"at": timezone.now().isoformat(), "text": text}
+    missed = Operation.objects.filter(server=server_id, state=OperationState.BEHIND)
+    for one in missed.select_related("change"):
         Operation.objects.filter(pk=one.pk, state=OperationState.BEHIND).update(
             state=OperationState.DONE, message="", events=[*one.events, line]
         )

@@ -20,7 +20,7 @@ from networks.choices import TERMINAL_CHANGE_STATES, ChangeState, OperationState
 from networks.engine.behind import caught_up, missed_decision, tell_change
 from networks.engine.decide import is_decided
 from networks.engine.forward import bring_forward_due, go_on_with_planned
-from networks.engine.hosts import UNKNOWN, Host, NoAnswer
+from networks.engine.hosts import BUSY, UNKNOWN, Host, NoAnswer
 from networks.engine.operation import MAX_MESSAGE, StepFailed, plain, server_of
 from networks.models import Change, Operation
 from networks.services.changes import send
@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 RESEND_AFTER_S = 15
 FOLLOW_MAX_S = 600
 ASK_AGAIN_S, ASK_MAX_S = 10, 60
+UNWATCHED = ("preparing", "applying", "applied", "rollingback")
+"""States that end by themselves while a watcher of the server lives."""
 SUPERSEDED = "Another change was committed on the server before vzctl had done all of this one."
 GIVE_UP_AFTER = timedelta(days=1)
 """A server silent for so long waits for a person, and no longer stands in the way of other Changes."""
@@ -87,6 +89,9 @@ def _settle_one(operation_id: uuid.UUID) -> None:
             state = host.abort(operation.pk).state
             if state == "none":
                 return
+        elif state in UNWATCHED and host.recover().code != BUSY:
+            # Nobody there takes it back any more: its watchers are dead, and no timer calls.
+            state = host.status(operation.pk).state
     except (NoAnswer, StepFailed):
         ended = operation.change.ended_at
         if ended is None or timezone.now() < ended + GIVE_UP_AFTER:

@@ -20,8 +20,10 @@ from networks.domain.state import (
     CreateNetwork,
     Edit,
     RemoveMember,
+    Unassign,
 )
 from networks.engine import forward, planning, sweeper
+from networks.engine.behind import missed_errands
 from networks.engine.runner import run_change
 from networks.host.grammar import Note
 from networks.models import Behind, Change, Operation
@@ -361,4 +363,49 @@ def test_a_plan_that_may_still_be_on_its_way_is_barred_before_its_operation_is_s
     with later(60):
         sweeper.settle_doubtful()
     assert fakes.states[change.operations.get().pk] == "rolledback"
+    assert Operation.objects.get().state == OperationState.ROLLED_BACK
+
+
+def test_a_server_found_as_decided_has_missed_nothing_and_its_errands_are_not_done_later(
+    missed: Callable[..., Change], scene: Scene, servers: Servers
+) -> None:
+    """Somebody has done by hand what it missed: the next miss must not repeat it."""
+    new = scene.key(scene.server2, "202", "eth1")
+    change = missed(AddInterface(new))
+    scene.server2.containers.filter(ctid="202").update(gone_at=timezone.now())
+    decide(*(Unassign(A, scene.server2.pk),))
+    Behind.objects.update(followed=head().number)
+    with later(10):
+        sweeper.sweep()
+        servers.work()
+    assert not Behind.objects.exists()
+    assert not missed_errands(scene.server2.pk)
+    assert change.operations.get(server=scene.server2).state == OperationState.DONE
+    change.refresh_from_db()
+    assert change.state == ChangeState.DONE
+    assert Change.objects.get() == change
+
+
+def test_what_is_missed_while_nothing_is_found_to_do_stays_missed(
+    missed: Callable[..., Change], scene: Scene
+) -> None:
+    missed()
+    change = Change.objects.create(
+        state=ChangeState.PLANNED, base=head().number, repairs=[scene.server2.pk], is_automatic=True
+    )
+    Behind.objects.update(attempt=change, missed=head().number + 1)
+    forward.go_on(change)
+    assert Behind.objects.get().missed == head().number + 1
+
+
+def test_a_server_whose_watchers_are_dead_is_told_to_take_it_back(
+    scene: Scene, operator: Any, fakes: Fakes
+) -> None:
+    change = planned(operator, servers=(scene.server1,))
+    Change.objects.update(state=ChangeState.FAILED, ended_at=timezone.now())
+    change.operations.update(state=OperationState.IN_DOUBT)
+    own = change.operations.get().pk
+    fakes.states[own] = "applied"
+    fakes.before["server1", "recover"] = lambda: fakes.states.update({own: "rolledback"})
+    sweeper.settle_doubtful()
     assert Operation.objects.get().state == OperationState.ROLLED_BACK
