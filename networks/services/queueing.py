@@ -81,7 +81,7 @@ def queue_reviewed(change: Change, width: int | None = None, leave_out: Collecti
 
 def _may_go(change: Change, width: int, leave_out: Collection[int]) -> bool:
     if width == ALL_AT_ONCE:
-        return change.operations.exclude(server__in=leave_out).count() <= MOST
+        return change.operations.exclude(is_unreachable=True, server__in=leave_out).count() <= MOST
     return 0 < width <= MOST
 
 
