@@ -113,7 +113,7 @@ def delete_vlan(request: HttpRequest, server_id: int, name: str) -> HttpResponse
     context: dict[str, Any] = {
         "server": server,
         "adapter": adapter,
-        "problems": with_links(problems),
+        "problems": with_links(problems, request.user),
         "may_operate": _may_change(request, server),
     }
     return render(

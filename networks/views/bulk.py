@@ -76,7 +76,7 @@ def assign_many(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
             ticked = set(request.POST.getlist("on"))
             chosen = [one for one in found if one.edits and str(one.server.pk) in ticked]
             edits = [edit for one in chosen for edit in one.edits]
-            refused = with_links(refused_at_once(edits, request.user))
+            refused = with_links(refused_at_once(edits, request.user), request.user)
             if edits and not refused:
                 stage(request, edits, f"{network.name} on {len(chosen)} servers is in your draft.")
                 return redirect("networks:configure", network.id)

@@ -71,7 +71,7 @@ def show(request: HttpRequest, change_id: uuid.UUID) -> HttpResponse:
 
 def _page(request: HttpRequest, change: Change) -> dict[str, Any]:
     servers = servers_of(change, request.user, asked := request.GET.get("wave", ""))
-    problems = link_rows(change.problems)
+    problems = link_rows(change.problems, request.user)
     refused = servers.refused or any(p["severity"] == "refuse" for p in problems)
     decisions = list(change.decisions.all())
     numbers = [row.revision_id for row in decisions if row.revision_id]

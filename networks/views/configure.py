@@ -79,8 +79,8 @@ def _page(
         "candidates": offered,
         "candidate_pages": pages(request, "containers", more_offered, "#add"),
         "find_container": find,
-        "refused": with_links(refused),
-        "problems": with_links(problems_of(network.id, request.user)),
+        "refused": with_links(refused, request.user),
+        "problems": with_links(problems_of(network.id, request.user), request.user),
         "may_change": may_change(request.user, uuid.UUID(network.id)),
     }
     return render(request, "networks/configure.html", context, status=422 if refused else 200)

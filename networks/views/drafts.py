@@ -46,7 +46,7 @@ def show(request: HttpRequest) -> HttpResponse:
     found = drafts.is_found(drafts.draft_of(user))
     context = {
         "lines": _lines(described(edits, base, known), edits),
-        "problems": with_links(problems(base, edits, user, found=found)),
+        "problems": with_links(problems(base, edits, user, found=found), user),
         "can_undo": steps.can_undo(user),
     }
     return render(request, "networks/draft.html", context)

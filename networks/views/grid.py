@@ -86,7 +86,7 @@ def _shown(
         "network_pages": pages(request, "networks", len(networks) > start + NETWORKS),
         "find_server": text,
         "find_network": wanted,
-        "refused": with_links(refused),
+        "refused": with_links(refused, request.user),
         "may_operate": bool(operable),
     }
     return render(request, "networks/grid.html", context, status=422 if refused else 200)

@@ -124,7 +124,7 @@ def revert(request: HttpRequest, change_id: uuid.UUID) -> HttpResponse:
         "told": services.told(undoing.edits, today, user),
         "conflicts": services.told(undoing.conflicts, today, user),
         "undone_count": len(undoing.undone),
-        "problems": with_links(p for p in problems(today, undoing.edits, user) if not p.existing),
+        "problems": with_links((p for p in problems(today, undoing.edits, user) if not p.existing), user),
         "pending": services.pending_count(user),
         "lacking": _lacking(request, undoing.edits),
     }

@@ -77,7 +77,12 @@ def create_on_server(request: HttpRequest, server_id: int) -> HttpResponse:
         if not (refused := refused_at_once(edits, request.user)):
             stage(request, edits, f"Virtual network {new.name} is in your draft.")
             return redirect("networks:configure", new.id)
-    context = {"form": form, "server": server, "interfaces": interfaces, "refused": with_links(refused)}
+    context = {
+        "form": form,
+        "server": server,
+        "interfaces": interfaces,
+        "refused": with_links(refused, request.user),
+    }
     return render(request, "networks/create_on_server.html", context | _rights(request, server))
 
 
@@ -101,7 +106,7 @@ def configure_on_server(request: HttpRequest, server_id: int, network_id: uuid.U
             stage(request, edits, f"{network.name} on {server.name} is in your draft.")
             return redirect("networks:server_networks", server.pk)
     context = {"form": form, "server": server, "network": network, "interfaces": interfaces}
-    context["refused"] = with_links(refused)
+    context["refused"] = with_links(refused, request.user)
     return render(request, "networks/configure_on_server.html", context | _rights(request, server))
 
 
@@ -158,7 +163,7 @@ def _page(request: HttpRequest, network: Network) -> dict[str, Any]:
         "server_pages": pages(request, "servers", more_servers, "#servers"),
         "members": members,
         "member_pages": pages(request, "members", more, "#members"),
-        "problems": with_links(problems_of(network.id, request.user)),
+        "problems": with_links(problems_of(network.id, request.user), request.user),
         "drifts": list(open_drifts(request.user).filter(network=uuid.UUID(network.id))[:MOST_DRIFTS]),
         "changes": recent_changes(network.id, request.user),
         "activity": activity(),

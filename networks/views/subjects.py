@@ -12,19 +12,23 @@ from networks.domain.rules import Problem
 from networks.engine.subjects import subject_rows
 from networks.models import VirtualNetwork
 from nodes.models import Container, PhysicalServer
+from nodes.querysets import AnyUser
 
 
-def with_links(problems: Iterable[Problem]) -> list[dict[str, Any]]:
+def with_links(problems: Iterable[Problem], user: AnyUser) -> list[dict[str, Any]]:
     """Problems as the templates take them, each with `links` to what is in the way."""
     rows = [
         {**asdict(problem), "subjects": subject_rows(problem.subjects)} | {"key": problem.code}
         for problem in problems
     ]
-    return link_rows(rows)
+    return link_rows(rows, user)
 
 
-def link_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Stored problems with `links` [(address, text)] of their subjects. Three queries for all together."""
+def link_rows(rows: Iterable[Mapping[str, Any]], user: AnyUser) -> list[dict[str, Any]]:
+    """Stored problems with `links` [(address, text)] of their subjects that the user may see.
+
+    Three queries for all together.
+    """
     found = [dict(row) for row in rows]
     subjects = [subject for row in found for subject in row.get("subjects", ())]
     networks = dict(
@@ -33,10 +37,9 @@ def link_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         ).values_list("pk", "name")
     )
     names = {str(pk): name for pk, name in networks.items()}
+    seen = PhysicalServer.objects.visible_to(user)
     servers = dict(
-        PhysicalServer.objects.filter(pk__in={s["server"] for s in subjects if "server" in s}).values_list(
-            "pk", "name"
-        )
+        seen.filter(pk__in={s["server"] for s in subjects if "server" in s}).values_list("pk", "name")
     )
     ctids = {s["ctid"] for s in subjects if "ctid" in s}
     containers = {

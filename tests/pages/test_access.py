@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from networks.choices import ChangeState
-from networks.domain.state import AddMember, Assign, CreateNetwork
+from networks.domain.state import AddMember, Assign, CreateNetwork, InterfaceKey
 from networks.models import Change
 from networks.services import drafts
 from nodes.models import Container, PhysicalServer, ServerGroup
@@ -155,3 +155,22 @@ def test_a_draft_is_seen_by_its_user_only(scene: Scene, operator: Any, viewer: A
     assert "Nine lives" in logged_in(operator).get(reverse("networks:list")).text
     assert "Nine lives" not in logged_in(viewer).get(reverse("networks:list")).text
     assert logged_in(viewer).get(reverse("networks:detail", args=[A])).status_code == 404
+
+
+def test_what_is_in_the_way_is_not_linked_where_one_may_not_see_it(
+    scene: Scene, foreign: dict[str, int], viewer: Any, admin: Any
+) -> None:
+    PhysicalServer.objects.filter(pk=foreign["server"]).update(
+        boot={"replay": "", "hook": False, "off": [], "dhcp": [], "ports": {}, "keeps": [["bridge", "vn-a"]]}
+    )
+    decide(
+        CreateNetwork(A, "A"),
+        Assign(A, scene.server1.pk, "eth0"),
+        Assign(A, foreign["server"], "eth0"),
+        AddMember(A, InterfaceKey(foreign["server"], "901", "eth0")),
+    )
+    for name in ("networks:detail", "networks:configure"):
+        text = logged_in(viewer).get(reverse(name, args=[A])).text
+        assert "start hook" in text and "hidden1" not in text
+        assert reverse("nodes:server", args=[foreign["server"]]) not in text
+        assert "hidden1" in logged_in(admin).get(reverse(name, args=[A])).text
