@@ -128,6 +128,13 @@ function takePlace(event) {
 document.addEventListener("htmx:beforeSwap", leavePlace);
 document.addEventListener("htmx:afterSettle", takePlace);
 
+// On a narrow screen the tabs scroll: the open one must not be beyond the edge.
+for (const tab of document.querySelectorAll(".nav-tabs .active")) {
+  const bar = tab.closest(".nav-tabs");
+  const beyond = tab.getBoundingClientRect().right - bar.getBoundingClientRect().right;
+  if (beyond > 0) bar.scrollLeft += beyond;
+}
+
 const toggle = document.getElementById("theme-toggle");
 if (toggle) themeToggle(toggle);
 document.addEventListener("keydown", keys);
