@@ -6,21 +6,26 @@ leads to lists the same things.
 
 from __future__ import annotations
 
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from nodes.models import Container, PhysicalServer, ServerGroup
+from nodes.querysets import AnyUser
 from nodes.views.gate import group_or_404, server_or_404
+from nodes.views.lists import text_filter
 
 MOST = 200
 """Entries of one level; what is more is found by the filter or on the page."""
+MOST_CONTAINERS = 50
+"""Containers that the filter lists: a piece of a name may be in thousands."""
 
 
 @require_safe
 def top(request: HttpRequest) -> HttpResponse:
     """The top groups that the user may see, or what matches the filter."""
-    text = request.GET.get("q", "").strip()[:100]
+    text = text_filter(request)
     groups = ServerGroup.objects.visible_to(request.user)
     servers = PhysicalServer.objects.visible_to(request.user)
     if text:
@@ -28,6 +33,7 @@ def top(request: HttpRequest) -> HttpResponse:
             "find": text,
             "groups": groups.filter(name__icontains=text)[:MOST],
             "servers": servers.filter(name__icontains=text).only("name", "state")[:MOST],
+            "containers": _containers(request.user, text),
         }
         return render(request, "nodes/tree.html", context)
     rows = list(groups.order_by("path")[: MOST * 5])
@@ -35,6 +41,13 @@ def top(request: HttpRequest) -> HttpResponse:
     # A user with a role deep inside sees her group at the top of her tree.
     tops = [row for row in rows if not seen & set(row.ancestor_ids)]
     return render(request, "nodes/tree.html", {"groups": sorted(tops, key=lambda g: g.name.lower())})
+
+
+def _containers(user: AnyUser, text: str) -> QuerySet[Container]:
+    """Containers that match, with their servers: one number may be on many."""
+    found = Container.objects.visible_to(user).present()
+    found = found.filter(Q(ctid__istartswith=text) | Q(name__icontains=text) | Q(hostname__icontains=text))
+    return found.select_related("server")[:MOST_CONTAINERS]
 
 
 @require_safe
@@ -56,5 +69,6 @@ def group(request: HttpRequest, group_id: int) -> HttpResponse:
 def server(request: HttpRequest, server_id: int) -> HttpResponse:
     """Containers of a server."""
     here = server_or_404(request.user, server_id)
-    containers = Container.objects.filter(server=here, gone_at=None).order_by("ctid")
-    return render(request, "nodes/tree.html", {"containers": containers[:MOST], "server": here})
+    found = list(Container.objects.filter(server=here, gone_at=None).order_by("ctid")[: MOST + 1])
+    context = {"containers": found[:MOST], "more": len(found) > MOST, "server": here}
+    return render(request, "nodes/tree.html", context)
