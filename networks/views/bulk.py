@@ -78,7 +78,8 @@ def assign_many(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
             edits = [edit for one in chosen for edit in one.edits]
             refused = with_links(refused_at_once(edits, request.user), request.user)
             if edits and not refused:
-                stage(request, edits, f"{network.name} on {len(chosen)} servers is in your draft.")
+                many = "s" if len(chosen) > 1 else ""
+                stage(request, edits, f"{network.name} on {len(chosen)} server{many} is in your draft.")
                 return redirect("networks:configure", network.id)
             if not edits:
                 messages.info(request, "Tick at least one server.")
