@@ -32,7 +32,7 @@ def read_happening(text: str, user: AnyUser) -> Happening:
 
     Raises UnknownPoint, also for what the user may not see.
     """
-    text = " ".join(text.split())[:LONGEST]
+    text = " ".join(text.replace("\0", "").split())[:LONGEST]
     if not text:
         raise UnknownPoint("Say a Container, a network adapter (“eth0 on server2”) or a physical server.")
     if (adapter := _adapter(text, user)) is not None:

@@ -42,7 +42,7 @@ def read_point(text: str, user: AnyUser) -> EndPoint:
 
     Raises UnknownPoint, also for what the user may not see.
     """
-    text = " ".join(text.split())
+    text = " ".join(text.replace("\0", "").split())
     if not text:
         raise UnknownPoint("Say a Container, a physical server or “other hosts”.")
     point = short_point(text) or _typed(text, user)

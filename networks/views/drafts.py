@@ -102,7 +102,9 @@ def discard(request: HttpRequest) -> HttpResponse:
 def review(request: HttpRequest) -> HttpResponse:
     """Make a Change of the draft and have it planned; its page follows the planning."""
     try:
-        change = start_review(user_of(request), request.POST.get("reason", "").strip()[:500])
+        change = start_review(
+            user_of(request), request.POST.get("reason", "").replace("\0", "").strip()[:500]
+        )
     except NothingToReview as error:
         messages.info(request, str(error))
         return redirect("networks:draft")

@@ -35,7 +35,7 @@ def all_problems(request: HttpRequest) -> HttpResponse:
         "acknowledged": acknowledged,
         "may_acknowledge": may_operate_somewhere(request.user),
     }
-    cause = request.GET.get("cause", "")[:40]
+    cause = request.GET.get("cause", "").replace("\0", "")[:40]
     if cause:
         page = Paginator(problems.filter(cause=cause), PAGE).get_page(request.GET.get("page"))
         rows = tuple(row_of(problem) for problem in page)
@@ -60,7 +60,7 @@ def badge(request: HttpRequest) -> HttpResponse:
 def acknowledge(request: HttpRequest) -> HttpResponse:
     """Acknowledge the ticked problems with a reason, or take that back."""
     ticked = numbers(request.POST.getlist("problem")[:1000])
-    note = " ".join(request.POST.get("note", "").split())[:300]
+    note = " ".join(request.POST.get("note", "").replace("\0", "").split())[:300]
     is_back = request.POST.get("action") == "withdraw"
     try:
         if not ticked:
