@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from networks.domain.errands import host_ifname
 from networks.domain.inventory import Inventory, ServerView
 from networks.domain.names import is_link_name, name_bridges
-from networks.domain.record import keeps_of, record_differs
+from networks.domain.record import keeps_of, record_differs, saves_recorded
 from networks.domain.state import AddressChange, Desired, InterfaceKey, NewInterface
 from networks.domain.wanted import (
     Adopted,
@@ -95,8 +95,10 @@ class _Planner:
     ours: Ours = field(init=False)
     wanted: Wanted = field(init=False)
     former: Wanted = field(init=False)
+    recorded: dict[tuple[str, str], str] = field(init=False)
 
     def plan(self) -> ServerPlan:
+        self.recorded = saves_recorded(self.facts)
         self.ours = ours_on(self.server.id, self.facts, self.before, self.desired)
         self.wanted = wanted_on(self.server.id, self.desired, self.facts, self.ours, self.before)
         self.former = wanted_on(self.server.id, self.before, self.facts, self.ours, self.before)
@@ -335,11 +337,7 @@ class _Planner:
 
         vzctl may not have done so yet, and would after this plan's own commit, unless that says otherwise.
         """
-        for line in self.facts.transaction.committed:
-            match line.split():
-                case ["save", _, container.ctid, interface.ifname, _, bridge]:
-                    return bridge
-        return ""
+        return self.recorded.get((container.ctid, interface.ifname), "")
 
     def _save(self, container: Container, interface: ContainerInterface, bridge: str) -> None:
         what = f"{interface.ifname} of Container {container.ctid}"

@@ -19,3 +19,9 @@ def record_differs(wanted: Wanted, facts: ServerFacts) -> tuple[frozenset[str], 
     should = {" ".join(keep.words()[1:]) for keep in keeps_of(wanted)}
     has = {" ".join(words) for words in committed_keeps(facts)}
     return frozenset(should - has), frozenset(has - should)
+
+
+def saves_recorded(facts: ServerFacts) -> dict[tuple[str, str], str]:
+    """The bridge ("-": none) that the record has vzctl save, by CTID and interface name."""
+    lines = (line.split() for line in facts.transaction.committed if line.startswith("save "))
+    return {(words[2], words[3]): words[5] for words in lines if len(words) == 6}

@@ -13,7 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from networks.choices import TERMINAL_CHANGE_STATES, ChangeState, OperationState
-from networks.desired import at_revision, head
+from networks.desired import at_revision, head, head_number
 from networks.domain.state import Desired, Edit, Errand
 from networks.models import Behind, Change, Decision, Operation
 from networks.services.validate import refusals
@@ -51,9 +51,20 @@ def missed_decision(operation: Operation, reason: str) -> None:
         return
     if decision and decision.revision_id:
         fell_behind(operation, decision.revision_id, reason, timezone.now())
-    else:
-        # It was behind before and this would have brought it forward: nothing more is missed.
-        Behind.objects.filter(server=operation.server_id).update(reason=reason)
+    elif not Behind.objects.filter(server=operation.server_id).update(reason=reason):
+        # It would have been repaired. One that was behind before has missed nothing more.
+        number = head_number()
+        Behind.objects.get_or_create(
+            server_id=operation.server_id,
+            defaults={
+                "change": operation.change,
+                "followed": number,
+                "missed": number,
+                "reason": reason,
+                "since": timezone.now(),
+                "next_try_at": timezone.now() + timedelta(seconds=FIRST_TRY_S),
+            },
+        )
 
 
 def caught_up(operation: Operation) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -36,7 +37,7 @@ from nodes.choices import ServerState
 from nodes.facts import Container, ContainerInterface, Link, ServerFacts, Transaction
 from nodes.models import PhysicalServer
 from nodes.observe import LookFailed
-from tests.networks.changes import decide, planned
+from tests.networks.changes import decide, planned, write
 from tests.networks.conftest import Scene
 from tests.networks.fleet_of_fakes import SILENT, Fakes, fake
 
@@ -409,3 +410,31 @@ def test_a_server_whose_watchers_are_dead_is_told_to_take_it_back(
     fakes.before["server1", "recover"] = lambda: fakes.states.update({own: "rolledback"})
     sweeper.settle_doubtful()
     assert Operation.objects.get().state == OperationState.ROLLED_BACK
+
+
+def test_a_repair_that_a_server_misses_is_made_again_when_it_answers(
+    scene: Scene, operator: Any, fakes: Fakes, servers: Servers
+) -> None:
+    """Nothing new was decided, so no revision tells of it; shown as behind it must not stay so for ever."""
+    after = decide(CreateNetwork(A, "A"), Assign(A, scene.server1.pk, "eth0"))
+    write(replace(after, networks=tuple(replace(n, bridge="vn-a") for n in after.networks)))
+    before = head().number
+    repair = Change.objects.create(
+        author=operator, repairs=[scene.server1.pk], base=head().number, state=ChangeState.PLANNING
+    )
+    planning.plan(repair.pk)
+    repair.refresh_from_db()
+    changes.apply_change(operator, repair, ())
+    servers.sent.clear()
+    own = repair.operations.get().pk
+    fakes.before["server1", "confirm2"] = lambda: fakes.states.update({own: "rolledback"})
+    run_change(repair.pk)
+    fakes.before.clear()
+    assert repair.operations.get().state == OperationState.BEHIND
+    with later(10):
+        sweeper.sweep()
+        servers.work()
+    assert repair.operations.get().state == OperationState.DONE
+    assert not Behind.objects.exists()
+    assert head().number == before
+    assert head().number == before
