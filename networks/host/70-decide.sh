@@ -146,10 +146,17 @@ abort() {
 	say "state=$J_state"
 	case $J_state in rolledback) leave "$OK" ;; *) leave "$BACK" ;; esac
 }
+# What ended a week ago is asked for by nobody; /run is memory.
+tidy() {
+	hold_transaction 0 || return 0
+	pending
+	[ -n "$P_txid" ] || find "$RUN/txn"/* "$RUN"/plan.* -prune -mtime +7 -exec rm -rf {} + 2>/dev/null
+	return 0
+}
 # First words of every contact, once a minute by timer, and at boot. Where a watcher lives it is theirs.
 recover() {
 	pending
-	[ -n "$P_txid" ] || { say state=clean && leave "$OK"; }
+	[ -n "$P_txid" ] || { tidy && say state=clean && leave "$OK"; }
 	say "pending=$P_txid"
 	D=$RUN/txn/$P_txid
 	if hold_transaction 0 && free "$RUN/worker.lock" && free "$RUN/deadman.lock"; then
