@@ -311,6 +311,8 @@ def test_a_host_routed_address_needs_no_length(scene: Scene, operator: Any, as_o
         ("10.77.0.102/16", "already"),
         ("10.77.0.5", "prefix length"),
         ("224.0.0.1/24", "not an address"),
+        ("10.1.1.1/0", "whole world"),
+        ("2001:db8::5/0", "whole world"),
         ("x", "Enter an IP"),
     ],
 )

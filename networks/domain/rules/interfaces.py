@@ -171,6 +171,8 @@ def address_is_fit(before: Desired, after: Desired, inventory: Inventory) -> lis
             text = "is not an IP address with a prefix length"
         elif parsed.ip.is_multicast or parsed.ip.is_unspecified or parsed.ip.is_loopback:
             text = "is not an address that an interface can have"
+        elif change.is_wanted and parsed.network.prefixlen == 0:
+            text = "has a subnet that is the whole world, so nothing would be routed any more"
         elif change.is_wanted and parsed.version == 4 and _is_edge(change.address):
             text = "is the first or the last address of its subnet, which no interface can have"
         else:
