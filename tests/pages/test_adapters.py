@@ -204,6 +204,17 @@ def test_a_windows_server_is_shown_with_the_manuals_reason(
     assert "runs Windows" in response.text and draft(operator) == ()
 
 
+def test_who_may_enter_a_windows_servers_adapters_is_led_there(
+    scene: Scene, as_admin: Client, as_operator: Client
+) -> None:
+    page = reverse("networks:server_adapters", args=[scene.windows.pk])
+    form = f"{reverse('admin:nodes_adapter_add')}?server={scene.windows.pk}"
+    assert form in as_admin.get(page).text and form not in as_operator.get(page).text
+    linux = reverse("networks:server_adapters", args=[scene.server1.pk])
+    assert reverse("admin:nodes_adapter_add") not in as_admin.get(linux).text
+    assert f'<option value="{scene.windows.pk}" selected>' in as_admin.get(form).text
+
+
 def test_a_viewer_makes_and_deletes_no_vlan(scene: Scene, viewer: Any, as_viewer: Client) -> None:
     decide(CreateVlan(scene.server2.pk, "eth0.100", "eth0", 100))
     assert as_viewer.post(new_vlan(scene), {"base": "eth0", "vid": "5"}).status_code == 403
