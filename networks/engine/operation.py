@@ -29,6 +29,7 @@ from networks.engine.lease import Lease
 from networks.host import script_digest
 from networks.models import Change, Operation, Preparation
 from networks.ours import ours_of
+from networks.services.queueing import UNDECIDED
 from networks.state_json import load_edits
 from nodes.models import PhysicalServer
 from nodes.observe import LookFailed
@@ -198,11 +199,17 @@ def _is_barred(operation: Operation, host: Host) -> bool:
 
 
 def _holds(operation: Operation) -> bool:
-    """Of several servers in a wave none may commit before it is decided; a guarded plan waits anyway."""
+    """Whether the server waits for the decision, which others have a say in; a guarded plan waits anyway.
+
+    Of several servers in a wave none may commit before. Nor may one alone while another Change is under way
+    whose decision may forbid this one: both could give their networks the same name.
+    """
     if operation.is_guarded:
         return False
     others = operation.change.operations.filter(wave=operation.wave).exclude(pk=operation.pk)
-    return others.exclude(state=OperationState.LEFT_OUT).exists()
+    if others.exclude(state=OperationState.LEFT_OUT).exists():
+        return True
+    return Change.objects.filter(UNDECIDED).exclude(pk=operation.change_id).exists()
 
 
 def ask(lease: Lease, operation: Operation, host: Host, within_s: float) -> Reply | None:

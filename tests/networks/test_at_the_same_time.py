@@ -17,6 +17,7 @@ from django.db import connections
 from networks.choices import ChangeState
 from networks.desired import head
 from networks.domain.state import CreateNetwork
+from networks.engine import operation as steps
 from networks.engine.decide import DecisionRefused, decide
 from networks.engine.lease import claim
 from networks.models import Change, Revision
@@ -135,3 +136,15 @@ def test_lines_of_the_trail_written_at_once_are_one_chain() -> None:
     rows = list(Entry.objects.order_by("number"))
     assert [row.number for row in rows] == list(range(1, 10 * THREADS + 1))
     assert list(chain.faults((line_of(row), row.digest) for row in rows)) == []
+
+
+def test_a_server_does_not_commit_what_a_change_under_way_may_forbid(scene: Scene, operator: Any) -> None:
+    """Both make a network of the same name: who is decided second must be taken back, not found committed."""
+    other = "6f1c3a1e-0000-4000-8000-000000000002"
+    first = planned(operator, servers=(scene.server1,))
+    second = planned(operator, CreateNetwork(other, "A"), servers=(scene.server2,))
+    for change in (first, second):
+        changes.apply_change(operator, change, ())
+    assert steps._holds(first.operations.get()) and steps._holds(second.operations.get())
+    Change.objects.filter(pk=first.pk).update(state=ChangeState.DONE)
+    assert not steps._holds(second.operations.get())
