@@ -26,7 +26,7 @@ from networks.services.changes import Conflict, apply_change
 from networks.state_json import load_edits
 from nodes.choices import ContainerStatus, InterfaceMode
 from nodes.models import Container, ContainerInterface
-from tests.networks.changes import decide, planned
+from tests.networks.changes import decide, planned, was_decided
 from tests.networks.conftest import Scene, make_container
 
 A = "6f1c3a1e-0000-4000-8000-000000000001"
@@ -367,8 +367,8 @@ def test_an_errand_decided_since_the_review_is_a_conflict(scene: Scene, operator
     key = scene.key(scene.server1, "102", "eth1")
     first = planned(operator, AddInterface(key), servers=(scene.server1,))
     second = planned(operator, AddInterface(key), servers=(scene.server1,))
-    decide(AddInterface(key))
-    type(first).objects.filter(pk=first.pk).update(revision=1, state="done")
+    was_decided(first)
+    type(first).objects.filter(pk=first.pk).update(state="done")
     first.operations.update(state="done")
     with pytest.raises(Conflict, match="decided since this review"):
         apply_change(operator, second, [])
