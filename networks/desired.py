@@ -115,8 +115,11 @@ def _delete_members(gone: set[Member]) -> None:
 
 
 def _delete_vlans(gone: set[VlanAdapter]) -> None:
+    """Their adapters are gone from now on, before a look says so: nothing may be assigned meanwhile."""
+    now = timezone.now()
     for vlan in gone:
         ManagedVlan.objects.filter(server_id=vlan.server, name=vlan.name).delete()
+        Adapter.objects.filter(server_id=vlan.server, name=vlan.name, gone_at=None).update(gone_at=now)
 
 
 def _write_networks(before: Desired, after: Desired) -> None:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from networks.choices import ChangeState
 from networks.desired import head
-from networks.domain.state import Assign, CreateNetwork, CreateVlan
+from networks.domain.state import Assign, CreateNetwork, CreateVlan, DeleteVlan
 from networks.engine.decide import DecisionRefused, decide
 from networks.engine.lease import claim
 from networks.models import Assignment, Change
@@ -62,3 +62,14 @@ def test_one_of_that_id_that_somebody_else_made_meanwhile_is_refused(scene: Scen
     seen(scene, "storage", 5)
     with pytest.raises(DecisionRefused, match="taken by"):
         decided(operator, CreateVlan(scene.server1.pk, "eth0.5", "eth0", 5))
+
+
+def test_a_deleted_one_cannot_be_assigned_before_a_look_has_missed_it(scene: Scene, operator: Any) -> None:
+    one = scene.server1.pk
+    seen(scene, "eth0.5", 5)
+    decided(operator, CreateNetwork(D, "D"), CreateVlan(one, "eth0.5", "eth0", 5))
+
+    decided(operator, DeleteVlan(one, "eth0.5"))
+
+    with pytest.raises(DecisionRefused):
+        decided(operator, Assign(D, one, "eth0.5"))

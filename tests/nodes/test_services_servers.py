@@ -35,7 +35,7 @@ pytestmark = pytest.mark.django_db
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
     """What is given to the broker, instead of giving it."""
     messages: list[tuple[str, Any]] = []
-    monkeypatch.setattr(tasks, "send", lambda task, *args: messages.append((task.name, *args)))
+    monkeypatch.setattr(tasks, "send", lambda task, *args, **where: messages.append((task.name, *args)))
     return messages
 
 
