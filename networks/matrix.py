@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 
 from networks.domain import words
 from networks.domain.inventory import ContainerKey, ServerRef
@@ -123,24 +124,24 @@ def _cell(sight: Visibility, a: Group, b: Group, line: Line, other: Line, measur
     hidden = sight.names.scene.inventory.hidden
     if _server(first) in hidden or _server(second) in hidden:
         return Cell(ip, layer2, "", "", text)
-    seen = _compared(a, b, {"ip": ip, "layer2": layer2}, measured)
+    seen = _compared(sight, a, b, measured)
     text += {"agrees": ", as measured", "differs": ", but measured otherwise"}.get(seen, "")
     return Cell(ip, layer2, point_text(first), point_text(second), text, seen)
 
 
-def _compared(a: Group, b: Group, predicted: Mapping[str, Answer], measured: Measured) -> str:
-    """Whether what was measured between members of the two groups is as predicted."""
+def _compared(sight: Visibility, a: Group, b: Group, measured: Measured) -> str:
+    """Whether what was measured between members of the two groups is as predicted of them."""
     if not measured:
         return ""
     found = False
-    for one in map(point_text, a.members[:MOST_COMPARED]):
-        for other in map(point_text, b.members[:MOST_COMPARED]):
-            for layer, answer in predicted.items():
-                seen = measured.get((one, other, layer))
-                if seen is not None and answer != "unknown":
-                    found = True
-                    if seen != answer:
-                        return "differs"
+    layers = {"ip": sight.answer, "layer2": sight.layer2_answer}
+    for one, other in product(a.members[:MOST_COMPARED], b.members[:MOST_COMPARED]):
+        for layer, ask in layers.items():
+            seen = measured.get((point_text(one), point_text(other), layer))
+            if seen is not None and (answer := ask(one, other)) != "unknown":
+                found = True
+                if seen != answer:
+                    return "differs"
     return "agrees" if found else ""
 
 

@@ -35,10 +35,11 @@ def name_of(key: object) -> str:
 
 def measure(
     lab: Lab, change: Change | None, amend: Callable[[Inventory], Inventory] = lambda found: found
-) -> tuple[MeasuredCell, ...]:
+) -> tuple[Visibility, tuple[MeasuredCell, ...]]:
     """Every pair that the panel measured after the Change (on demand without one), and the other host's.
 
-    The prediction is made here, from desired and the inventory; `amend` adds to it what no look can see.
+    The prediction, given back with them, is made here, from desired and the inventory; `amend` adds to it
+    what no look can see.
     """
     from networks.desired import head
     from networks.domain.visibility import visibility
@@ -55,7 +56,7 @@ def measure(
         if not unseen(cells):
             break
         cells = _either(cells, _cells(sight, _on_demand(), _from_other(lab, sight)))
-    return cells
+    return sight, cells
 
 
 def _after(change: Change) -> Measurement:

@@ -1,8 +1,9 @@
 """`make visibility N=30`: random topologies on the lab, each built by the panel, predicted and measured.
 
 One seed is one topology: which interfaces are in which network, on which adapters and VLANs the networks
-are, which containers are stopped, whether the bridge inside 201 is there, who is host-routed, which switch
-ports lack a VLAN. Cells that differ are printed with their seed; a seed that differed becomes a test.
+are, which containers are stopped, which have a bridge inside, who is host-routed, which VLAN adapter is
+switched off, which switch ports lack a VLAN. Cells that differ are printed with their seed, and their
+topology is kept in var/proof: a seed that differed becomes a test.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import random
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ from lab.definition import SERVERS
 from lab.lab import Lab
 from proof.measuring import measure, name_of
 from proof.panel import apply, panel_on, say
+from proof.seen import Seen, write
 
 if TYPE_CHECKING:
     from networks.domain.inventory import Inventory
@@ -25,6 +28,11 @@ if TYPE_CHECKING:
 
 VIDS = (100, 200)
 NETWORKS = "ABCDE"
+SECOND = (
+    ("server1", "103", "10.77.0.103/24", "fd77::103/64"),
+    ("server3", "301", "10.77.0.31/24", "fd77::31/64"),
+)
+"""(server, CTID, addresses): they get a second interface as 201 has, so that a bridge inside may join two."""
 TRIES = 400
 """So many random designs are thrown away at most before the rules accept one."""
 NAMESPACE = uuid.UUID("5d0f7c52-0000-4000-8000-000000000000")
@@ -38,10 +46,14 @@ class Faults:
     """(server, CTID)."""
     unbridged: bool = False
     """The bridge inside 201 lets go of its second interface."""
+    bridged: tuple[str, ...] = ()
+    """CTIDs of `SECOND` that join their two interfaces by a bridge inside."""
     host_routed: tuple[tuple[str, str, str], ...] = ()
     """(server, CTID, address)."""
     untrunked: tuple[tuple[str, int], ...] = ()
     """(server, VLAN id)."""
+    switched_off: tuple[tuple[str, int], ...] = ()
+    """(server, VLAN id): the VLAN adapter is down, where there is one."""
 
 
 @dataclass
@@ -61,6 +73,7 @@ def main(count: int, first_seed: int | None = None) -> int:
         lab.renew()
         try:
             with panel_on(lab):
+                add_interfaces(lab)
                 for number in range(count):
                     one_topology(lab, seed + number, tally)
         finally:
@@ -85,19 +98,34 @@ def one_topology(lab: Lab, seed: int, tally: Tally) -> None:
 
     choice = choices_of(seed)
     keys = {row.name: row.pk for row in PhysicalServer.objects.all()}
-    wanted = design(choice, keys, head().state, inventory(list(keys.values())))
+    look(keys)
     faults = choose_faults(choice)
+    known = as_bridged(inventory(list(keys.values())), faults, keys)
+    wanted = design(choice, keys, head().state, known)
+    faults = replace(faults, switched_off=tuple(_there(faults, wanted, keys)))
     inflict(lab, faults)
     try:
         look(keys)
         edits = edits_between(head().state, wanted)
         change = apply(edits) if edits else None
+        if inflict_after(lab, faults):
+            change = None
         look(keys)
-        cells = measure(lab, change, lambda found: as_faulty(found, faults, keys))
+        sight, cells = measure(lab, change, lambda found: as_faulty(found, faults, keys))
     finally:
         relieve(lab, faults)
     add(tally, seed, cells)
+    path = write(Seen(seed, head().state, sight.world.scene.inventory, cells))
+    if any(cell.differs for cell in cells):
+        say(f"kept in {path.name}: {faults}")
     say(f"seed {seed}: {tally.compared} cells so far, {len(tally.differing)} differ")
+
+
+def _there(faults: Faults, wanted: Desired, keys: dict[str, int]) -> Iterator[tuple[str, int]]:
+    """Of the VLAN adapters to switch off those that the design has."""
+    for server, vid in faults.switched_off:
+        if any(vlan.vid == vid for vlan in wanted.vlans_on(keys[server])):
+            yield server, vid
 
 
 def add(tally: Tally, seed: int, cells: tuple[MeasuredCell, ...]) -> None:
@@ -105,10 +133,10 @@ def add(tally: Tally, seed: int, cells: tuple[MeasuredCell, ...]) -> None:
     for cell in cells:
         tally.compared += cell.is_compared
         if cell.differs:
-            tally.differing.append(
-                f"seed {seed}: {name_of(cell.origin)} to {name_of(cell.target)}, {cell.layer}: "
-                f"predicted {cell.predicted}, measured {cell.measured}"
-            )
+            pair = f"{name_of(cell.origin)} to {name_of(cell.target)}, {cell.layer}"
+            line = f"seed {seed}: {pair}: predicted {cell.predicted}, measured {cell.measured}"
+            say(line)
+            tally.differing.append(line)
 
 
 def design(choice: random.Random, keys: dict[str, int], before: Desired, known: Inventory) -> Desired:
@@ -176,13 +204,21 @@ def choose_faults(choice: random.Random) -> Faults:
     return Faults(
         stopped,
         choice.random() < 0.3 and ("server2", "201") not in stopped,
+        tuple(ctid for server, ctid, *_ in SECOND if choice.random() < 0.4 and (server, ctid) not in stopped),
         routed,
+        tuple(choice.sample(ports, choice.randint(0, 1))),
         tuple(choice.sample(ports, choice.randint(0, 1))),
     )
 
 
+def add_interfaces(lab: Lab) -> None:
+    """Give the containers of `SECOND` their second interface, in no network."""
+    for server, ctid, *_ in SECOND:
+        lab.check(server, f"vzctl set {ctid} --netif_add eth1 --save")
+
+
 def inflict(lab: Lab, faults: Faults) -> None:
-    """Make the lab so."""
+    """Make the lab so, as far as it may be so while the panel changes it."""
     for server, ctid, address in faults.host_routed:
         lab.check(server, f"vzctl set {ctid} --ipadd {address} --save")
     for server, ctid in faults.stopped:
@@ -193,8 +229,36 @@ def inflict(lab: Lab, faults: Faults) -> None:
         lab.trunk(server, vid, carried=False)
 
 
+def inflict_after(lab: Lab, faults: Faults) -> bool:
+    """What may only be once the design is there: a bridge inside must not close a ring of the one before."""
+    for server, ctid, *addresses in SECOND:
+        if ctid in faults.bridged:
+            lab.check(server, f"vzctl exec {ctid} '{_bridge_inside(addresses)}'")
+    for server, vid in faults.switched_off:
+        lab.check(server, f"ip link set dev eth0.{vid} down")
+    return bool(faults.bridged or faults.switched_off)
+
+
+def _bridge_inside(addresses: list[str]) -> str:
+    """Commands that move the container's addresses from eth0 to a bridge of both its interfaces."""
+    return " && ".join(
+        [
+            "ip link add br0 type bridge",
+            "ip addr flush dev eth0",
+            *(f"ip link set dev {port} master br0 up" for port in ("eth0", "eth1")),
+            "ip link set dev br0 up",
+            *(f"ip addr add {address} dev br0" for address in addresses),
+        ]
+    )
+
+
 def relieve(lab: Lab, faults: Faults) -> None:
     """Undo what was inflicted."""
+    for server, vid in faults.switched_off:
+        lab.check(server, f"ip link set dev eth0.{vid} up")
+    for server, ctid, *_ in SECOND:
+        if ctid in faults.bridged:
+            lab.check(server, f"vzctl restart {ctid}")
     for server, vid in faults.untrunked:
         lab.trunk(server, vid, carried=True)
     if faults.unbridged:
@@ -211,6 +275,19 @@ def look(keys: dict[str, int]) -> None:
 
     for server in keys.values():
         observe.look(server)
+
+
+def as_bridged(found: Inventory, faults: Faults, keys: dict[str, int]) -> Inventory:
+    """What the rules must know before a design: which containers will join their interfaces inside."""
+    soon = {(keys[server], ctid) for server, ctid, *_ in SECOND if ctid in faults.bridged}
+    soon.add((keys["server2"], "201"))
+    return replace(
+        found,
+        containers=tuple(
+            replace(c, joined=(("eth0", "eth1"),)) if (c.server, c.ctid) in soon else c
+            for c in found.containers
+        ),
+    )
 
 
 def as_faulty(found: Inventory, faults: Faults, keys: dict[str, int]) -> Inventory:

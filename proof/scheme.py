@@ -34,7 +34,7 @@ def main() -> int:
                 say("Building networks A to E.")
                 change = apply(scheme_edits())
                 say("The panel measures after the change.")
-                cells = measure(lab, change)
+                _, cells = measure(lab, change)
         finally:
             lab.down(force=True)
     return report(cells)

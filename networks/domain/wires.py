@@ -102,7 +102,17 @@ class InsideBridge:
     number: int
 
 
-Node = NetworkHere | ForeignBridge | UnknownWire | InsideBridge | Wire
+@dataclass(frozen=True, slots=True, order=True)
+class LooseEnd:
+    """The host side of a container interface that is in no bridge: its server alone is at the other end.
+
+    Linux answers ARP there for every address the server has (ip-sysctl.rst, arp_ignore 0).
+    """
+
+    interface: InterfaceKey
+
+
+Node = NetworkHere | ForeignBridge | UnknownWire | InsideBridge | Wire | LooseEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +224,13 @@ class Places:
             return (self.of_bridge(key.server, view.bridge),)
         return ()
 
+    def stand(self, key: InterfaceKey) -> tuple[Node, ...]:
+        """As `of_interface`; a bridged interface that is in nothing stands alone with its server."""
+        if found := self.of_interface(key):
+            return found
+        view = self.inventory.interface(key)
+        return (LooseEnd(key),) if view and not view.gone and view.mode == "bridged" else ()
+
     def joints(self) -> Iterator[Joint]:
         """Everything that joins two nodes."""
         for key, assignments in self.assigned.items():
@@ -229,7 +246,7 @@ class Places:
                 inside = InsideBridge(container.server, container.ctid, number)
                 for ifname in group:
                     port = InterfaceKey(container.server, container.ctid, ifname)
-                    for node in self.of_interface(port):
+                    for node in self.stand(port):
                         yield Joint(inside, node, port)
 
 

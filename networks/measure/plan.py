@@ -70,13 +70,24 @@ class Plan:
                 arps = tuple(("", address) for address in tried if ":" not in address)
                 found.setdefault(origin.server, []).append(Place(origin.ctid, tuple(tried), arps))
             elif isinstance(origin, ServerRef):
-                arps = tuple((link, a) for a in tried if ":" not in a for link in self._links(origin))
+                arps = tuple(
+                    (link, address)
+                    for target in targets
+                    for address in self.addresses(target)
+                    if ":" not in address
+                    for link in self._links(origin, target)
+                )
                 found.setdefault(origin.id, []).append(Place("", tuple(tried), arps))
         return {server: tuple(places) for server, places in found.items()}
 
-    def _links(self, server: ServerRef) -> list[str]:
-        """Links of the server that have its addresses."""
-        return [port.links[0] for port in self.sight.world.hosts[server].ports if port.texts][:2]
+    def _links(self, server: ServerRef, target: HostKey) -> list[str]:
+        """Links of the server that have its addresses, and one without on which it should hear the target."""
+        hosts = self.sight.world.hosts
+        segments = {port.segment for port in hosts[target].ports}
+        here = [port for port in hosts[server].ports if port.links]
+        own = [port.links[0] for port in here if port.texts]
+        bare = [port.links[0] for port in here if not port.texts and port.segment in segments]
+        return [*own[:2], *bare[:1]]
 
     def cells(self, heard: Mapping[ServerId, Mapping[str, Heard]]) -> tuple[MeasuredCell, ...]:
         """Every pair on both layers; what a server that did not answer would say is unknown."""

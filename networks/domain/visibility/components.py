@@ -13,7 +13,10 @@ from networks.domain.visibility.hosts import NOWHERE, Host, Port
 from networks.domain.visibility.naming import Names
 from networks.domain.visibility.verdict import HostKey, OtherHosts
 from networks.domain.visibility.world import World
-from networks.domain.wires import ForeignBridge, NetworkHere, Node, UnknownWire, Wire
+from networks.domain.wires import ForeignBridge, InsideBridge, LooseEnd, NetworkHere, Node, UnknownWire, Wire
+
+FEW_SERVERS = 8
+"""Of so many servers, containers in no network are told apart by the server that hears them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ def components(world: World, names: Names) -> tuple[Component, ...]:
     foreign = _foreign_ports(world)
     found = []
     for segment, here in grouped(nodes, scene.segment).items():
+        if all(isinstance(node, LooseEnd | InsideBridge) for node in here):
+            continue
         hosts = world.on_segment.get(segment, [])
         found.append(_component(segment, here, hosts, names, sum(foreign.get(node, 0) for node in here)))
     return tuple(sorted(found, key=lambda c: (not c.networks, c.name)))
@@ -136,17 +141,21 @@ def _name(
     return on or "an empty bridge"
 
 
-def signature(world: World, host: Host) -> Hashable:
-    """Equal for hosts that see the same, and are seen alike by everybody else."""
+def signature(world: World, host: Host, *, by_server: bool = False) -> Hashable:
+    """Equal for hosts that see the same, and are seen alike by everybody else.
+
+    Containers in no network stand alone with their servers, which they hear on layer 2: they are told apart
+    by that only with `by_server`.
+    """
     ports = sorted(
         (
-            port.segment,
+            _place(world, host, port, by_server),
             port.known,
             tuple(sorted({ip.network for ip in port.addresses})),
             _is_clashing(world, port),
         )
         for port in host.ports
-        if port.segment != NOWHERE
+        if port.segment != NOWHERE and not (isinstance(host.key, ServerRef) and world.is_lonely(port))
     )
     kind = type(host.key)
     routing = host.routing
@@ -154,19 +163,31 @@ def signature(world: World, host: Host) -> Hashable:
         routes = (
             None
             if routing is None
-            else (routing.forwards, frozenset((r.dst, r.via, _where(host, r.dev)) for r in routing.routes))
+            else (
+                routing.forwards,
+                frozenset((r.dst, r.via, _where(world, host, r.dev, by_server)) for r in routing.routes),
+            )
         )
         return kind, host.up, tuple(ports), host.uplink, bool(host.routed), routes
-    if isinstance(host.key, ServerRef) and routing is not None:
+    if isinstance(host.key, ServerRef):
         # A server that routes nothing but its own is like its neighbours.
-        routes_of = frozenset((r.dst, r.via) for r in routing.routes)
-        own = host.key.id if world.routed_by.get(host.key.id) else 0
-        return kind, tuple(ports), routing.forwards, routes_of, own
+        routes_of = None if routing is None else frozenset((r.dst, r.via) for r in routing.routes)
+        hears = by_server and any(isinstance(port.node, LooseEnd) for port in host.ports)
+        own = host.key.id if hears or world.routed_by.get(host.key.id) else 0
+        return kind, tuple(ports), routing and routing.forwards, routes_of, own
     return kind, host.key if isinstance(host.key, OtherHosts) else None, tuple(ports)
 
 
-def _where(host: Host, dev: str) -> int:
-    return next((port.segment for port in host.ports if dev in port.links), NOWHERE)
+def _where(world: World, host: Host, dev: str, by_server: bool) -> tuple[int, int]:
+    found = (_place(world, host, port, by_server) for port in host.ports if dev in port.links)
+    return next(found, (0, NOWHERE))
+
+
+def _place(world: World, host: Host, port: Port, by_server: bool) -> tuple[int, int]:
+    """The port's segment; of one where only its server is, which that is, if it is asked for."""
+    if not (isinstance(host.key, ContainerKey) and world.is_lonely(port)):
+        return 0, port.segment
+    return 1, host.key.server if by_server else 0
 
 
 def _is_clashing(world: World, port: Port) -> bool:
@@ -176,9 +197,18 @@ def _is_clashing(world: World, port: Port) -> bool:
 
 
 def groups(world: World, names: Names, keys: Iterable[HostKey]) -> tuple[Group, ...]:
-    """The hosts in groups that see the same, in the order of their first members."""
-    by_signature = grouped(keys, lambda key: signature(world, world.hosts[key]))
+    """The hosts in groups that see the same, in the order of their first members.
+
+    On many servers, those in no network are one group, whatever each hears of its own server.
+    """
+    every = list(keys)
+    by_server = len({_server(key) for key in every}) <= FEW_SERVERS
+    by_signature = grouped(every, lambda key: signature(world, world.hosts[key], by_server=by_server))
     return tuple(Group(_group_name(names, members), tuple(members)) for members in by_signature.values())
+
+
+def _server(key: HostKey) -> int:
+    return key.server if isinstance(key, ContainerKey) else key.id if isinstance(key, ServerRef) else 0
 
 
 def _group_name(names: Names, members: list[HostKey]) -> str:

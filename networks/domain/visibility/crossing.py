@@ -17,6 +17,7 @@ from networks.domain.wires import (
     ForeignBridge,
     InsideBridge,
     Joint,
+    LooseEnd,
     NetworkHere,
     Node,
     UnknownWire,
@@ -77,6 +78,10 @@ class Crossing:
             return [*found, *self.stands(other, target)]
         steps = self.way(mine.node, other.node) or self.way(mine.node, other.node, holding=False)
         if steps is None:
+            if isinstance(mine.node, LooseEnd):
+                return [self._alone(mine.node.interface, False)]
+            if isinstance(other.node, LooseEnd):
+                return [*found, self._alone(other.node.interface, False)]
             return [*found, self.ends(mine.node, other.node)]
         at = mine.node
         for joint, node in steps:
@@ -93,9 +98,8 @@ class Crossing:
         key = port.interface
         if key is not None:
             name = self.names.end(key)
-            if port.node is None:
-                text = f"{words.sentence(name)} is in no Virtual Network and no bridge."
-                return [Hop(text, False, key, self._interface_evidence(key))]
+            if port.node is None or isinstance(port.node, LooseEnd):
+                return [self._alone(key, port.node is not None)]
             return [
                 Hop(f"{name} is in {self.names.node(port.node)}.", True, key, self._interface_evidence(key))
             ]
@@ -116,6 +120,11 @@ class Crossing:
                 (Evidence(server, f"ip addr show dev {link}", shows),),
             )
         ]
+
+    def _alone(self, key: InterfaceKey, ok: bool) -> Hop:
+        """An interface in no bridge: whatever it sends, its server alone hears."""
+        text = f"{words.sentence(self.names.end(key))} is in no Virtual Network and no bridge."
+        return Hop(text, ok, key, self._interface_evidence(key))
 
     def _interface_evidence(self, key: InterfaceKey) -> tuple[Evidence, ...]:
         view = self.names.interface(key)

@@ -11,6 +11,7 @@ from networks.domain.state import grouped
 from networks.domain.visibility.components import Group, signature
 from networks.domain.visibility.verdict import Answer, HostKey, OtherHosts
 from networks.domain.visibility.world import World, Zone
+from networks.domain.wires import LooseEnd
 
 if TYPE_CHECKING:
     from networks.domain.visibility.model import Visibility
@@ -131,7 +132,12 @@ def _contents(world: World) -> Mapping[Zone, int]:
             host.up,
             host.host_routed,
             host.routing,
-            tuple((port.links, port.texts, port.known, port.answers) for port in host.ports),
+            tuple(
+                (port.links, port.texts, port.known, port.answers)
+                for port in host.ports
+                # A server's ends of interfaces in no bridge matter on their own segments only.
+                if not (isinstance(host.key, ServerRef) and isinstance(port.node, LooseEnd))
+            ),
         )
         for zone in world.zones(host):
             at.setdefault(zone, []).append(own)

@@ -17,7 +17,7 @@ from networks.domain.visibility.paths import Leg, Way, shares_segment
 from networks.domain.visibility.reasons import Reasons, inner
 from networks.domain.visibility.verdict import EndPoint, Evidence, Hop, OtherHosts, Verdict
 from networks.domain.visibility.world import World
-from networks.domain.wires import InsideBridge, Joint, NetworkHere, Node, UnknownWire, Wire
+from networks.domain.wires import InsideBridge, Joint, LooseEnd, NetworkHere, Node, UnknownWire, Wire
 
 
 @dataclass(frozen=True)
@@ -183,6 +183,9 @@ class Explainer:
             what = words.networks(networks, self.world.scene.after) if len(networks) == 1 else "they"
             verb = "is assigned to" if len(networks) == 1 else "are joined by"
             parts.append(f"{what} {verb} {by}, on {self.names.node(wire)}" if wire else f"{what} {verb} {by}")
+        if loose := next((n for n in (mine.node, other.node) if isinstance(n, LooseEnd)), None):
+            name = self.names.end(loose.interface)
+            parts.append(f"{name} is in no bridge, and its server answers at the other end")
         if not parts:
             parts.append(f"both are in {self.names.node(mine.node)}" if mine.node == other.node else "")
         return " and ".join(part for part in parts if part)

@@ -6,7 +6,7 @@ but `up` says that nobody answers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -27,6 +27,7 @@ from networks.domain.visibility.verdict import HostKey, OtherHosts
 from networks.domain.wires import (
     Joint,
     Layer2,
+    LooseEnd,
     NetworkHere,
     Node,
     Places,
@@ -41,7 +42,8 @@ class Port:
     """A host's place on a segment. `node` is the bridge or wire it stands on, None if on none.
 
     `links` are the names it has on its machine: a bridge with its adapters, or the interface. `known`: the
-    addresses are; `answers`: it answers ARP though it has no address itself (a plain bridge of a server).
+    addresses are; `answers`: it answers ARP though it has no address itself (a plain bridge of a server, the
+    host side of a container interface that is in no bridge).
     """
 
     node: Node | None
@@ -162,10 +164,12 @@ class Scene:
             found[host.key] = host
         adapters = grouped((a for a in self.inventory.adapters if not a.gone), lambda a: a.server)
         bridges = grouped(self.inventory.bridge_views, lambda b: b.server)
+        loose = self._loose_ends(found.values())
         for server in self.inventory.servers:
             key = ServerRef(server.id)
             here = self._server_ports(server, adapters.get(server.id, []), bridges.get(server.id, []))
-            found[key] = Host(key, tuple(here), True, routing=server.routing)
+            ports = (*here, *loose.get(server.id, ()))
+            found[key] = Host(key, ports, True, routing=server.routing)
         for segment in sorted({a.segment for a in self.inventory.adapters if a.segment is not None}):
             wire = Wire(segment)
             others = OtherHosts(segment)
@@ -180,7 +184,7 @@ class Scene:
             if view.mode == "host-routed":
                 continue
             # In two networks at once is refused; what such a state shows is all of them.
-            for node in self.places.of_interface(view.key) or (None,):
+            for node in self.places.stand(view.key) or (None,):
                 ports.append(
                     Port(
                         node,
@@ -199,6 +203,20 @@ class Scene:
             container.server if container.host_routed else None,
             container.routing,
         )
+
+    def _loose_ends(self, containers: Iterable[Host]) -> Mapping[ServerId, list[Port]]:
+        """The servers' ends of interfaces that are in no bridge. A stopped container's are not there."""
+        found: dict[ServerId, list[Port]] = {}
+        for host in containers:
+            for port in host.ports:
+                if isinstance(port.node, LooseEnd) and host.up is not False:
+                    key = port.node.interface
+                    view = self.inventory.interface(key)
+                    links = (view.host_ifname,) if view and view.host_ifname else ()
+                    found.setdefault(key.server, []).append(
+                        Port(port.node, port.segment, links, answers=True)
+                    )
+        return found
 
     def _server_ports(
         self, server: ServerView, adapters: list[AdapterView], bridges: list[BridgeView]

@@ -11,7 +11,15 @@ from networks.domain.inventory import ContainerKey, InterfaceView, ServerRef
 from networks.domain.state import AdapterKey, InterfaceKey, NetworkId, ServerId
 from networks.domain.visibility.hosts import Scene
 from networks.domain.visibility.verdict import EndPoint, OtherHosts
-from networks.domain.wires import ForeignBridge, InsideBridge, NetworkHere, Node, UnknownWire, Wire
+from networks.domain.wires import (
+    ForeignBridge,
+    InsideBridge,
+    LooseEnd,
+    NetworkHere,
+    Node,
+    UnknownWire,
+    Wire,
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,8 @@ class Names:
                 return f"the unknown physical segment of {words.adapter(key, inventory)}"
             case InsideBridge(server, ctid):
                 return f"a bridge inside {words.short_container(ContainerKey(server, ctid), inventory)}"
+            case LooseEnd(key):
+                return f"the host side of {words.interface(key, inventory)}"
             case Wire(segment, vid):
                 named = f"“{self.segments.get(segment, segment)}”"
                 return f"VLAN {vid} of {named}" if vid else f"{named}, untagged"

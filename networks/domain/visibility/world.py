@@ -12,7 +12,7 @@ from networks.domain.state import ServerId, grouped
 from networks.domain.visibility.addresses import BITS, Ip, read
 from networks.domain.visibility.hosts import NOWHERE, Host, Port, Scene
 from networks.domain.visibility.verdict import HostKey, OtherHosts
-from networks.domain.wires import UnknownWire, Wire, adapter_wanted
+from networks.domain.wires import LooseEnd, UnknownWire, Wire, adapter_wanted
 
 Zone = int | tuple[str, ServerId]
 """A segment, or what a server routes to its containers."""
@@ -151,12 +151,33 @@ class World:
         return {zone: root(zone) for zone in list(parents)}
 
     def _places(self, host: Host) -> list[Zone]:
-        places: list[Zone] = [port.segment for port in host.ports if port.segment != NOWHERE]
+        places: list[Zone] = [
+            port.segment
+            for port in host.ports
+            if port.segment != NOWHERE and not self._is_one_way(host, port)
+        ]
         if host.uplink is not None:
             places.append(("server", host.uplink))
         if isinstance(host.key, ServerRef):
             places.append(("server", host.key.id))
         return places
+
+    def is_lonely(self, port: Port) -> bool:
+        """Whether a container and its server are alone on the segment: nothing joins it to anything."""
+        return isinstance(port.node, LooseEnd) and port.segment not in self._joined
+
+    @cached_property
+    def _joined(self) -> frozenset[int]:
+        """Segments of more than one node."""
+        scene = self.scene
+        return frozenset(scene.segment(joint.a) for joint in scene.layer2.joints)
+
+    @staticmethod
+    def _is_one_way(host: Host, port: Port) -> bool:
+        """A server hears what a container sends it at a loose end, and sends nothing back without a route."""
+        if not (isinstance(host.key, ServerRef) and isinstance(port.node, LooseEnd)):
+            return False
+        return not any(route.dev in port.links for route in (host.routing.routes if host.routing else ()))
 
     def zone(self, place: Zone) -> Zone:
         """The zone that a segment belongs to."""
