@@ -208,6 +208,10 @@ class ServerFacts:
     vznet_hook."""
     management_address: str = ""
     management_link: str = ""
+    panel_address: str = ""
+    """Where the panel's connection comes from, as the server sees it."""
+    programs: str = ""
+    """Version of the panel's root-owned programs there (networks/gate); "" without them."""
     links: tuple[Link, ...] = ()
     routes: tuple[Route, ...] = ()
     policy_rules: tuple[str, ...] = ()

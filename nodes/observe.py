@@ -17,8 +17,9 @@ from django.utils import timezone
 from nodes import ssh, sync
 from nodes.choices import HostKeyState, ServerOS, ServerState
 from nodes.facts import ServerFacts
+from nodes.gate import checked, probe_for
 from nodes.models import HostKey, PhysicalServer
-from nodes.probe import new_nonce, probe_command
+from nodes.probe import new_nonce
 from nodes.probe_output import UnreadableLook, parse_look
 from nodes.signals import looked
 from nodes.ssh import Pool, SshError, Target, errors
@@ -110,7 +111,7 @@ def target_of(server: PhysicalServer) -> Target:
         ),
         host_keys=pinned,
         legacy=server.legacy_ssh,
-        sudo=server.use_sudo,
+        sudo=server.use_sudo and not server.by_gate,
         server=str(server.pk),
     )
 
@@ -186,7 +187,8 @@ def words_of(server: PhysicalServer) -> Words:
     """Run the probe on the server, one exec. Stores nothing but a changed host key. Raises LookFailed."""
     nonce = new_nonce()
     try:
-        done = pool().run(target_of(server), probe_command(nonce), deadline_s=LOOK_DEADLINE_S)
+        command = probe_for(server, nonce)
+        done = checked(server, pool().run(target_of(server), command, deadline_s=LOOK_DEADLINE_S))
     except SshError as error:
         raise _failure(server, error) from error
     connect_ms = round(done.connect_seconds * 1000)

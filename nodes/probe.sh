@@ -1,6 +1,7 @@
 #!/bin/sh
 # The probe: one look at a physical server. Changes nothing and writes no file.
 #   sh -s NONCE        with this text on standard input
+#   probe -            as a program: NONCE is the first line of standard input
 # NONCE (hexadecimal, made by the panel for this look) is in every line that separates what the tools
 # printed, so that nothing a container's owner can write passes for such a line. Answer:
 #   @NONCE look 1
@@ -20,11 +21,13 @@ export LC_ALL PATH
 unset CDPATH GREP_OPTIONS
 
 nonce=${1-}
+[ "$nonce" != - ] || read -r nonce || nonce=''
 vz=${PROBE_VZ:-/etc/vz}
 etc=${PROBE_ETC:-/etc/vnetpanel}
 run=${PROBE_RUN:-/run/vnetpanel}
 sys=${PROBE_SYS:-}
 netns=${PROBE_NETNS:-/var/run/netns}
+programs=/usr/local/lib/vnetpanel/version # of the root-owned programs, where there are any
 
 # Only for tools that are known to hang (locks, a dead daemon, a guest); SIGKILL because -k is not in EL6.
 patient=''
@@ -75,6 +78,7 @@ who() {
     elif [ "$last" != $$ ]; then
         tr '\000' '\n' <"/proc/$last/environ" | grep '^SSH_CONNECTION='
     fi
+    [ -r "$sys$programs" ] && read -r version <"$sys$programs" && echo "programs $version"
     [ -d /run/systemd/system ] && echo systemd
     [ -e /proc/self/ns/net ] && echo netns
     [ -d /sys/module/bridge ] && echo 'module bridge'

@@ -101,7 +101,8 @@ def parse_look(raw: bytes, nonce: str) -> ServerFacts:
     containers = _containers(look, seen, view, links)
     hook, vz_findings = vz_settings(look.text("owners"))
     look.findings += [*seen.findings, *vz_findings]
-    address, link = _management(who, links)
+    panel, address = _connection(who)
+    carriers = [link.name for link in links if any(a.address == address for a in link.addresses)]
     return ServerFacts(
         hostname=clean(files.first("/proc/sys/kernel/hostname"), 64),
         kernel=clean(files.first("/proc/sys/kernel/osrelease"), 64),
@@ -113,7 +114,9 @@ def parse_look(raw: bytes, nonce: str) -> ServerFacts:
         tools=tools,
         capabilities=_capabilities(who, look, files, tools, hook),
         management_address=address,
-        management_link=link,
+        management_link=carriers[0] if carriers else "",
+        panel_address=panel,
+        programs=_programs(who),
         links=links,
         routes=view.routes,
         policy_rules=(*view.rules, *policy_rules(look.text("rules6"), "inet6")),
@@ -268,8 +271,8 @@ def _containers(
     return tuple(containers.values())
 
 
-def _management(who: list[str], links: tuple[Link, ...]) -> tuple[str, str]:
-    """The server's address of our own connection, and the link that carries it.
+def _connection(who: list[str]) -> tuple[str, str]:
+    """Both ends of our own connection, the panel's and the server's address; "" where unknown.
 
     SSH_CONNECTION is "client port server port" (sshd(8)).
     """
@@ -277,13 +280,17 @@ def _management(who: list[str], links: tuple[Link, ...]) -> tuple[str, str]:
         if not line.startswith("SSH_CONNECTION="):
             continue
         words = line.partition("=")[2].split()
-        found = host_address(words[2].partition("%")[0]) if len(words) == 4 else None
-        if found:
-            carriers = [
-                link.name for link in links for address in link.addresses if address.address == found.address
-            ]
-            return found.address, carriers[0] if carriers else ""
+        if len(words) == 4:
+            ends = [host_address(word.partition("%")[0]) for word in (words[0], words[2])]
+            client, server = (end.address if end else "" for end in ends)
+            return client, server
     return "", ""
+
+
+def _programs(who: list[str]) -> str:
+    """Version of the root-owned programs, 16 hexadecimal digits."""
+    found = (words[1] for words in _words(who, "programs") if len(words) == 2)
+    return next((version for version in found if re.fullmatch(r"[0-9a-f]{16}", version)), "")
 
 
 def _uptime_s(who: list[str]) -> float:

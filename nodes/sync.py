@@ -198,6 +198,8 @@ def _write_server(server_id: int, facts: ServerFacts, at: datetime) -> None:
         "boot_id": facts.boot_id,
         "management_link": facts.management_link,
         "management_address": facts.management_address,
+        "panel_address": facts.panel_address,
+        "programs": facts.programs,
     }
     statuses = {one.ctid: one.status for one in facts.containers}
     PhysicalServer.objects.filter(pk=server_id).update(

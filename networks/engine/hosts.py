@@ -1,6 +1,7 @@
 """The transaction script on one server, spoken to over SSH: every verb is one exec.
 
-The script is kept on the server under its own digest; only a server that lacks it gets it, once.
+The script is kept on the server under its own digest; only a server that lacks it gets it, once. Where the
+panel is a dedicated user it is one of three programs that only an administrator puts there (networks/gate).
 What the server answers is parsed by networks/host/grammar.py and never trusted further.
 """
 
@@ -9,9 +10,11 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
+from networks.gate import transaction_command
 from networks.host import installation, script_path
 from networks.host.grammar import Answer, BadAnswer, parse_answer
 from nodes.commands import Command
+from nodes.gate import checked
 from nodes.models import PhysicalServer
 from nodes.observe import LookFailed, pool, target_of
 from nodes.ssh import Completed, SshError
@@ -127,15 +130,20 @@ class Host:
 
     def _connection(self) -> tuple[str, ...]:
         # sudo drops SSH_CONNECTION, by which the script tells connections apart; so we name ours.
-        return (uuid.uuid4().hex,) if self.server.use_sudo else ()
+        return (uuid.uuid4().hex,) if self.server.use_sudo or self.server.by_gate else ()
 
     def _run(
         self, *args: str, stdin: str = "", fresh: bool = False, deadline_s: float = ANSWER_DEADLINE_S
     ) -> Reply:
-        command = Command(("sh", script_path(), *args), stdin=stdin.encode())
+        by_gate = self.server.by_gate
+        command = (
+            transaction_command(*args, stdin=stdin)
+            if by_gate
+            else Command(("sh", script_path(), *args), stdin=stdin.encode())
+        )
         try:
             done = self._exec(command, fresh=fresh, deadline_s=deadline_s)
-            if done.exit_status in MISSING and not done.stdout:
+            if not by_gate and done.exit_status in MISSING and not done.stdout:
                 self._install()
                 done = self._exec(command, fresh=fresh, deadline_s=deadline_s)
             return Reply(done.exit_status, parse_answer(done.stdout))
@@ -155,4 +163,5 @@ class Host:
             raise NoAnswer(text, started=False)
 
     def _exec(self, command: Command, *, fresh: bool, deadline_s: float) -> Completed:
-        return pool().run(target_of(self.server), command, deadline_s=deadline_s, fresh=fresh)
+        done = pool().run(target_of(self.server), command, deadline_s=deadline_s, fresh=fresh)
+        return checked(self.server, done)

@@ -16,11 +16,21 @@ from networks.domain.visibility import observed, visibility
 from networks.engine.disagreements import store_disagreements
 from networks.engine.trunks import find_trunks
 from networks.inventory_rows import inventory
-from networks.measure import DEADLINE_S, BadMeasure, Heard, Place, Witness, measure_command, read_answer
+from networks.measure import (
+    DEADLINE_S,
+    BadMeasure,
+    Heard,
+    Place,
+    Witness,
+    job_text,
+    measure_command,
+    read_answer,
+)
 from networks.measure.plan import MeasuredCell, Plan, heard_in_all, plan, unseen
 from networks.models import Measurement
 from networks.points import point_text
 from networks.services.sight import Sight, hosts_of_network, hosts_of_servers, servers_near
+from nodes.gate import checked, gate_command
 from nodes.models import PhysicalServer
 from nodes.observe import LookFailed, pool, target_of
 from nodes.probe import new_nonce
@@ -109,8 +119,12 @@ def ask(
         return "The server has been removed."
     nonce = new_nonce()
     try:
-        command = measure_command(nonce, places, witnesses)
-        done = pool().run(target_of(server), command, deadline_s=DEADLINE_S)
+        command = (
+            gate_command("measure", arguments=nonce, stdin=job_text(places, witnesses))
+            if server.by_gate
+            else measure_command(nonce, places, witnesses)
+        )
+        done = checked(server, pool().run(target_of(server), command, deadline_s=DEADLINE_S))
         return read_answer(done.stdout, nonce)
     except SshError as error:
         return error.sentence

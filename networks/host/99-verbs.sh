@@ -4,6 +4,12 @@
 main() {
 	verb=${1:-}
 	[ $# -eq 0 ] || shift
+	if [ "$verb" = - ]; then
+		verb=${1:-}
+		read_words
+		# shellcheck disable=SC2086 # words, of letters that mean nothing to a shell
+		set -- $V_words
+	fi
 	case $verb in
 	_deadman | _worker) ;;
 	*) places_exist ;;
@@ -37,6 +43,13 @@ main() {
 	_worker) worker "$1" ;;
 	*) fail "$BAD" "verbs: plan apply hold extend confirm abort status recover boot follow prepare forget" ;;
 	esac
+}
+# `- VERB`: the verb's arguments are the first line of standard input. A sudoers file without wildcards cannot let
+# them be words of the command.
+read_words() {
+	IFS= read -r V_words || fail "$BAD" "the arguments are missing: one line on standard input"
+	case $V_words in *[!0-9A-Za-z\ -]*) fail "$BAD" "arguments are letters, digits and hyphens" ;; esac
+	[ ${#V_words} -le 300 ] || fail "$BAD" "the arguments are too long"
 }
 wants_txid() { is_txid "$1" || fail "$BAD" "not a transaction id"; }
 wants_seconds() {

@@ -17,7 +17,9 @@ __all__ = [
     "Place",
     "Witness",
     "job_lines",
+    "job_text",
     "measure_command",
+    "measure_script",
     "read_answer",
 ]
 
@@ -26,9 +28,15 @@ DEADLINE_S = 150.0
 
 
 @cache
-def _script() -> str:
+def measure_script() -> str:
+    """The text of measure.sh, without the lines that are only for those who read it."""
     text = Path(__file__).with_name("measure.sh").read_text(encoding="utf-8")
     return re.sub(r"(?m)^[ \t]*#(?!!).*\n|^\n", "", text)
+
+
+def job_text(places: tuple[Place, ...], witnesses: tuple[Witness, ...] = ()) -> bytes:
+    """The jobs as the program reads them on its standard input, below the nonce."""
+    return "".join(f"{line}\n" for line in job_lines(places, witnesses)).encode()
 
 
 def measure_command(nonce: str, places: tuple[Place, ...], witnesses: tuple[Witness, ...] = ()) -> Command:
@@ -39,4 +47,4 @@ def measure_command(nonce: str, places: tuple[Place, ...], witnesses: tuple[Witn
     if not re.fullmatch(r"[0-9a-f]{16,64}", nonce):
         raise ValueError("a nonce is 16 to 64 hexadecimal digits")
     lines = "\n".join(job_lines(places, witnesses))
-    return Command(("sh", "-s", nonce), stdin=_script().replace("@JOBS@", lines).encode())
+    return Command(("sh", "-s", nonce), stdin=measure_script().replace("@JOBS@", lines).encode())

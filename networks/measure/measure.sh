@@ -1,6 +1,7 @@
 #!/bin/sh
 # Measures who answers whom: ping and arping from a server and from inside its containers, all in one exec.
 #   sh -s NONCE        with this text on standard input, the jobs in it
+#   measure -          as a program: NONCE is the first line of standard input, the jobs are the others
 # A line of jobs is one place to ask from:
 #   server - ping=ADDRESS arp=LINK,ADDRESS ...         from the server itself
 #   ct CTID ping=ADDRESS arp=ADDRESS ...               from inside a running container, by all its links
@@ -11,11 +12,12 @@
 # Changes nothing but for a witness. A container is entered by its network namespace with the server's own tools; where
 # it has none with a name, by vzctl exec with what the guest has.
 # shellcheck disable=SC2016 # expanded by the shell that gets it
-set -u
+set -uf
 LC_ALL=C
 PATH=${MEASURE_PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}
 export LC_ALL PATH
-nonce=${1-}
+nonce=${1-} from=text
+[ "$nonce" != - ] || { read -r nonce && from=input; } || nonce=''
 netns=${MEASURE_NETNS:-/var/run/netns}
 case $nonce in
 '' | *[!0-9a-f]*)
@@ -108,19 +110,49 @@ witness() {
     ip netns del "$space" 2>/dev/null
 }
 
-busy=0
-while read -r kind place jobs; do
-    # shellcheck disable=SC2086 # words, checked by whoever wrote them
-    case $kind in
-    server) sh -c "$inner" measure $jobs 2>/dev/null </dev/null | say - & ;;
-    ct) from_container "$place" $jobs </dev/null & ;;
-    witness) witness "$place" $jobs </dev/null & ;;
-    *) continue ;;
-    esac
-    busy=$((busy + 1))
-    [ $((busy % 3)) != 0 ] || wait
-done <<'JOBS'
+# Whoever sends jobs may not be trusted: as a program behind sudo this is all that stands between her and root.
+is_made_of() { # is_made_of LETTERS LONGEST WORD
+    case $3 in '' | -* | *[!$1]*) return 1 ;; esac
+    [ ${#3} -le "$2" ]
+}
+is_address() { is_made_of 0-9A-Fa-f:. 45 "$1"; }
+is_link() { is_made_of A-Za-z0-9_.- 15 "$1"; }
+is_number() { is_made_of 0-9 4 "$1" && [ "$1" -ge 1 ] && [ "$1" -le "$2" ]; }
+are_probes() {
+    for job; do
+        case $job in
+        ping=*) is_address "${job#ping=}" ;;
+        arp=*,*) job=${job#arp=} && is_link "${job%%,*}" && is_address "${job#*,}" ;;
+        arp=*) is_address "${job#arp=}" ;;
+        *) return 1 ;;
+        esac || return 1
+    done
+}
+is_witness() (
+    [ $# = 2 ] && is_number "$2" 30 || exit 1
+    base=${1%%,*} rest=${1#*,}
+    vid=${rest%%,*} address=${rest#*,}
+    is_link "$base" && is_number "$vid" 4094 && is_address "${address%/*}" && is_number "${address##*/}" 128
+)
+
+measure() {
+    busy=0
+    while read -r kind place jobs; do
+        # shellcheck disable=SC2086 # words of harmless letters, see above; no globbing
+        case $kind in
+        server) are_probes $jobs && sh -c "$inner" measure $jobs 2>/dev/null </dev/null | say - & ;;
+        ct) is_made_of 0-9A-Fa-f- 36 "$place" && are_probes $jobs && from_container "$place" $jobs </dev/null & ;;
+        witness) is_witness "$place" $jobs && witness "$place" $jobs </dev/null & ;;
+        *) continue ;;
+        esac
+        busy=$((busy + 1))
+        [ $((busy % 3)) != 0 ] || wait
+    done
+    wait
+}
+if [ $from = input ]; then measure; else
+    measure <<'JOBS'
 @JOBS@
 JOBS
-wait
+fi
 printf '@%s done\n' "$nonce"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nodes.models.access import GroupRole
 from nodes.models.adapters import Adapter, Bridge, PhysicalSegment
 from nodes.models.containers import Container, ContainerInterface
-from nodes.models.credentials import Credential, HostKey
+from nodes.models.credentials import Credential, DedicatedLogin, HostKey
 from nodes.models.groups import ServerGroup
 from nodes.models.servers import Look, PhysicalServer
 
@@ -15,6 +15,7 @@ __all__ = [
     "Container",
     "ContainerInterface",
     "Credential",
+    "DedicatedLogin",
     "GroupRole",
     "HostKey",
     "Look",

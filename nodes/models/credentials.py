@@ -33,6 +33,11 @@ class Credential(models.Model):
         related_name="credentials",
         help_text="Admins of this group may use and change it; empty: superusers only.",
     )
+    by_gate = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="Its key opens the panel's three programs on a server and nothing else (nodes/gate.py).",
+    )
     changed_at = models.DateTimeField(auto_now=True)
 
     objects = CredentialQuerySet.as_manager()
@@ -46,6 +51,24 @@ class Credential(models.Model):
     def clean(self) -> None:
         if not is_set(self, "private_key") and not is_set(self, "password"):
             raise ValidationError("Enter a private key or a password.")
+
+
+class DedicatedLogin(models.Model):
+    """The key that the panel made for its own user on a server, whether or not it logs in with it yet.
+
+    `panel_addresses` are what `from=` in authorized_keys names: addresses and networks, joined by commas.
+    """
+
+    server = models.OneToOneField(
+        "nodes.PhysicalServer", on_delete=models.CASCADE, related_name="dedicated_login"
+    )
+    credential = models.OneToOneField(Credential, on_delete=models.PROTECT, related_name="dedicated_login")
+    panel_addresses = models.CharField(max_length=300)
+    made_at = models.DateTimeField(auto_now_add=True)
+    installed_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"dedicated login of {self.server}"
 
 
 class HostKey(models.Model):

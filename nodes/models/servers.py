@@ -58,6 +58,12 @@ class PhysicalServer(models.Model):
     boot_id = models.CharField(max_length=64, blank=True, default="")
     management_link = models.CharField(max_length=15, blank=True, default="")
     management_address = models.CharField(max_length=64, blank=True, default="")
+    panel_address = models.CharField(
+        max_length=64, blank=True, default="", help_text="Where the panel's connection comes from."
+    )
+    programs = models.CharField(
+        max_length=16, blank=True, default="", help_text="Version of the panel's root-owned programs there."
+    )
     routing = models.JSONField(
         null=True, blank=True, help_text="What it routes and answers for; see nodes/sync_values.py."
     )
@@ -85,6 +91,11 @@ class PhysicalServer(models.Model):
     def is_managed(self) -> bool:
         """True if the panel may change it: a Linux server."""
         return self.os == ServerOS.LINUX
+
+    @property
+    def by_gate(self) -> bool:
+        """True if the panel gets in as its dedicated user, limited to three programs (nodes/gate.py)."""
+        return self.credential is not None and self.credential.by_gate
 
 
 class Look(models.Model):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from networks.measure import Heard, Place, measure_command, read_answer
+from networks.measure import Heard, Place, job_text, measure_command, measure_script, read_answer
 from tests.measure.conftest import NONCE
 
 pytestmark = pytest.mark.netns
@@ -82,3 +83,64 @@ def test_it_says_which_tool_is_missing(ctids: tuple[str, str, str], tmp_path) ->
     )
     heard = read_answer(done.stdout, NONCE)[ctids[0]]
     assert heard.missing == {"arping"} and heard.arps == {} and heard.pings == {"10.9.9.2": True}
+
+
+def program(shell: tuple[str, ...], text: bytes, **env: str) -> subprocess.CompletedProcess[bytes]:
+    """The same text as a program, which reads what is asked of it from its standard input."""
+    argv = [*shell, "-c", measure_script(), "measure", "-"]
+    more = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"} | env
+    return subprocess.run(argv, input=text, capture_output=True, timeout=60, env=more, check=False)
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_as_a_program_it_reads_the_jobs(shell: tuple[str, ...], ctids: tuple[str, str, str]) -> None:
+    first = ctids[0]
+    jobs = job_text((Place(first, ("10.9.9.2",), (("eth0", "10.9.9.2"),)),))
+    done = program(shell, f"{NONCE}\n".encode() + jobs)
+    heard = read_answer(done.stdout, NONCE)
+    assert heard[first].pings == {"10.9.9.2": True} and heard[first].arps[("eth0", "10.9.9.2")]
+
+
+BAD_JOBS = (
+    "ct 101;touch$IFS@ ping=10.9.9.1",
+    "ct 101 ping=10.9.9.1;touch @",
+    "ct 101 ping=$(touch${IFS}@)",
+    "ct 101 ping=-c1",
+    "ct -1 ping=10.9.9.1",
+    "ct ../../x ping=10.9.9.1",
+    "server - ping=`touch @`",
+    "server - arp=-I,10.9.9.1",
+    "server - arp=$(touch${IFS}@),10.9.9.1",
+    "server - x=/*",
+    "server - /*",
+    "witness eth0;touch$IFS@,5,169.254.1.1/16 1",
+    "witness eth0,5,169.254.1.1/16 $(touch${IFS}@)",
+    "witness eth0,4095,169.254.1.1/16 1",
+    "witness eth0,5,169.254.1.1/16 31",
+    "witness eth0,5,169.254.1.1/16 1 1",
+    "$(touch @)",
+    "\x1b]0;x\x07 - ping=10.9.9.1",
+)
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_as_a_program_it_runs_nothing_that_is_no_job(shell: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    owned = tmp_path / "owned"
+    for tool in ("ip", "vzctl", "ping", "arping"):  # whatever is run, leaves a trace
+        (tmp_path / "bin" / tool).write_text(f"#!/bin/sh\necho {tool} >>{tmp_path}/ran\n")
+        (tmp_path / "bin" / tool).chmod(0o755)
+    lines = "\n".join(BAD_JOBS).replace("@", str(owned))
+    done = program(
+        shell,
+        f"{NONCE}\n{lines}\n".encode() + b"\xff\x00 - ping=10.9.9.1\nct 1\0;2 ping=1.1.1.1;2\n",
+        MEASURE_PATH=f"{tmp_path}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    )
+    assert done.stdout == f"@{NONCE} done\n".encode()
+    assert not owned.exists() and not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("first", [b"", b"\n", b"$(id)\n", b"a b\n", b"../x\n"])
+def test_as_a_program_it_wants_a_nonce(first: bytes) -> None:
+    done = program(("dash",), first + b"server - ping=127.0.0.1\n")
+    assert done.returncode == 64 and done.stdout == b""
