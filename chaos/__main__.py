@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import statistics
 import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 from chaos.panel import Panel, PanelDied
-from chaos.verdict import Run, last_line
+from chaos.verdict import Run, last_line, taken_part, times
 from lab.errors import LabError
 from lab.lab import Lab
 
@@ -24,6 +23,7 @@ def main() -> int:
     words.add_argument("--seed", type=int, default=int(time.time()), help="the same seed draws the same runs")
     words.add_argument("--first", type=int, default=1, help="number of the first run")
     words.add_argument("--seconds", type=float, default=0, help="begin no run after so many seconds")
+    words.add_argument("--only", default="", help="no other faults than those with this in their name")
     words.add_argument("--log", default="", help="a file that gets each run's line as well")
     chosen = words.parse_args()
     lab = Lab(report=say)
@@ -54,13 +54,13 @@ def run(lab: Lab, panel: Panel, chosen: argparse.Namespace) -> int:
     import django
 
     django.setup()
-    from chaos.runs import Chaos
+    from chaos.runs import SECOND, Chaos
     from nodes.lab_registration import register
 
     lab.renew()
     register()
     say(f"chaos: seed {chosen.seed}, {chosen.runs} runs, {machine()}, {datetime.now(UTC):%Y-%m-%d}")
-    chaos = Chaos(lab, panel, chosen.seed, say)
+    chaos = Chaos(lab, panel, chosen.seed, chosen.only)
     chaos.begin()
     runs: list[Run] = []
     began = time.monotonic()
@@ -71,14 +71,12 @@ def run(lab: Lab, panel: Panel, chosen: argparse.Namespace) -> int:
             done = chaos.run(number)
             runs.append(done)
             tell(done, chosen.log)
-            if done.verdict.stranded:
-                break
     finally:
         if chaos.rival is not None:
             chaos.rival.stop()
     if runs:
-        say(f"chaos: a run took {statistics.median(one.seconds for one in runs):.1f} s in the median, "
-            f"{max(one.seconds for one in runs):.0f} s at most")  # fmt: skip
+        say(taken_part(runs, SECOND))
+        say(times(runs))
     line, code = last_line(runs)
     say(line)
     return code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from networks.domain.state import (
     AddMember,
@@ -47,6 +47,16 @@ def draw(dice: random.Random, state: Desired, servers: dict[str, int]) -> tuple[
             new = kind(name, servers[name], state, dice)
             edits += [edit for edit in new if edit not in edits]
     return edits, names
+
+
+def moves_an_address(edits: Sequence[Edit]) -> bool:
+    """Whether the servers' own addresses move: such a Change is under way for some seconds longer."""
+    return any(
+        (isinstance(edit, Assign) and edit.adapter == "eth0")
+        or (isinstance(edit, Unassign) and edit.network == network_id(f"A {name}"))
+        for edit in edits
+        for name in HOMES
+    )
 
 
 def _nic(name: str, server: int, state: Desired, dice: random.Random) -> list[Edit]:

@@ -78,16 +78,33 @@ class Faults:
         self.panel = panel
         self.addresses = addresses
 
-    def draw(self, dice: random.Random, servers: list[str]) -> list[Strike]:
-        """One to three faults, most of them on servers of the Change."""
+    def draw(self, dice: random.Random, servers: list[str], within_s: float, only: str = "") -> list[Strike]:
+        """One to three faults in the first `within_s` seconds, most of them on servers of the Change.
+
+        `only`: kinds whose name does not contain it are left out (to look for one finding again).
+        """
         strikes: list[Strike] = []
         for _ in range(dice.choice([1, 1, 2, 3])):
             kind = dice.choice([*self._on_server, *self._on_server, *self._on_panel])
             server = dice.choice(servers)
-            strike = kind(self, server, dice.uniform(0, 5), dice)
-            if strike is not None and all(one.name != strike.name for one in strikes):
+            strike = kind(self, server, dice.uniform(0, within_s), dice)
+            if strike is None or only not in strike.name:
+                continue
+            if all(one.name != strike.name for one in strikes):
                 strikes.append(strike)
         return strikes
+
+    def mend(self, server: str) -> None:
+        """Whatever a run did to the server: cable in, VLAN carried, running, reachable, clock right."""
+        self.lab.cable(server, plugged=True)
+        self.lab.trunk(server, VID, carried=True)
+        try:
+            self._back(server)()
+        except LabError:
+            self.lab.powercut(server)
+        for ctid in HOMES[server]:
+            self.lab.execute(server, f"vzctl start {ctid}")
+        self.lab.execute(server, f"date -s @{int(time.time())} >/dev/null")
 
     def _shell(self, server: str, command: str) -> Callable[[], object]:
         return lambda: self.lab.execute(server, command)

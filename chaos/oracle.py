@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from django.db.models import Q
@@ -17,9 +18,10 @@ from chaos.verdict import Verdict
 from lab.errors import LabError
 from lab.lab import Lab
 from networks.choices import IDLE_OPERATION_STATES, TERMINAL_CHANGE_STATES, ChangeState
+from networks.desired import head
 from networks.domain.drift import Drift, Memory, judge
 from networks.domain.inventory import ServerView
-from networks.domain.state import Desired
+from networks.domain.state import Desired, Edit, apply_edits
 from networks.models import Behind, Change, Operation
 from networks.slices import decided_on
 from nodes.facts import ServerFacts
@@ -43,7 +45,10 @@ STATE = (
 )
 """What of a server is compared as a whole: names and values, no numbers that the kernel gives out anew."""
 LEAKS = (
-    "for f in /run/vnetpanel/*.lock; do [ -e $f ] || continue;"
+    # A watcher ends soon after its transaction. The brackets keep this grep from finding itself.
+    "for f in $(grep -alsE '[v]netpanel/transaction' /proc/[0-9]*/cmdline); do"
+    " c=$(tr '\\0' ' ' <$f) && [ -n \"$c\" ] && echo process $c; done 2>/dev/null;"
+    " for f in /run/vnetpanel/*.lock; do [ -e $f ] || continue;"
     " flock -n $f true || echo held ${f##*/}; done;"
     ' read -r t </run/vnetpanel/pending 2>/dev/null; [ -z "$t" ] || echo pending $t; :'
 )
@@ -73,9 +78,14 @@ class Oracle:
             now = self.whole(server.name)
         if now == known:
             return []
-        self.seen[key] = now
+        # Which of the two is wrong is not known: the next one must not be judged by either.
+        del self.seen[key]
         lines = difflib.unified_diff(known.splitlines(), now.splitlines(), "before", "now", lineterm="", n=0)
         return [f"{server.name} is not as the other time that this was decided: " + "\n  ".join(lines)]
+
+    def forget(self, server: PhysicalServer) -> None:
+        """What was seen of the server was not as it should be, or it has been made anew."""
+        self.seen = {key: text for key, text in self.seen.items() if key[0] != server.name}
 
     def whole(self, name: str) -> str:
         """The server as one text."""
@@ -132,14 +142,43 @@ def words(desired: Desired) -> str:
     )
 
 
-def open_ends() -> list[str]:
-    """What of the panel's own rows has not come to an end."""
+def lost_decisions(change: Change, before: Desired, edits: Sequence[Edit]) -> list[str]:
+    """Servers of which desired is not what the Change's end says it is, given what was desired before."""
+    now, after = head().state, apply_edits(before, edits)
+    state = ChangeState(change.state)
+    # What stopped between two waves, or had committed before its decision, may be either, server by server.
+    allowed = [before, after] if state in (ChangeState.PARTLY, ChangeState.NEEDS_ATTENTION) else [before]
+    if state in (ChangeState.DONE, ChangeState.BEHIND):
+        allowed = [after]
+    return [
+        f"“{change}” is {state}, but desired of {server.name} is {_part(now, server.pk)}"
+        for server in PhysicalServer.objects.order_by("name")
+        if _part(now, server.pk) not in [_part(one, server.pk) for one in allowed]
+    ]
+
+
+def _part(state: Desired, server: int) -> str:
+    """One server's part of a state as a text, without the bridge names that are given at the decision."""
+    return repr(
+        (
+            sorted((a.network, a.adapter or "") for a in state.assignments if a.server == server),
+            sorted((m.network, m.interface) for m in state.members if m.interface.server == server),
+            sorted((v.name, v.base, v.vid) for v in state.vlans_on(server)),
+        )
+    )
+
+
+def open_ends() -> dict[str, str]:
+    """What of the panel's own rows has not come to an end, in words by what names it."""
     going = Change.objects.exclude(state__in=TERMINAL_CHANGE_STATES)
     going = going.exclude(state=ChangeState.PLANNED, is_automatic=False)
-    ends = [f"“{one}” is {one.state}" for one in going]
-    ends += [f"{row.server.name} is behind: {row.reason}" for row in Behind.objects.select_related("server")]
+    ends = {f"change {one.pk}": f"“{one}” is {one.state}" for one in going}
+    for row in Behind.objects.select_related("server"):
+        ends[f"behind {row.pk} {row.missed}"] = f"{row.server.name} is behind: {row.reason}"
     held = Change.objects.filter(state__in=TERMINAL_CHANGE_STATES, lease_until__gt=timezone.now())
-    ends += [f"the lease of an ended change is held by {one.lease_owner}" for one in held]
+    for one in held:
+        ends[f"lease {one.pk}"] = f"the lease of an ended change is held by {one.lease_owner}"
     for part in Operation.objects.filter(~Q(state__in=IDLE_OPERATION_STATES) | Q(must_follow=True)):
-        ends.append(f"{part.server_name}: {part.state}{' must follow' if part.must_follow else ''}")
+        follows = " must follow" if part.must_follow else ""
+        ends[f"operation {part.pk}"] = f"{part.server_name}: {part.state}{follows}"
     return ends

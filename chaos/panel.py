@@ -41,18 +41,29 @@ class Panel:
         }
         os.environ.pop("DATABASE_URL", None)
         os.environ.pop("REDIS_URL", None)
-        self.process = subprocess.Popen(
+        self.process = self._start()
+
+    def _start(self) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
             [sys.executable, "manage.py", "up", "--listen", "127.0.0.1:0"],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        threading.Thread(target=self._listen, daemon=True).start()
+        threading.Thread(target=self._listen, args=(process,), daemon=True).start()
+        return process
 
-    def _listen(self) -> None:
-        for line in self.process.stdout or ():
+    def _listen(self, process: subprocess.Popen[str]) -> None:
+        for line in process.stdout or ():
             self.lines.append(line.rstrip("\n"))
+
+    def again(self) -> None:
+        """Start it again on the same database after it has ended; PanelDied if it does not come up."""
+        self.lines = []
+        self.killed_at = {}
+        self.process = self._start()
+        self.wait_ready()
 
     def wait_ready(self) -> None:
         """Until it says so; PanelDied with all it said otherwise."""

@@ -27,14 +27,22 @@ class Rival:
         self.var.mkdir(mode=0o700)
         for name in ("keys", "secret-key"):
             shutil.copy2(panel.var / name, self.var / name)
+        # What is imported here is imported there, whatever interpreter a launcher has named.
+        paths = [ROOT, *(path for path in sys.path if path)]
+        environment = {
+            **os.environ,
+            "VNETPANEL_VAR": str(self.var),
+            "PYTHONPATH": os.pathsep.join(map(str, paths)),
+        }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "chaos.rival"],
             cwd=ROOT,
-            env={**os.environ, "VNETPANEL_VAR": str(self.var)},
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
+        self._hear()
 
     def copy(self) -> None:
         """Take over what the first panel has decided by now."""
@@ -48,12 +56,14 @@ class Rival:
 
     def change(self, edits: str) -> str:
         """Make one Change of these edits; how it ended."""
-        to, back = self.process.stdin, self.process.stdout
-        if to is None or back is None:
+        if self.process.stdin is None:
             raise RuntimeError("the second panel was not started")
-        to.write(json.dumps(edits) + "\n")
-        to.flush()
-        answer = back.readline()
+        self.process.stdin.write(json.dumps(edits) + "\n")
+        self.process.stdin.flush()
+        return self._hear()
+
+    def _hear(self) -> str:
+        answer = self.process.stdout.readline() if self.process.stdout is not None else ""
         if not answer:
             raise RuntimeError("the second panel has ended")
         said: dict[str, Any] = json.loads(answer)
@@ -77,6 +87,7 @@ def serve() -> None:
     django.setup()
     from django.db import connections
 
+    print(json.dumps({"state": "ready"}), flush=True)
     for line in sys.stdin:
         try:
             state = _change(json.loads(line))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -15,15 +16,15 @@ from django.utils import timezone
 
 from chaos import edits as asks
 from chaos.faults import Faults, Strike
-from chaos.oracle import Oracle, drift_of, open_ends, text
-from chaos.panel import Panel
+from chaos.oracle import Oracle, drift_of, lost_decisions, open_ends, text
+from chaos.panel import Panel, PanelDied
 from chaos.rival import Rival
 from chaos.verdict import Run
 from lab.lab import Lab
 from networks.choices import ChangeState, OperationState
 from networks.desired import head
 from networks.domain.state import Edit
-from networks.models import Behind, Change, Operation
+from networks.models import Behind, Change, Operation, Preparation
 from networks.services import changes, drafts
 from networks.services.errors import Conflict
 from networks.state_json import dump_edits
@@ -34,16 +35,20 @@ END_S = 240.0
 """The protocol's own clocks: a dead-man of 60 s, a lease of 15 s, a sweep every 10 s, a server that boots."""
 SETTLE_S = 150.0
 SECOND = "a second panel"
+RIVAL_SHARE = 0.08
+LONG_S, SHORT_S = 5.0, 2.5
+"""Faults strike in the first seconds of a Change: one that moves an address of a server takes longer."""
 
 
 class Chaos:
     """Runs on one lab with one panel, and now and then a second one."""
 
-    def __init__(self, lab: Lab, panel: Panel, seed: int, say: Callable[[str], None]) -> None:
+    def __init__(self, lab: Lab, panel: Panel, seed: int, only: str = "") -> None:
         self.lab = lab
         self.panel = panel
         self.seed = seed
-        self.say = say
+        self.only = only
+        self.given_up: set[str] = set()
         self.servers = {row.name: row for row in PhysicalServer.objects.order_by("name")}
         self.faults = Faults(lab, panel, {row.name: row.address for row in self.servers.values()})
         self.oracle = Oracle(lab)
@@ -57,30 +62,58 @@ class Chaos:
         self._until(change, lambda c: c.is_terminal, PLAN_S)
 
     def run(self, number: int) -> Run:
-        """Run number `number` of this seed."""
-        dice = random.Random(f"{self.seed}-{number}")  # noqa: S311 -- to be drawn the same again
+        """Run number `number` of this seed. Whatever happens in it, the next one begins healed."""
         done = Run(number)
         began = time.monotonic()
-        keys = {name: row.pk for name, row in self.servers.items()}
-        wanted, names = asks.draw(dice, head().state, keys)
-        strikes = self.faults.draw(dice, names)
-        with_rival = dice.random() < 0.08
-        done.servers = names
-        done.asked = ", ".join(type(edit).__name__ for edit in wanted) + " on " + " and ".join(names)
-        done.strikes = [str(strike) for strike in strikes] + [SECOND] * with_rival
-        change = self._reviewed(wanted)
-        second = self._second(done, dice, names, keys) if with_rival else None
         try:
-            changes.apply_change(self.user, change, {row["key"] for row in change.problems})
-            for strike in strikes:
-                strike.start()
-        except Conflict as conflict:
-            done.ended += f"not applied: {conflict}"
-        if second is not None:
-            second.join(300)
-        self._settle(change, strikes, done)
+            self._run(number, done)
+        except Exception as error:  # its story is told, and the others go on
+            traceback.print_exc()
+            done.verdict.lost.append(f"the run broke off: {type(error).__name__}: {error}")
+        if not done.verdict.is_ok:
+            with done.timed("healing"):
+                self._heal(done)
         done.seconds = time.monotonic() - began
         return done
+
+    def _run(self, number: int, done: Run) -> None:
+        dice = random.Random(f"{self.seed}-{number}")  # noqa: S311 -- to be drawn the same again
+        keys = {name: row.pk for name, row in self.servers.items()}
+        before = head().state
+        wanted, done.servers = asks.draw(dice, before, keys)
+        names = done.servers
+        within = LONG_S if asks.moves_an_address(wanted) else SHORT_S
+        strikes = self.faults.draw(dice, names, within, self.only)
+        with_rival = dice.random() < RIVAL_SHARE
+        done.asked = ", ".join(type(edit).__name__ for edit in wanted) + " on " + " and ".join(names)
+        done.strikes = [str(strike) for strike in strikes] + [SECOND] * with_rival
+        with done.timed("review"):
+            change = self._reviewed(wanted)
+        second = self._second(done, dice, names, keys) if with_rival else None
+        with done.timed("change"):
+            if second is not None:
+                # The other one has to look and plan first: now this one is the earlier, now that one.
+                time.sleep(dice.uniform(0, 4))
+            try:
+                changes.apply_change(self.user, change, {row["key"] for row in change.problems})
+                for strike in strikes:
+                    strike.start()
+            except Conflict as conflict:
+                done.ended += f"not applied: {conflict}"
+            if second is not None:
+                second.join(300)
+            self._end(change, strikes, done)
+        with done.timed("ends"):
+            self._wait_for_ends(done)
+        if "not applied" not in done.ended:
+            change.refresh_from_db()
+            done.verdict.lost += lost_decisions(change, before, wanted)
+        with done.timed("oracle"):
+            self._ask(done, names if number % 20 else [*self.servers])
+
+    def _ask(self, done: Run, names: Sequence[str]) -> None:
+        with ThreadPoolExecutor(len(names)) as threads:
+            list(threads.map(partial(self._judge, done), names))
 
     def _reviewed(self, wanted: Sequence[Edit]) -> Change:
         drafts.discard(self.user)
@@ -125,30 +158,59 @@ class Chaos:
         thread.start()
         return thread
 
-    def _settle(self, change: Change, strikes: list[Strike], done: Run) -> None:
+    def _end(self, change: Change, strikes: list[Strike], done: Run) -> None:
         for strike in strikes:
             if strike.thread is not None:
                 strike.end()
         self._until(change, lambda c: c.is_terminal or c.state == ChangeState.PLANNED, END_S)
         if "not applied" not in done.ended:
             done.ended += change.state
-        self._wait_for_ends(done)
-        with ThreadPoolExecutor(len(done.servers)) as threads:
-            list(threads.map(partial(self._judge, done), done.servers))
 
     def _wait_for_ends(self, done: Run) -> None:
         deadline = time.monotonic() + SETTLE_S
-        while ends := open_ends():
+        while ends := {key: said for key, said in open_ends().items() if key not in self.given_up}:
             if time.monotonic() > deadline:
-                done.verdict.lost += ends
+                done.verdict.lost += ends.values()
+                # They are this run's, not that of each one after it.
+                self.given_up |= ends.keys()
                 return
             # The waits between tries grow; here time is short, so the next one is due at once.
             now = timezone.now()
             Operation.objects.filter(next_follow_at__gt=now).update(next_follow_at=now)
             if Behind.objects.filter(next_try_at__gt=now).update(next_try_at=now):
                 PhysicalServer.objects.exclude(state="ok").update(next_look_at=now)
-            time.sleep(0.5)
+            time.sleep(0.25)
             self.panel.check()
+
+    def _heal(self, done: Run) -> None:
+        """After a run that was not ok: panel and servers as a run wants to find them."""
+        try:
+            self.panel.check()
+        except PanelDied as died:
+            done.verdict.lost.append(f"the panel gave up: {died}")
+            self.panel.again()
+        names = done.servers or [*self.servers]
+        with ThreadPoolExecutor(len(names)) as threads:
+            list(threads.map(partial(self._heal_one, done), names))
+
+    def _heal_one(self, done: Run, name: str) -> None:
+        server = self.servers[name]
+        try:
+            self.faults.mend(name)
+            if drift_of(server, 20) is None:
+                self.lab.powercut(name)
+            if drift_of(server, 60) is None:
+                # Nothing brings it back: a new disk does, and repairing it below.
+                self.lab.renew(name)
+                Preparation.objects.filter(server=server).delete()
+            if drift_of(server, 60):
+                self._repair(server, done)
+            self.oracle.forget(server)
+        except Exception as error:
+            traceback.print_exc()
+            done.ended += f", {name} could not be healed: {error}"
+        finally:
+            connections.close_all()
 
     def _judge(self, done: Run, name: str) -> None:
         """Ask the oracle about one server. One that differs for a known reason is repaired first."""

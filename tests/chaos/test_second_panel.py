@@ -1,0 +1,42 @@
+"""The second panel of chaos: a process of its own that can import what the first one can, and answers."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from cryptography.fernet import Fernet
+
+from chaos.panel import Panel
+from chaos.rival import Rival
+from vnetpanel.env import write_secret
+
+
+@pytest.fixture
+def panel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Panel:
+    """What the second one needs of a first panel: its folder with keys and a database."""
+    var = tmp_path / "first"
+    for name in ("keys", "secret-key"):
+        write_secret(var / name, Fernet.generate_key().decode())
+    sqlite3.connect(var / "panel.sqlite3").close()
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "vnetpanel.settings")
+    return cast(Panel, SimpleNamespace(var=var))
+
+
+def test_it_starts_and_answers_whatever_interpreter_a_launcher_has_named(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", getattr(sys, "_base_executable", sys.executable))
+    rival = Rival(panel)
+    try:
+        rival.copy()
+        assert rival.change("[]").startswith("error: ")  # a database without tables: it says so and lives on
+        assert rival.change("[]").startswith("error: ")
+        assert rival.process.poll() is None
+    finally:
+        rival.stop()
+    assert not rival.var.exists()
