@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from networks.choices import ChangeState
@@ -49,6 +50,28 @@ def test_a_worker_that_lost_its_lease_writes_nothing(change: Change) -> None:
         record(first, change.operations.get(), "too late")
     change.refresh_from_db()
     assert change.state == ChangeState.QUEUED
+
+
+@pytest.mark.parametrize("is_removed", [True, False])
+def test_a_worker_that_sleeps_while_it_claims_finds_that_another_did(
+    change: Change, is_removed: bool
+) -> None:
+    """Between writing its name and reading the number it was given: others go on, or discard the Change."""
+
+    def slept(execute: Any, sql: str, *rest: Any) -> Any:
+        result = execute(sql, *rest)
+        if sql.startswith("UPDATE") and not others:
+            others.append("another")
+            if is_removed:
+                Change.objects.all().delete()
+            else:
+                Change.objects.update(lease_owner="another", fence=7)
+        return result
+
+    others: list[str] = []
+    with connection.execute_wrapper(slept):
+        assert claim(change.pk) is None
+    assert others
 
 
 def test_an_ended_change_is_not_claimed(change: Change) -> None:
