@@ -51,13 +51,18 @@ boot_part() {
 }
 wait_for_adapters() (
 	tries=${VNP_WAIT:-30}
+	made=' '
+	while read -r kind what name rest; do
+		[ "$kind $what" != 'keep vlan' ] || made="$made$name "
+	done <"$ETC/committed"
 	while read -r kind what name rest; do
 		case "$kind $what" in
 		'keep vlan') dev=${rest% *} ;;
 		'keep bridge' | 'keep adopted') dev=$rest ;;
 		*) continue ;;
 		esac
-		# A VLAN of ours is made here, not waited for.
+		# A VLAN of ours is made here, whatever it is called: only its base is waited for.
+		case $made in *" $dev "*) continue ;; esac
 		case $dev in -) continue ;; *.*) dev=${dev%.*} ;; esac
 		until [ -d "/sys/class/net/$dev" ]; do
 			[ "$tries" -gt 0 ] || return 0
