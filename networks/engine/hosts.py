@@ -112,6 +112,10 @@ class Host:
         """Roll back now."""
         return self._run("abort", str(txid), deadline_s=90)
 
+    def bar(self, txid: uuid.UUID) -> Reply:
+        """Have its plan refused, should it still be on its way; one that has begun is only reported."""
+        return self._run("bar", str(txid), fresh=True, deadline_s=30)
+
     def recover(self) -> Reply:
         """Finish what a crash on the server left."""
         return self._run("recover", deadline_s=90)

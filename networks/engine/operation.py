@@ -29,7 +29,6 @@ from networks.engine.lease import Lease
 from networks.host import script_digest
 from networks.models import Change, Operation, Preparation
 from networks.ours import ours_of
-from networks.services.queueing import UNDECIDED
 from networks.state_json import load_edits
 from nodes.models import PhysicalServer
 from nodes.observe import LookFailed
@@ -182,34 +181,33 @@ def _told_or_asked(lease: Lease, operation: Operation, host: Host, was_sent: boo
         if outcome is None:
             words = f"It cannot be reached: {error}"
             raise _failed(lease, operation, OperationState.IN_DOUBT, words) from error
-        if outcome.state == "none" and not _is_barred(operation, host):
-            raise _failed(lease, operation, OperationState.IN_DOUBT, f"It may begin yet: {error}") from error
-        if outcome.state == "none":
-            words = f"Nothing was changed: {error}"
-            raise _failed(lease, operation, OperationState.FAILED, words) from error
-        return outcome
+        return _barred(lease, operation, host, error) if outcome.state == "none" else outcome
 
 
-def _is_barred(operation: Operation, host: Host) -> bool:
-    """Make sure that a plan which is still on its way is refused when it arrives."""
+def _barred(lease: Lease, operation: Operation, host: Host, error: NoAnswer) -> Reply:
+    """Have the plan refused when it arrives. Where it has begun meanwhile, what became of it.
+
+    It must not be taken back here: another worker may have sent it, and decided, while this one slept.
+    """
+    lease.check()
     try:
-        return host.abort(operation.pk).state == "rolledback"
+        answer = host.bar(operation.pk)
     except NoAnswer:
-        return False
+        answer = None
+    if answer is None or answer.state == "none":
+        raise _failed(lease, operation, OperationState.IN_DOUBT, f"It may begin yet: {error}") from error
+    if answer.state == "rolledback":
+        words = f"Nothing was changed: {error}"
+        raise _failed(lease, operation, OperationState.FAILED, words) from error
+    return answer
 
 
 def _holds(operation: Operation) -> bool:
-    """Whether the server waits for the decision, which others have a say in; a guarded plan waits anyway.
+    """Whether the plan must be told to wait for the decision; a guarded one waits anyway.
 
-    Of several servers in a wave none may commit before. Nor may one alone while another Change is under way
-    whose decision may forbid this one: both could give their networks the same name.
+    Also one server alone: until the decision anybody's may come first and forbid this one.
     """
-    if operation.is_guarded:
-        return False
-    others = operation.change.operations.filter(wave=operation.wave).exclude(pk=operation.pk)
-    if others.exclude(state=OperationState.LEFT_OUT).exists():
-        return True
-    return Change.objects.filter(UNDECIDED).exclude(pk=operation.change_id).exists()
+    return not operation.is_guarded
 
 
 def ask(lease: Lease, operation: Operation, host: Host, within_s: float) -> Reply | None:

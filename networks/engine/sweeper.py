@@ -86,7 +86,7 @@ def _settle_one(operation_id: uuid.UUID) -> None:
         state = host.status(operation.pk).state
         if state == "none":
             # Its plan may still be on the way, from a worker that sleeps: the server is told to refuse it.
-            state = host.abort(operation.pk).state
+            state = host.bar(operation.pk).state
             if state == "none":
                 return
         elif state in UNWATCHED and host.recover().code != BUSY:

@@ -97,6 +97,9 @@ settle() {
 	fi
 	say state=committed
 	hold_transaction 3 || { say follows=later && leave "$OK"; }
+	# Another may have begun since the commit: its snapshot must find everything as it was taken.
+	pending
+	[ -z "$P_txid" ] || { say follows=later && leave "$OK"; }
 	committed_txid
 	if [ "$C_txid" = "$1" ] && follow_committed; then say follows=agrees; else say follows=differs; fi
 	leave "$OK"
@@ -131,6 +134,13 @@ state rolledback" >"$D/journal"; } 2>/dev/null || fail "$BROKEN" "cannot write $
 	fi
 	exec 9>&-
 	hold_decision 60 || fail "$BUSY" "being decided"
+}
+# bar TXID: `never`, and nothing else: one that has begun is only reported, whatever it was when the asker last looked.
+bar() {
+	D=$RUN/txn/$1
+	learn_end "$1"
+	[ "$J_state" != none ] || never "$1"
+	report "$1"
 }
 abort() {
 	D=$RUN/txn/$1

@@ -27,6 +27,7 @@ main() {
 	extend) wants_txid "${1:-}" && wants_seconds "${2:-}" && extend "$1" "$2" ;;
 	settle) wants_txid "${1:-}" && settle "$1" ;;
 	abort) wants_txid "${1:-}" && abort "$1" ;;
+	bar) wants_txid "${1:-}" && bar "$1" ;;
 	status)
 		[ $# -eq 0 ] || wants_txid "$1"
 		status "$@"
@@ -41,7 +42,7 @@ main() {
 	forget) forget ;;
 	_deadman) deadman "$1" ;;
 	_worker) worker "$1" ;;
-	*) fail "$BAD" "verbs: plan apply hold extend confirm abort status recover boot follow prepare forget" ;;
+	*) fail "$BAD" "verbs: plan apply hold extend confirm settle abort bar status recover boot follow prepare forget" ;;
 	esac
 }
 # `- VERB`: the verb's arguments are the first line of standard input. A sudoers file without wildcards cannot let

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from networks.host.grammar import HostPlan, Port, RemoveBridge, Save, Saved
+from networks.host.grammar import HostPlan, KeepBridge, Port, RemoveBridge, Save, Saved
 from tests.host.vz_server import CTID, Vz, vz_server
 
 pytestmark = pytest.mark.netns
@@ -67,6 +67,22 @@ def test_a_container_restarted_before_vzctl_followed_is_put_right(vz: Vz) -> Non
     assert vz.master(host) == "vn-a"
     assert vz.server.call("follow", "two", check=True).state == "agrees"
     assert vz.master(host) == "vn-b"
+
+
+def test_a_container_restarted_before_a_held_change_is_settled_is_put_right_by_settling(vz: Vz) -> None:
+    """Nothing is compared before that commit: what has gone since is brought back by what follows it."""
+    vz.commit("one")
+    host = vz.create(CTID, "vn-a")
+    vz("start", CTID)
+    keeps = (KeepBridge("vn-a"), KeepBridge("vn-b"))
+    plan = HostPlan((Port(host, "vn-b"),), keeps, (vz.save(CTID, host, "vn-b"),))
+    digest = vz.server.plan(plan).answer.digest
+    assert vz.server.call("hold", "two", "15", digest, stdin=plan.render()).state == "applied"
+    vz("restart", CTID)
+    assert vz.master(host) == "vn-a"
+    settled = vz.server.call("settle", "two", check=True)
+    assert (settled.state, settled.answer.get("follows")) == ("committed", "agrees")
+    assert vz.master(host) == "vn-b" and vz.saved(CTID) == "vn-b"
 
 
 def test_what_is_not_there_is_said_and_never_made(vz: Vz) -> None:

@@ -55,6 +55,31 @@ def test_it_is_settled_and_a_guarded_one_is_confirmed(server: rig.Server, move: 
     assert server.call("settle", "never").code == 77
 
 
+def test_a_plan_is_barred_only_before_it_has_begun(server: rig.Server) -> None:
+    """Whoever bars it may have slept since he last looked: what has begun is not his to take back."""
+    assert server.call("bar", "t").state == "rolledback"
+    refused = hold(server, "t")
+    assert (refused.code, refused.state) == (76, "rolledback") and "vn-c" not in server.state()
+    assert hold(server, "u").state == "applied"
+    assert server.call("bar", "u", check=True).state == "applied" and "vn-c" in server.state()
+    server.call("settle", "u", check=True)
+    assert server.call("bar", "u", check=True).state == "committed" and "vn-c" in server.state()
+
+
+def test_settled_again_it_leaves_alone_what_another_transaction_has_begun(server: rig.Server) -> None:
+    """Its answer was lost; vzctl would move what the other's snapshot holds."""
+    assert hold(server, "t").state == "applied"
+    assert server.call("settle", "t", check=True).answer.get("follows") == "agrees"
+    (server.root / "lib/followed").unlink()
+    plan = HostPlan((Bridge("vn-d"),), (*LOCAL.keeps, KeepBridge("vn-d")))
+    digest = server.plan(plan).answer.digest
+    assert server.call("hold", "u", "15", digest, stdin=plan.render()).state == "applied"
+    again = server.call("settle", "t", check=True)
+    assert (again.state, again.answer.get("follows")) == ("committed", "later")
+    server.call("abort", "u", check=True)
+    assert server.call("settle", "t", check=True).answer.get("follows") == "agrees"
+
+
 def test_it_is_taken_back_on_request(server: rig.Server) -> None:
     before = server.state()
     assert hold(server, "t").state == "applied"

@@ -70,6 +70,9 @@ class _Fake:
     def abort(self, txid: uuid.UUID) -> Reply:
         return self._answer("abort", txid, {"none": "rolledback", "applied": "rolledback"})
 
+    def bar(self, txid: uuid.UUID) -> Reply:
+        return self._answer("bar", txid, {"none": "rolledback"})
+
     def status(self, txid: uuid.UUID) -> Reply:
         return self._answer("status", txid, {})
 

@@ -18,6 +18,7 @@ from networks.choices import ChangeState
 from networks.desired import head
 from networks.domain.state import CreateNetwork
 from networks.engine import operation as steps
+from networks.engine import runner
 from networks.engine.decide import DecisionRefused, decide
 from networks.engine.lease import claim
 from networks.models import Change, Revision
@@ -27,6 +28,7 @@ from nodes import tasks
 from nodes.models import PhysicalServer
 from tests.networks.changes import planned
 from tests.networks.conftest import Scene
+from tests.networks.fleet_of_fakes import fake
 from trust import chain
 from trust.audit import line_of, record
 from trust.models import Entry
@@ -138,13 +140,34 @@ def test_lines_of_the_trail_written_at_once_are_one_chain() -> None:
     assert list(chain.faults((line_of(row), row.digest) for row in rows)) == []
 
 
-def test_a_server_does_not_commit_what_a_change_under_way_may_forbid(scene: Scene, operator: Any) -> None:
-    """Both make a network of the same name: who is decided second must be taken back, not found committed."""
-    other = "6f1c3a1e-0000-4000-8000-000000000002"
-    first = planned(operator, servers=(scene.server1,))
-    second = planned(operator, CreateNetwork(other, "A"), servers=(scene.server2,))
-    for change in (first, second):
+@pytest.mark.parametrize("is_under_way", [True, False])
+def test_a_server_alone_commits_nothing_that_another_change_may_forbid(
+    scene: Scene, operator: Any, monkeypatch: pytest.MonkeyPatch, is_under_way: bool
+) -> None:
+    """Another takes the name while the server works: what it was told is taken back, not found committed.
+
+    Also one that asks no server, and so is decided within the request that applies it.
+    """
+    other = planned(operator, CreateNetwork("6f1c3a1e-0000-4000-8000-000000000002", "A"))
+    mine = planned(operator, servers=(scene.server1,))
+    if is_under_way:
+        Change.objects.filter(pk=other.pk).update(state=ChangeState.QUEUED)
+    changes.apply_change(operator, mine, ())
+    assert steps._holds(mine.operations.get())
+    fakes = fake(monkeypatch)
+    fakes.before["server1", "apply"] = lambda: take_the_name(operator, other)
+    runner.run_change(mine.pk)
+    mine.refresh_from_db()
+    assert mine.state == ChangeState.FAILED and "name" in mine.result
+    assert fakes.states[mine.operations.get().pk] == "rolledback"
+    assert [network.id for network in head().state.networks] == ["6f1c3a1e-0000-4000-8000-000000000002"]
+
+
+def take_the_name(operator: Any, change: Change) -> None:
+    change.refresh_from_db()
+    if change.state == ChangeState.PLANNED:
         changes.apply_change(operator, change, ())
-    assert steps._holds(first.operations.get()) and steps._holds(second.operations.get())
-    Change.objects.filter(pk=first.pk).update(state=ChangeState.DONE)
-    assert not steps._holds(second.operations.get())
+    else:
+        lease = claim(change.pk)
+        assert lease
+        decide(lease, change)

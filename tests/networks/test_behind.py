@@ -357,7 +357,7 @@ def test_a_plan_that_may_still_be_on_its_way_is_barred_before_its_operation_is_s
     change = planned(operator, servers=(scene.server1,))
     Change.objects.update(state=ChangeState.FAILED, ended_at=timezone.now())
     change.operations.update(state=OperationState.IN_DOUBT)
-    fakes.faults["server1", "abort"] = SILENT
+    fakes.faults["server1", "bar"] = SILENT
     sweeper.settle_doubtful()
     assert change.operations.get().state == OperationState.IN_DOUBT
     fakes.faults.clear()

@@ -99,6 +99,26 @@ def test_silence_before_anything_was_sent_means_that_nothing_was_changed(change:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("barred", "end"),
+    [
+        (reply("rolledback", 76), (ChangeState.FAILED, OperationState.FAILED)),
+        (reply("none", 75), (ChangeState.FAILED, OperationState.IN_DOUBT)),
+        (SILENT, (ChangeState.FAILED, OperationState.IN_DOUBT)),
+        (reply("committed"), (ChangeState.DONE, OperationState.DONE)),
+    ],
+)
+def test_a_plan_that_has_not_arrived_is_barred_and_one_that_came_meanwhile_is_not_taken_back(
+    change: Change, said: Said, barred: Reply | Exception, end: tuple[str, str]
+) -> None:
+    """Between its two questions a worker may sleep for so long that another has decided."""
+    said.update(apply=CUT, status=reply("none", 77), bar=barred, prepare=reply(""), follow=reply(""))
+    runner.run_change(change.pk)
+    assert ended(change) == end
+    assert "abort" not in said["asked"]
+
+
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("state", ["applying", "stuck", "rollingback"])
 def test_an_unfinished_answer_is_no_end(change: Change, said: Said, state: str) -> None:
     said["apply"] = reply(state)
