@@ -142,6 +142,7 @@ def _containers(containers: QuerySet[Any]) -> Iterable[ContainerView]:
             joined(row),
             tuple(row.host_routed),
             _routing(row.routing),
+            tuple(row.routing.get("off", ())) if row.routing else (),
         )
 
 

@@ -38,6 +38,11 @@ def container_forwards(inside: ContainerInside) -> frozenset[int]:
     return frozenset(v for v, on in ((4, inside.forwarding4), (6, inside.forwarding6)) if on)
 
 
+def switched_off(inside: ContainerInside) -> tuple[str, ...]:
+    """Interfaces that are switched off inside the container: no frame passes them."""
+    return tuple(sorted(link.name for link in inside.links if link.kind == "veth" and not link.up))
+
+
 def answers_without_address(bridge: Link) -> bool:
     """Whether the server answers ARP on a bridge that has no address: Linux does unless told not to.
 

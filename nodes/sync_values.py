@@ -25,6 +25,7 @@ from nodes.routing import (
     container_forwards,
     destination,
     server_forwards,
+    switched_off,
     telling_routes,
 )
 
@@ -77,6 +78,11 @@ def routing(routes: Iterable[Route], forwards: Iterable[int], proxies: Iterable[
 def server_routing(facts: ServerFacts) -> Values:
     """What the server itself routes and answers for."""
     return routing(facts.routes, server_forwards(facts), facts.proxies)
+
+
+def container_routing(inside: ContainerInside) -> Values:
+    """What the container routes, and which of its interfaces it has switched off."""
+    return {**routing(inside.routes, container_forwards(inside)), "off": list(switched_off(inside))}
 
 
 def bridges(facts: ServerFacts) -> dict[str, Values]:
@@ -147,7 +153,7 @@ def containers(facts: ServerFacts) -> dict[str, Values]:
             "host_routed_text": " ".join(one.host_routed),
             "problem": problems.get(one.ctid, ""),
             "joined": joined_inside(one.inside) if one.inside else [],
-            "routing": routing(one.inside.routes, container_forwards(one.inside)) if one.inside else None,
+            "routing": container_routing(one.inside) if one.inside else None,
         }
         for one in facts.containers
     }

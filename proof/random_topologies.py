@@ -48,6 +48,8 @@ class Faults:
     """The bridge inside 201 lets go of its second interface."""
     bridged: tuple[str, ...] = ()
     """CTIDs of `SECOND` that join their two interfaces by a bridge inside."""
+    switched_on: tuple[str, ...] = ()
+    """CTIDs of `SECOND` that have switched their second interface on; a bridge inside does so itself."""
     host_routed: tuple[tuple[str, str, str], ...] = ()
     """(server, CTID, address)."""
     untrunked: tuple[tuple[str, int], ...] = ()
@@ -205,6 +207,7 @@ def choose_faults(choice: random.Random) -> Faults:
         stopped,
         choice.random() < 0.3 and ("server2", "201") not in stopped,
         tuple(ctid for server, ctid, *_ in SECOND if choice.random() < 0.4 and (server, ctid) not in stopped),
+        tuple(ctid for server, ctid, *_ in SECOND if choice.random() < 0.6 and (server, ctid) not in stopped),
         routed,
         tuple(choice.sample(ports, choice.randint(0, 1))),
         tuple(choice.sample(ports, choice.randint(0, 1))),
@@ -223,6 +226,9 @@ def inflict(lab: Lab, faults: Faults) -> None:
         lab.check(server, f"vzctl set {ctid} --ipadd {address} --save")
     for server, ctid in faults.stopped:
         lab.check(server, f"vzctl stop {ctid}")
+    for server, ctid, *_ in SECOND:
+        if ctid in faults.switched_on:
+            lab.check(server, f"vzctl exec {ctid} ip link set dev eth1 up")
     if faults.unbridged:
         lab.check("server2", "vzctl exec 201 ip link set dev eth1 nomaster")
     for server, vid in faults.untrunked:
@@ -259,6 +265,8 @@ def relieve(lab: Lab, faults: Faults) -> None:
     for server, ctid, *_ in SECOND:
         if ctid in faults.bridged:
             lab.check(server, f"vzctl restart {ctid}")
+        elif ctid in faults.switched_on:
+            lab.check(server, f"vzctl exec {ctid} ip link set dev eth1 down")
     for server, vid in faults.untrunked:
         lab.trunk(server, vid, carried=True)
     if faults.unbridged:

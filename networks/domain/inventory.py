@@ -30,6 +30,7 @@ from nodes.routing import (
     container_forwards,
     destination,
     server_forwards,
+    switched_off,
     telling_routes,
 )
 
@@ -185,8 +186,8 @@ class BridgeView:
 class ContainerView:
     """A container. `joined` are groups of its interfaces that a bridge inside joins (201 of the scheme).
 
-    `host_routed` are addresses that its server routes to it; `routing` is None while it is not running or
-    nobody could look inside.
+    `off` are interfaces that are switched off inside, `host_routed` addresses that its server routes to it;
+    `routing` is None while it is not running or nobody could look inside.
     """
 
     server: ServerId
@@ -196,6 +197,7 @@ class ContainerView:
     joined: tuple[tuple[str, ...], ...] = ()
     host_routed: tuple[str, ...] = ()
     routing: RoutingView | None = None
+    off: tuple[str, ...] = ()
 
     @property
     def key(self) -> ContainerKey:
@@ -414,6 +416,7 @@ def views_of_server(
             joined_inside(c.inside) if c.inside else (),
             c.host_routed,
             routing_seen(c.inside.routes, container_forwards(c.inside)) if c.inside else None,
+            switched_off(c.inside) if c.inside else (),
         )
         for c in facts.containers
     )

@@ -254,3 +254,24 @@ def test_a_drafted_interface_is_seen_with_the_address_that_it_will_have() -> Non
     before = sight()
     after = visibility(apply_edits(built.DESIRED, edits), built.DESIRED, FOUND)
     assert (before.answer(ct("203"), ct("102")), after.answer(ct("203"), ct("102"))) == ("no", "yes")
+
+
+def test_an_interface_that_is_switched_off_inside_hears_nobody() -> None:
+    """Seed 101: a second interface in a network, which nobody had switched on in the guest."""
+    off = sight(with_container(ct("103"), off=("eth0",)))
+    assert off.layer2_answer(ct("102"), ct("103")) == off.answer(ct("103"), ct("102")) == "no"
+    verdict = off.reaches(ct("103"), OTHER)
+    assert verdict.broken is not None
+    assert verdict.broken.text == (
+        "eth0 of Container 103 (c103) on physical server server1 is switched off inside the Container."
+    )
+    assert verdict.broken.evidence[0].ctid == "103"
+    assert [fix.text for fix in verdict.fixes][0] == (
+        "Switch eth0 of Container 103 (c103) on physical server server1 on"
+    )
+
+
+def test_a_bridge_inside_ends_at_an_interface_that_is_switched_off() -> None:
+    off = sight(with_container(ct("201"), off=("eth1",)))
+    assert off.answer(ct("201"), OTHER) == "yes"
+    assert off.answer(ct("202"), OTHER) == off.answer(ct("202"), ct("201")) == "no"

@@ -10,7 +10,7 @@ from functools import cached_property
 from networks.domain import words
 from networks.domain.inventory import ContainerKey
 from networks.domain.state import AdapterKey, InterfaceKey
-from networks.domain.visibility.hosts import Host, Port, Scene
+from networks.domain.visibility.hosts import NOWHERE, Host, Port, Scene
 from networks.domain.visibility.naming import Names
 from networks.domain.visibility.verdict import Evidence, Hop, OtherHosts
 from networks.domain.wires import (
@@ -70,7 +70,7 @@ class Crossing:
     def hops(self, mine: Port, host: Host, other: Port, target: Host) -> list[Hop]:
         """The hops from one port to another; the last is broken if frames do not get there."""
         found = self.stands(mine, host)
-        if mine.node is None:
+        if mine.node is None or any(hop.ok is False for hop in found):
             return found
         if other.node is None:
             return [*found, *self.stands(other, target)]
@@ -98,11 +98,12 @@ class Crossing:
         key = port.interface
         if key is not None:
             name = self.names.end(key)
-            if port.node is None or isinstance(port.node, LooseEnd):
+            if port.node is None or (isinstance(port.node, LooseEnd) and port.segment != NOWHERE):
                 return [self._alone(key, port.node is not None)]
-            return [
-                Hop(f"{name} is in {self.names.node(port.node)}.", True, key, self._interface_evidence(key))
-            ]
+            where = Hop(
+                f"{name} is in {self.names.node(port.node)}.", True, key, self._interface_evidence(key)
+            )
+            return [where, self._off(key)] if port.segment == NOWHERE else [where]
         if port.node is None:
             return []
         if isinstance(host.key, OtherHosts):
@@ -120,6 +121,12 @@ class Crossing:
                 (Evidence(server, f"ip addr show dev {link}", shows),),
             )
         ]
+
+    def _off(self, key: InterfaceKey) -> Hop:
+        """An interface that somebody has switched off inside the container."""
+        evidence = Evidence(key.server, f"ip link show dev {key.ifname}", "state DOWN", key.ctid)
+        text = f"{words.sentence(self.names.end(key))} is switched off inside the Container."
+        return Hop(text, False, key, (evidence,))
 
     def _alone(self, key: InterfaceKey, ok: bool) -> Hop:
         """An interface in no bridge: whatever it sends, its server alone hears."""

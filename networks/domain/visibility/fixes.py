@@ -14,13 +14,14 @@ from networks.domain.state import (
     Assign,
     CreateVlan,
     Edit,
+    InterfaceKey,
     NetworkId,
     RemoveMember,
     ServerId,
 )
 from networks.domain.visibility.addresses import Ip
 from networks.domain.visibility.crossing import Crossing
-from networks.domain.visibility.hosts import Host, Port
+from networks.domain.visibility.hosts import NOWHERE, Host, Port
 from networks.domain.visibility.naming import Names
 from networks.domain.visibility.paths import Way
 from networks.domain.visibility.verdict import Fix, OtherHosts
@@ -54,6 +55,8 @@ class Fixer:
         for host, port, far in ((a, mine, other), (b, other, mine)):
             if port is None or far is None or far.node is None:
                 continue
+            if port.interface is not None and port.segment == NOWHERE:
+                yield self._switch_on(port.interface)
             yield from self._mend_joints(port, far)
             if isinstance(port.node, NetworkHere):
                 yield from self._adapters(port.node, far)
@@ -80,6 +83,10 @@ class Fixer:
                 )
             else:
                 yield self._start(ContainerKey(joint.by.server, joint.by.ctid))
+
+    def _switch_on(self, key: InterfaceKey) -> Fix:
+        step = f"In the Container: ip link set dev {key.ifname} up, and the same in its own network files."
+        return Fix(f"Switch {self.names.end(key)} on", steps=(step,))
 
     def _start(self, key: ContainerKey) -> Fix:
         step = f"On the server: vzctl start {key.ctid}"

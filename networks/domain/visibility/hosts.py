@@ -95,7 +95,7 @@ class Host:
 
 
 NOWHERE = -1
-"""The segment of a port that is in no bridge: it shares it with nobody."""
+"""The segment of a port that is switched off, or has no signal: it shares it with nobody."""
 
 
 def carries(key: AdapterKey, before: Desired, after: Desired, inventory: Inventory) -> bool:
@@ -146,7 +146,9 @@ class Scene:
         if isinstance(joint.by, AdapterKey):
             return carries(joint.by, self.before, self.after, self.inventory)
         container = self.inventory.container(ContainerKey(joint.by.server, joint.by.ctid))
-        return container is not None and container.status == "running"
+        return (
+            container is not None and container.status == "running" and joint.by.ifname not in container.off
+        )
 
     def segment(self, node: Node | None) -> int:
         return NOWHERE if node is None else self.layer2.segment(node)
@@ -185,13 +187,14 @@ class Scene:
                 continue
             # In two networks at once is refused; what such a state shows is all of them.
             for node in self.places.stand(view.key) or (None,):
+                is_off = view.key.ifname in container.off
                 ports.append(
                     Port(
                         node,
-                        self.segment(node),
+                        NOWHERE if is_off else self.segment(node),
                         (view.key.ifname,),
-                        view.addresses,
-                        view.addresses_known,
+                        () if is_off else view.addresses,
+                        is_off or view.addresses_known,
                         view.key,
                     )
                 )
@@ -209,7 +212,7 @@ class Scene:
         found: dict[ServerId, list[Port]] = {}
         for host in containers:
             for port in host.ports:
-                if isinstance(port.node, LooseEnd) and host.up is not False:
+                if isinstance(port.node, LooseEnd) and port.segment != NOWHERE and host.up is not False:
                     key = port.node.interface
                     view = self.inventory.interface(key)
                     links = (view.host_ifname,) if view and view.host_ifname else ()
