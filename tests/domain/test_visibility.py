@@ -266,7 +266,7 @@ def test_an_interface_that_is_switched_off_inside_hears_nobody() -> None:
         "eth0 of Container 103 (c103) on physical server server1 is switched off inside the Container."
     )
     assert verdict.broken.evidence[0].ctid == "103"
-    assert [fix.text for fix in verdict.fixes][0] == (
+    assert next(fix.text for fix in verdict.fixes) == (
         "Switch eth0 of Container 103 (c103) on physical server server1 on"
     )
 
