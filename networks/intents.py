@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from networks.domain.intent import Breach, Intent, breaches, weighed
+from networks.choices import MeasurementState
+from networks.domain.intent import Breach, Intent, breaches, breaches_measured, weighed
 from networks.domain.inventory import Inventory
 from networks.domain.rules import Problem
-from networks.domain.state import Desired
-from networks.domain.visibility import EndPoint, observed, visibility
-from networks.models import NetworkIntent
+from networks.domain.state import Desired, InterfaceKey
+from networks.domain.visibility import EndPoint, HostKey, observed, visibility
+from networks.models import Measurement, NetworkIntent, Revision
 from networks.points import short_point
 
 
@@ -39,11 +40,36 @@ def breached_by(before: Desired, after: Desired, known: Inventory) -> tuple[Prob
 
 
 def breached(state: Desired, known: Inventory) -> tuple[tuple[Breach, str], ...]:
-    """What is breached as decided ("desired"), and what only by what the last looks found ("observed")."""
+    """What is breached as decided, what only by what the last looks found, and what only as measured.
+
+    Each with "desired", "observed" or "measured".
+    """
     intents = stored()
     if not intents:
         return ()
     decided = breaches(intents, visibility(state, state, known), state)
     left = [intent for intent in intents if intent not in {breach.intent for breach in decided}]
-    found = breaches(left, observed(known, state), state) if left else ()
-    return (*((breach, "desired") for breach in decided), *((breach, "observed") for breach in found))
+    seen = observed(known, state)
+    found = breaches(left, seen, state) if left else ()
+    left = [intent for intent in left if intent not in {breach.intent for breach in found}]
+    measured = breaches_measured(left, measured_now(), seen, state) if left else ()
+    return (
+        *((breach, "desired") for breach in decided),
+        *((breach, "observed") for breach in found),
+        *((breach, "measured") for breach in measured),
+    )
+
+
+def measured_now() -> dict[tuple[HostKey, HostKey, str], str]:
+    """What the last measurement said, unless something has been decided since. One query, two with one."""
+    row = Measurement.objects.filter(state=MeasurementState.DONE).first()
+    if row is None or Revision.objects.filter(decided_at__gt=row.asked_at).exists():
+        return {}
+    found: dict[tuple[HostKey, HostKey, str], str] = {}
+    for a, b, layer, _, measured in row.cells:
+        origin, target = short_point(a), short_point(b)
+        if origin is None or target is None or isinstance(origin, InterfaceKey | None):
+            continue
+        if not isinstance(target, InterfaceKey) and measured != "unknown":
+            found[origin, target, layer] = measured
+    return found

@@ -18,16 +18,19 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, Exists, OuterRef
 from django.utils import timezone
 
-from networks.choices import OperationState
+from networks.choices import MeasurementState, OperationState
 from networks.desired import head, head_number
 from networks.domain.intent import HINT
+from networks.domain.inventory import Inventory
 from networks.domain.rules import problems_of
+from networks.domain.state import Desired
 from networks.engine.subjects import subject_rows
 from networks.intents import breached
 from networks.inventory_rows import inventory, servers_named
 from networks.models import (
     Disagreement,
     Drift,
+    Measurement,
     NetworkIntent,
     Operation,
     ProblemCheck,
@@ -98,6 +101,20 @@ def check() -> int:
     return StandingProblem.objects.open().count()
 
 
+def check_intents() -> None:
+    """Judge the intents at once, not at the next check: after a Change, and after a measurement."""
+    if not NetworkIntent.objects.exists():
+        return
+    newest = head()
+    found = list(_of_intents(newest.state, inventory(servers_named(newest.state))))
+    try:
+        with transaction.atomic():
+            standing = {key: row for key, row in _open(by_rules=True).items() if row.cause == "breach"}
+            _store(found, standing, timezone.now())
+    except IntegrityError:
+        pass
+
+
 # --- the rules ---
 
 
@@ -127,6 +144,7 @@ def rules_version() -> str:
         list(PhysicalServer.objects.order_by("pk").values_list("pk", "name", "os", "look__digest")),
         list(segments.values_list("pk", "name", "n")),
         list(NetworkIntent.objects.order_by("pk").values_list("pk", "network__name")),
+        list(Measurement.objects.filter(state=MeasurementState.DONE).values_list("pk", flat=True)[:1]),
     ]
     return hashlib.sha256(json.dumps(known, default=str).encode()).hexdigest()
 
@@ -142,10 +160,15 @@ def of_rules() -> Iterator[Found]:
         cause = problem.code.removesuffix("-4").removesuffix("-6")
         subjects = tuple(subject_rows(problem.subjects))
         yield Found(cause, problem.severity, problem.text, problem.hint, subjects, problem.code)
-    for breach, state in breached(newest.state, known):
-        text = f"As observed: {breach.text}" if state == "observed" else breach.text
+    yield from _of_intents(newest.state, known)
+
+
+def _of_intents(state: Desired, known: Inventory) -> Iterator[Found]:
+    """Intents that do not hold: as decided, as observed or as measured."""
+    for breach, where in breached(state, known):
+        text = breach.text if where == "desired" else f"As {where}: {breach.text}"
         subjects = tuple(subject_rows(breach.subjects))
-        variant = f"{breach.intent} {state}"
+        variant = f"{breach.intent} {where}"
         yield Found("breach", "refuse", text, HINT, subjects, variant, breach.servers)
 
 

@@ -10,7 +10,7 @@ from networks.engine.measuring import run_measurement
 from networks.engine.planning import plan
 from networks.engine.runner import run_change as run
 from networks.engine.sweeper import sweep as sweep_up
-from networks.problem_check import check
+from networks.problem_check import check, check_intents
 from networks.services.measure import measure_after, resend_waiting
 
 
@@ -25,12 +25,14 @@ def run_change(change_id: str) -> None:
     """Apply a Change, or go on with one whose worker died."""
     run(uuid.UUID(change_id))
     measure_after(uuid.UUID(change_id))
+    check_intents()
 
 
 @shared_task(name="networks.measure")
 def measure(measurement_id: str) -> None:
     """Ask the servers of a measurement who answers whom, and store what they say."""
     run_measurement(uuid.UUID(measurement_id))
+    check_intents()
 
 
 @shared_task(name="networks.sweep")

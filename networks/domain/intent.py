@@ -5,15 +5,16 @@ What is not known is no breach: it is told as unknown where people look, and nev
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import combinations, product
 from typing import Literal
 
 from networks.domain import words
 from networks.domain.inventory import ContainerKey, NetworkRef, ServerRef, Subject
 from networks.domain.rules import Problem
 from networks.domain.state import Desired, InterfaceKey, NetworkId, ServerId
-from networks.domain.visibility import EndPoint, OtherHosts, Visibility
+from networks.domain.visibility import EndPoint, HostKey, OtherHosts, Visibility
 
 Kind = Literal["isolated", "together", "sees"]
 MOST_TOLD = 5
@@ -47,6 +48,9 @@ class Breach:
     servers: frozenset[ServerId] = frozenset()
 
 
+Pair = tuple[EndPoint, EndPoint]
+
+
 def breaches(intents: Iterable[Intent], sight: Visibility, state: Desired) -> tuple[Breach, ...]:
     """The intents that do not hold in that state. Those of networks that the state does not have are left."""
     found = []
@@ -59,6 +63,57 @@ def breaches(intents: Iterable[Intent], sight: Visibility, state: Desired) -> tu
     return tuple(found)
 
 
+Measured = Mapping[tuple[HostKey, HostKey, str], str]
+"""What was measured of (origin, target, "ip" or "layer2"): "yes" or "no"."""
+
+
+def breaches_measured(
+    intents: Iterable[Intent], measured: Measured, sight: Visibility, state: Desired
+) -> tuple[Breach, ...]:
+    """The intents that servers were seen to breach, whatever is predicted. Not measured is no breach."""
+    found = []
+    for intent in intents:
+        if state.network(intent.network) is None:
+            continue
+        pairs = list(_seen_pairs(intent, measured, sight, state))
+        if pairs:
+            found.append(_breach(intent, pairs, sight, state, "The servers were asked and measured it so."))
+    return tuple(found)
+
+
+def _seen_pairs(intent: Intent, measured: Measured, sight: Visibility, state: Desired) -> Iterator[Pair]:
+    if intent.kind == "sees":
+        a, b = intent.source, intent.target
+        # A measurement is of whole containers.
+        if isinstance(a, InterfaceKey | None) or isinstance(b, InterfaceKey | None):
+            return
+        if measured.get((a, b, "ip")) == "no":
+            yield a, b
+        return
+    running = [key for key in _containers(state, intent.network) if _is_up(sight, key)]
+    if intent.kind == "together":
+        yield from (pair for pair in combinations(running, 2) if _is_seen(measured, pair, "ip", "no"))
+        return
+    for pair in product((key for key in running if _is_all_in(key, intent, sight, state)), _others(sight)):
+        if _is_seen(measured, pair, "ip", "yes") or _is_seen(measured, pair, "layer2", "yes"):
+            yield pair
+
+
+def _is_seen(measured: Measured, pair: tuple[HostKey, HostKey], layer: str, answer: str) -> bool:
+    return answer in (measured.get((*pair, layer)), measured.get((*pair[::-1], layer)))
+
+
+def _is_all_in(key: ContainerKey, intent: Intent, sight: Visibility, state: Desired) -> bool:
+    """Whether the container has no other way out than by the network, so that what it reaches is by that."""
+    host = sight.host(key)
+    mine = {m.interface for m in state.members_of(intent.network)}
+    return host is not None and not host.host_routed and all(port.interface in mine for port in host.ports)
+
+
+def _others(sight: Visibility) -> list[OtherHosts]:
+    return sorted(key for key in sight.hosts() if isinstance(key, OtherHosts))
+
+
 def said(intent: Intent, sight: Visibility) -> str:
     """The intent as a sentence about its network: "Members always see each other"."""
     match intent.kind:
@@ -69,9 +124,6 @@ def said(intent: Intent, sight: Visibility) -> str:
     source = sight.name(intent.source) if intent.source else "?"
     target = sight.name(intent.target) if intent.target else "?"
     return f"{words.sentence(source)} always sees {target}"
-
-
-Pair = tuple[EndPoint, EndPoint]
 
 
 def _pairs(intent: Intent, sight: Visibility, state: Desired) -> Iterable[Pair]:
@@ -88,9 +140,8 @@ def _pairs(intent: Intent, sight: Visibility, state: Desired) -> Iterable[Pair]:
 
 
 def _reaching_out(sight: Visibility, state: Desired, network: NetworkId) -> Iterable[Pair]:
-    segments = sorted(key for key in sight.hosts() if isinstance(key, OtherHosts))
     for interface in _representatives(sight, state, network):
-        for other in segments:
+        for other in _others(sight):
             if sight.answer(interface, other) == "yes":
                 yield interface, other
 
@@ -127,7 +178,10 @@ def _is_up(sight: Visibility, key: ContainerKey) -> bool:
     return host is not None and host.up is True
 
 
-def _breach(intent: Intent, pairs: list[Pair], sight: Visibility, state: Desired) -> Breach:
+def _breach(
+    intent: Intent, pairs: list[Pair], sight: Visibility, state: Desired, because: str = ""
+) -> Breach:
+    """Tell it; `because` in place of what the model says of the first pair."""
     name = words.network(intent.network, state)
     meant = {
         "isolated": f"{name} is meant never to reach other hosts",
@@ -143,7 +197,7 @@ def _breach(intent: Intent, pairs: list[Pair], sight: Visibility, state: Desired
     on_the_way = (hop.subject for hop in verdict.hops if hop.subject is not None)
     return Breach(
         intent,
-        f"{meant}{link} {words.listed(told)}{more}. {verdict.text}",
+        f"{meant}{link} {words.listed(told)}{more}. {because or verdict.text}",
         (NetworkRef(intent.network), *subjects),
         frozenset(id for one in (*subjects, *on_the_way) if (id := _server(one)) is not None),
     )

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from networks.domain.intent import Breach, Intent, breaches, problems_of, weighed
+from networks.domain.intent import (
+    Breach,
+    Intent,
+    Measured,
+    breaches,
+    breaches_measured,
+    problems_of,
+    weighed,
+)
 from networks.domain.inventory import ContainerKey, NetworkRef
 from networks.domain.state import AddMember, Assign, Desired, RemoveMember, apply_edits
 from networks.domain.visibility import OtherHosts, visibility
@@ -86,3 +94,12 @@ def test_a_draft_that_mends_a_breach_has_none() -> None:
     assert not broken(Intent(B, "isolated"), state=draft)
     again = apply_edits(draft, [AddMember(B, interface(2, "201", "eth1"))])
     assert problems_of(broken(Intent(B, "isolated"), state=again))
+
+
+def test_what_302_reaches_by_its_host_routed_interface_was_not_measured_of_e() -> None:
+    sight = visibility(built.DESIRED, built.DESIRED, KNOWN)
+    routed: Measured = {(ContainerKey(3, "302"), OTHERS, "ip"): "yes"}
+    assert breaches_measured([Intent(E, "isolated")], routed, sight, built.DESIRED) == ()
+    seen: Measured = {(ContainerKey(3, "303"), OTHERS, "layer2"): "yes"}
+    (breach,) = breaches_measured([Intent(E, "isolated")], seen, sight, built.DESIRED)
+    assert "Container 303 (c303) reaches other hosts" in breach.text
