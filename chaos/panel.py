@@ -106,9 +106,9 @@ class Panel:
         return {int(pid): arguments for pid, parent, arguments in rows if int(parent) == self.process.pid}
 
     def stop(self) -> None:
-        """Ctrl-C, and its folder goes."""
+        """End it, and its folder goes."""
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
+            self.process.terminate()
             try:
                 self.process.wait(90)
             except subprocess.TimeoutExpired:

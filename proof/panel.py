@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -62,7 +61,7 @@ def panel_on(lab: Lab) -> Iterator[None]:
         register()
         yield
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.wait(60)
         shutil.rmtree(var, ignore_errors=True)
 
