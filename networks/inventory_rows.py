@@ -89,6 +89,7 @@ def server_view(row: PhysicalServer) -> ServerView:
         dialect="7" if row.vzctl_dialect == "7" else "4" if row.vzctl_dialect == "4" else None,
         routing=_routing(row.routing),
         boot=boot_view(row.boot),
+        filters_tags=row.filters_tags,
     )
 
 

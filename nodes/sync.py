@@ -216,6 +216,7 @@ def _write_server(server_id: int, facts: ServerFacts, at: datetime) -> None:
         findings_count=len(facts.findings) + len(facts.firewall),
         routing=sync_values.server_routing(facts),
         boot=boot_summary(facts),
+        filters_tags="vlan_filtering" in facts.capabilities,
     )
 
 

@@ -19,7 +19,7 @@ from trust.proved_admin import ProvedAdmin
 
 OBSERVED = (
     "state", "state_reason", "state_since", "looked_at", "seen_at", "hostname", "kernel", "distribution",
-    "vzctl_dialect", "vzctl_version", "boot_id", "management_link", "management_address",
+    "vzctl_dialect", "vzctl_version", "boot_id", "management_link", "management_address", "filters_tags",
     "containers_count", "running_count", "adapters_count", "findings_count", "created_at",
 )  # fmt: skip
 

@@ -67,6 +67,12 @@ class PhysicalServer(models.Model):
     routing = models.JSONField(
         null=True, blank=True, help_text="What it routes and answers for; see nodes/sync_values.py."
     )
+    filters_tags = models.BooleanField(
+        "filters tags",
+        null=True,
+        blank=True,
+        help_text="Its kernel can keep tagged frames from containers; unknown before the first look.",
+    )
     containers_count = models.PositiveIntegerField(default=0)
     running_count = models.PositiveIntegerField(default=0)
     adapters_count = models.PositiveIntegerField(default=0)

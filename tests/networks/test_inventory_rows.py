@@ -68,3 +68,11 @@ def test_a_server_that_nobody_has_looked_at_routes_nothing_that_is_known(keys: d
     server = PhysicalServer.objects.create(name="new", group=ServerGroup.objects.get(), address="10.77.0.99")
     view = inventory([server.pk]).server(server.pk)
     assert view is not None and view.routing is None
+
+
+def test_whether_a_kernel_can_filter_tags_is_known_without_another_look(keys: dict[int, int]) -> None:
+    """Rule 13 is asked wherever a network is shown, and there nobody looks at servers."""
+    old = replace(built.LOOKS[1], capabilities=frozenset())
+    store(keys[1], old, Timing(timezone.now()))
+    views = [inventory([pk]).server(pk) for pk in keys.values()]
+    assert [view and view.filters_tags for view in views] == [False, True, True]
