@@ -17,6 +17,7 @@ from networks.domain.waves import edits_of_wave
 from networks.engine.behind import fell_behind
 from networks.engine.lease import Lease
 from networks.models import Change, Decision, Revision
+from networks.services.queueing import not_reviewed
 from networks.services.validate import refusals
 from networks.state_json import load_edits
 
@@ -64,6 +65,8 @@ def _decide(lease: Lease, change: Change, wave: int) -> None:
     problems = refusals(newest.state, edits, made=made, found=change.is_found)
     if problems:
         raise DecisionRefused(" ".join(problem.text for problem in problems))
+    if new := not_reviewed(change, newest, edits, wave_edits(change, *range(1, wave + 1)), made):
+        raise DecisionRefused(new)
     revision = _next_revision(change, newest, settled(change, newest.state, wave))
     Decision.objects.create(change=change, wave=wave, revision=revision, decided_at=now)
     columns: dict[str, object] = {"revision": revision} if revision else {}

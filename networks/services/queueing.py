@@ -8,10 +8,11 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from networks.choices import ChangeState, OperationState
-from networks.desired import at_revision, head
+from networks.desired import Head, at_revision, head
 from networks.domain.diff import edits_between
 from networks.domain.inventory import Inventory
 from networks.domain.state import (
+    AdapterKey,
     AddMember,
     Assign,
     CreateNetwork,
@@ -25,7 +26,7 @@ from networks.domain.waves import ALL_AT_ONCE, MOST, server_of, waves
 from networks.inventory_rows import inventory, servers_named
 from networks.models import Change
 from networks.services.errors import Conflict
-from networks.services.validate import refusals
+from networks.services.validate import refusals, warnings_since
 from networks.state_json import load_edits
 
 UNDECIDED = Q(
@@ -51,6 +52,33 @@ def check_still_true(change: Change) -> None:
     broken = refusals(newest.state, edits, found=change.is_found)
     if broken:
         raise Conflict("It cannot be applied any more: " + " ".join(problem.text for problem in broken))
+    if new := not_reviewed(change, newest, edits, edits):
+        raise Conflict(new)
+
+
+def not_reviewed(
+    change: Change,
+    newest: Head,
+    edits: Iterable[Edit],
+    reviewed: Iterable[Edit],
+    made: Collection[AdapterKey] = (),
+) -> str:
+    """What the edits would be warned of by what others decided since the review; "" if nothing.
+
+    Nobody has ticked such a warning: each of the two Changes was right by itself. `reviewed` are the edits of
+    the Change that would be decided by then if nothing else had been.
+    """
+    if newest.number == change.base + change.decisions.exclude(revision=None).count():
+        return ""
+    new = warnings_since(
+        newest.state, edits, (at_revision(change.base), reviewed), made=made, found=change.is_found
+    )
+    if not new:
+        return ""
+    return (
+        "Together with another change that was decided since the review there are warnings that nobody has "
+        f"ticked: {' '.join(problem.text for problem in new)} Review the draft again."
+    )
 
 
 def queue_reviewed(change: Change, width: int | None = None, leave_out: Collection[int] = ()) -> None:

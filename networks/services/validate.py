@@ -9,7 +9,7 @@ from dataclasses import replace
 from django.db.models import Min, Q
 
 from networks.domain.inventory import Inventory, NetworkRef
-from networks.domain.rules import Problem, review
+from networks.domain.rules import Problem, review, unreviewed
 from networks.domain.rules import problems_of as rules_of
 from networks.domain.state import (
     AdapterKey,
@@ -74,17 +74,16 @@ def problems(
     only write down what is so already.
     """
     edits = tuple(edits)
-    known = _known(newest, edits, user, made)
+    after = apply_edits(newest, edits)
+    known = _known((newest, after), user, made)
     return (
         *review(newest, edits, known, found=found),
-        *breached_by(newest, apply_edits(newest, edits), known),
+        *breached_by(newest, after, known),
     )
 
 
-def _known(
-    newest: Desired, edits: Iterable[Edit], user: AnyUser | None, made: Collection[AdapterKey]
-) -> Inventory:
-    known = inventory(servers_named(newest, apply_edits(newest, edits)), user)
+def _known(states: Iterable[Desired], user: AnyUser | None, made: Collection[AdapterKey]) -> Inventory:
+    known = inventory(servers_named(*states), user)
     if made:
         known = replace(known, adapters=tuple(a for a in known.adapters if a.key not in made))
     return known
@@ -100,8 +99,31 @@ def refusals(
 ) -> tuple[Problem, ...]:
     """Only what forbids the edits."""
     edits = tuple(edits)
-    known = _known(newest, edits, user, made)
+    known = _known((newest, apply_edits(newest, edits)), user, made)
     return tuple(p for p in review(newest, edits, known, found=found) if p.severity == "refuse")
+
+
+def warnings_since(
+    newest: Desired,
+    edits: Iterable[Edit],
+    reviewed: tuple[Desired, Iterable[Edit]],
+    *,
+    made: Collection[AdapterKey] = (),
+    found: bool = False,
+) -> tuple[Problem, ...]:
+    """Warnings that the edits bring on `newest`, but did not where they were reviewed.
+
+    `reviewed`: the state that the review looked at, and the edits on top of it to compare with. Both are
+    judged by what is known now: only what was decided since makes the difference, not what servers look like.
+    """
+    edits, (base, before) = tuple(edits), reviewed
+    before = tuple(before)
+    states = (newest, apply_edits(newest, edits), base, apply_edits(base, before))
+    known = _known(states, None, made)
+    return unreviewed(
+        review(newest, edits, known, found=found),
+        review(base, before, known, found=found),
+    )
 
 
 def added_refusals(

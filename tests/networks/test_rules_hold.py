@@ -1,4 +1,4 @@
-"""Each rule holds against drafts made by hand, the admin, two requests at once, and servers that change.
+"""Each refusal holds against drafts made by hand, two requests at once, and servers that change.
 
 What forms refuse beside their fields is in tests/pages; what each rule says is in tests/domain/test_rules.py.
 """
@@ -9,9 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.apps import apps
-from django.contrib import admin as django_admin
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -32,7 +29,7 @@ from networks.engine.decide import DecisionRefused
 from networks.engine.decide import decide as decide_change
 from networks.engine.lease import claim
 from networks.inventory_rows import inventory, servers_named
-from networks.models import Change
+from networks.models import Assignment, Change, VirtualNetwork
 from networks.services import changes
 from networks.services.errors import Conflict
 from nodes.models import Adapter, Bridge, Container, ContainerInterface, PhysicalServer
@@ -232,56 +229,52 @@ def test_a_server_that_changed_since_the_review_breaks_no_rule(
     assert head().number == 1
 
 
-# --- the admin ---
+# --- rules whose two requests are not two decisions ---
 
 
-def test_no_row_of_desired_is_written_in_the_admin() -> None:
-    registered = {model for model in django_admin.site._registry if model._meta.app_label == "networks"}
-    writable = {
-        model
-        for model in registered
-        if type(django_admin.site._registry[model]).has_change_permission
-        is django_admin.ModelAdmin.has_change_permission
-    }
-    assert apps.get_app_config("networks") and not writable
-
-
-@pytest.fixture
-def in_use(scene: Scene) -> Scene:
-    one = scene.server1
-    decide(
-        CreateNetwork(A, "A"),
-        Assign(A, one.pk, "eth0"),
-        AddMember(A, scene.key(one, "102")),
-        CreateVlan(scene.server2.pk, "eth0.5", "eth0", 5),
-    )
-    now = timezone.now()
-    Adapter.objects.filter(server=one).update(gone_at=now)
-    Container.objects.filter(ctid="102").update(gone_at=now)
-    ContainerInterface.objects.filter(container__ctid="102").update(gone_at=now)
-    return scene
-
-
-@pytest.mark.parametrize(
-    ("model", "found"),
-    [
-        (PhysicalServer, {"name": "server1"}),
-        (PhysicalServer, {"name": "server2"}),
-        (Adapter, {"server__name": "server1"}),
-        (Container, {"ctid": "102"}),
-        (ContainerInterface, {"container__ctid": "102"}),
-    ],
-)
-@pytest.mark.parametrize("way", ["page", "action"])
-def test_what_a_network_uses_is_not_deleted_in_the_admin(
-    in_use: Scene, admin: Any, model: Any, found: dict[str, str], way: str
+@pytest.mark.django_db(transaction=True)
+def test_2_a_look_that_finds_it_host_routed_meanwhile_stops_the_member_or_shows_it(
+    scene: Scene, operator: Any
 ) -> None:
-    row = model.objects.get(**found)
-    client: Client = logged_in(admin)
-    name = f"admin:nodes_{model._meta.model_name}"
-    if way == "page":
-        client.post(reverse(f"{name}_delete", args=[row.pk]), {"post": "yes"})
+    decide(CreateNetwork(A, "A"))
+    change = planned(operator, AddMember(A, scene.key(scene.server1, "102")))
+    Change.objects.filter(pk=change.pk).update(state=ChangeState.QUEUED)
+    lease = claim(change.pk)
+    assert lease
+    interface = ContainerInterface.objects.filter(container__ctid="102")
+    decided, looked = at_once(
+        lambda: decide_change(lease, change), lambda: interface.update(mode="host-routed")
+    )
+    assert looked == 1
+    if decided is None:  # it was bridged when it joined
+        assert refused_now() == {"host-routed"}
     else:
-        data = {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
-        client.post(reverse(f"{name}_changelist") + "?presence=all", data)
-    assert model.objects.filter(pk=row.pk).exists()
+        assert isinstance(decided, DecisionRefused) and "only bridged interfaces" in str(decided)
+        assert not refused_now() and head().number == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_5_two_changes_that_assign_a_network_on_one_server_do_not_both_begin(
+    scene: Scene, operator: Any
+) -> None:
+    one = scene.server1
+    Adapter.objects.create(server=one, name="eth1")
+    decide(CreateNetwork(A, "A"))
+    both = [planned(operator, Assign(A, one.pk, name), servers=(one,)) for name in ("eth0", "eth1")]
+    results = at_once(*(lambda c=c: changes.apply_change(operator, c, ()) for c in both))
+    assert sorted(type(result).__name__ for result in results) == ["Change", "Conflict"], results
+
+
+@pytest.mark.django_db(transaction=True)
+def test_5_the_database_keeps_one_assignment_of_a_network_on_a_server(scene: Scene) -> None:
+    decide(CreateNetwork(A, "A"))
+    network = VirtualNetwork.objects.get()
+
+    def write(name: str) -> None:
+        adapter = Adapter.objects.get(server=scene.server1, name=name)
+        Assignment.objects.create(network=network, server=scene.server1, adapter=adapter)
+
+    Adapter.objects.create(server=scene.server1, name="eth1")
+    results = at_once(lambda: write("eth0"), lambda: write("eth1"))
+    assert sorted(type(result).__name__ for result in results) == ["IntegrityError", "NoneType"], results
+    assert Assignment.objects.count() == 1

@@ -77,6 +77,7 @@ __all__ = [
     "problems_of",
     "review",
     "server_in_use",
+    "unreviewed",
 ]
 
 REFUSALS: tuple[Rule, ...] = (
@@ -182,6 +183,19 @@ def breaks_between_servers(before: Desired, edits: Sequence[Edit], inventory: In
     return False
 
 
+def unreviewed(now: Iterable[Problem], reviewed: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Warnings among `now` that somebody who saw `reviewed` did not see, so that they wait for a tick.
+
+    One with fewer subjects than one of the same code that was seen is that one, lessened.
+    """
+    seen = _subjects_by_code(reviewed)
+    return tuple(
+        problem
+        for problem in now
+        if problem.severity == "warn" and not problem.existing and not _is_among(problem, seen)
+    )
+
+
 def _subjects_by_code(problems: Iterable[Problem]) -> dict[str, dict[Subject, list[frozenset[Subject]]]]:
     """Subjects of problems by code and by their first subject, so that look-ups stay short."""
     by_code: dict[str, dict[Subject, list[frozenset[Subject]]]] = {}
@@ -195,9 +209,14 @@ def _subjects_by_code(problems: Iterable[Problem]) -> dict[str, dict[Subject, li
 def _weighed(
     problem: Problem, old: dict[str, dict[Subject, list[frozenset[Subject]]]], *, found: bool
 ) -> Problem:
-    candidates = old.get(problem.code, {}).get(problem.subjects[0], []) if problem.subjects else []
-    if any(subjects.issuperset(problem.subjects) for subjects in candidates):
+    if _is_among(problem, old):
         return replace(problem, severity="warn", existing=True)
     if found and problem.code in FOUND_NOT_MADE:
         return replace(problem, severity="warn")
     return problem
+
+
+def _is_among(problem: Problem, old: dict[str, dict[Subject, list[frozenset[Subject]]]]) -> bool:
+    """Whether one problem of the same code had all its subjects already."""
+    candidates = old.get(problem.code, {}).get(problem.subjects[0], []) if problem.subjects else []
+    return any(subjects.issuperset(problem.subjects) for subjects in candidates)
