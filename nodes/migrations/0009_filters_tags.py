@@ -10,7 +10,7 @@ def write_anew(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("nodes", "0007_boot"),
+        ("nodes", "0008_dedicated_login"),
     ]
 
     operations = [
