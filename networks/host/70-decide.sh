@@ -163,10 +163,33 @@ tidy() {
 	[ -n "$P_txid" ] || find "$RUN/txn"/* "$RUN"/plan.* -prune -mtime +7 -exec rm -rf {} + 2>/dev/null
 	return 0
 }
+# Whoever turns ip_forward on, as vzctl does for the first host-routed container after a boot, turns it on for every
+# link there is, those without an address of the server included; the same goes for disable_ipv6 of "all".
+stay_isolated() {
+	[ -r "$ETC/committed" ] || return 0
+	while read -r s_kind s_what s_name _; do
+		[ "$s_kind $s_what" = 'keep bridge' ] || continue
+		# 8 is ours alone: what it is set for carries no address of the server.
+		setting ipv4/conf/"$s_name"/arp_ignore
+		[ "$s_value" = 8 ] || continue
+		stays ipv4/conf/"$s_name"/forwarding 0
+		stays ipv6/conf/"$s_name"/disable_ipv6 1
+	done <"$ETC/committed"
+}
+stays() {
+	setting "$1"
+	case $s_value in '' | "$2") ;; *) echo "$2" >/proc/sys/net/"$1" ;; esac
+}
+# Shells read byte by byte, which /proc/sys allows for the first one only: enough, and no success to go by.
+setting() {
+	s_value=''
+	[ ! -r /proc/sys/net/"$1" ] || read -r s_value </proc/sys/net/"$1"
+	return 0
+}
 # First words of every contact, once a minute by timer, and at boot. Where a watcher lives it is theirs.
 recover() {
 	pending
-	[ -n "$P_txid" ] || { tidy && say state=clean && leave "$OK"; }
+	[ -n "$P_txid" ] || { stay_isolated && tidy && say state=clean && leave "$OK"; }
 	say "pending=$P_txid"
 	D=$RUN/txn/$P_txid
 	if hold_transaction 0 && free "$RUN/worker.lock" && free "$RUN/deadman.lock"; then

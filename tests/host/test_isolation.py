@@ -97,3 +97,18 @@ def test_a_bridge_that_gives_its_layer_3_back_is_closed_again(
     assert ways_to_the_server(server, "vn-a") == set()
     server.call("abort", "local", check=True)
     assert "ipv6/conf/vn-a/disable_ipv6:0" in server.state()
+
+
+def test_it_stays_shut_off_whoever_turns_forwarding_on(server: Server, guests: tuple[str, str]) -> None:
+    """As vzctl does after a boot, for the first host-routed container: the kernel then sets every link."""
+    ports = tuple(Port(veth, "vn-c") for veth in guests)
+    assert server.apply("t", HostPlan((Bridge("vn-c"), *ports), LOCAL)).state == "committed"
+    off_and_on = (("0", "ipv4/ip_forward"), ("1", "ipv4/ip_forward"), ("0", "ipv6/conf/all/disable_ipv6"))
+    for value, path in off_and_on:
+        server.run("sh", "-c", f"echo {value} >/proc/sys/net/{path}")
+    conf = "/proc/sys/net/ipv4/conf/vn-c/forwarding"
+    assert server.run("cat", conf).strip() == "1"
+    assert server.call("recover", check=True).answer.get("state") == "clean"
+    assert server.run("cat", conf).strip() == "0"
+    assert server.run("cat", "/proc/sys/net/ipv6/conf/vn-c/disable_ipv6").strip() == "1"
+    assert server.run("cat", "/proc/sys/net/ipv4/conf/eth0/forwarding").strip() == "1"
