@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from networks.domain.errands import host_ifname
 from networks.domain.inventory import Inventory, ServerView
 from networks.domain.names import is_link_name, name_bridges
-from networks.domain.record import keeps_of, record_differs, saves_recorded
+from networks.domain.record import additions_recorded, keeps_of, record_differs, saves_recorded
 from networks.domain.state import AddressChange, Desired, InterfaceKey, NewInterface
 from networks.domain.wanted import (
     Adopted,
@@ -36,6 +36,7 @@ from networks.host.grammar import (
     IpDel,
     NetifAdd,
     NetifDel,
+    Place,
     Port,
     RemoveBridge,
     RemoveVlan,
@@ -91,7 +92,7 @@ class _Planner:
     desired: Desired
     before: Desired
     notes: list[str] = field(default_factory=list)
-    saves: list[Save] = field(default_factory=list)
+    saves: list[Save | Place] = field(default_factory=list)
     ours: Ours = field(init=False)
     wanted: Wanted = field(init=False)
     former: Wanted = field(init=False)
@@ -277,7 +278,24 @@ class _Planner:
         coming = {new.interface for new in self.desired.new_interfaces}
         for key in sorted(self.wanted.ports.keys() - found - coming):
             self.notes.append(f"{key.ifname} of Container {key.ctid} is not on this server: passed over.")
+        self._place_unmade(found | coming)
         return list(steps.values())
+
+    def _place_unmade(self, known: set[InterfaceKey]) -> None:
+        """Interfaces that an earlier Change has vzctl make are made where they belong by now."""
+        for (ctid, ifname), recorded in additions_recorded(self.facts).items():
+            key = InterfaceKey(self.server.id, ctid, ifname)
+            bridge = self.wanted.ports.get(key, "")
+            if key not in known and key not in self.desired.gone_interfaces and bridge != recorded:
+                self._place(key, bridge)
+
+    def _place(self, key: InterfaceKey, bridge: str) -> None:
+        if self.facts.vzctl_dialect is not None and is_link_name(key.ifname):
+            self.saves.append(Place(self.facts.vzctl_dialect, key.ctid, key.ifname, bridge))
+            where = f"in {bridge}" if bridge else "in no network"
+            self.notes.append(
+                f"What vzctl has yet to do for {key.ifname} of Container {key.ctid} is done {where} now."
+            )
 
     def _join(
         self, container: Container, interface: ContainerInterface, bridge: str, made: set[str]
@@ -314,9 +332,12 @@ class _Planner:
         leaving_from: set[str],
         going: set[str],
     ) -> Port | None:
-        saved = interface.configured_bridge or self._pending_save(container, interface)
-        if saved in leaving_from:
+        pending = self._pending_save(container, interface)
+        if (interface.configured_bridge or pending) in leaving_from:
             self._save(container, interface, "")
+        elif pending in leaving_from:
+            # Somebody has saved a bridge that is not the panel's: that stays.
+            self._place(InterfaceKey(self.server.id, container.ctid, interface.ifname), "")
         link = self._host_side(container, interface)
         if link is None or link.master not in leaving_from or link.master in going:
             return None

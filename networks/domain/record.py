@@ -25,3 +25,9 @@ def saves_recorded(facts: ServerFacts) -> dict[tuple[str, str], str]:
     """The bridge ("-": none) that the record has vzctl save, by CTID and interface name."""
     lines = (line.split() for line in facts.transaction.committed if line.startswith("save "))
     return {(words[2], words[3]): words[5] for words in lines if len(words) == 6}
+
+
+def additions_recorded(facts: ServerFacts) -> dict[tuple[str, str], str]:
+    """The bridge ("": none) in which the record has vzctl make an interface, by CTID and interface name."""
+    lines = (line.split() for line in facts.transaction.committed if line.startswith("netif_add "))
+    return {(words[2], words[3]): words[6].removeprefix("-") for words in lines if len(words) == 7}

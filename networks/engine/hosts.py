@@ -124,6 +124,10 @@ class Host:
         """Bring vzctl's saved configuration after the committed transaction; repeat until it agrees."""
         return self._run("follow", str(txid), deadline_s=120)
 
+    def let_go(self, txid: uuid.UUID) -> Reply:
+        """Have the server try no more what vzctl has not done of the committed transaction."""
+        return self._run("letgo", str(txid))
+
     def prepare(self) -> Reply:
         """Install the replay at boot, the watcher once a minute and, for vzctl 4.x, its start hook."""
         return self._run("prepare", deadline_s=60)

@@ -21,7 +21,7 @@ from networks.engine.behind import caught_up, missed_decision, tell_change
 from networks.engine.decide import is_decided
 from networks.engine.forward import bring_forward_due, go_on_with_planned
 from networks.engine.hosts import BUSY, UNKNOWN, Host, NoAnswer
-from networks.engine.operation import MAX_MESSAGE, StepFailed, plain, server_of
+from networks.engine.operation import MAX_EVENT, MAX_MESSAGE, StepFailed, plain, server_of
 from networks.models import Change, Operation
 from networks.services.changes import send
 from trust.audit import record
@@ -33,7 +33,13 @@ FOLLOW_MAX_S = 600
 ASK_AGAIN_S, ASK_MAX_S = 10, 60
 UNWATCHED = ("preparing", "applying", "applied", "rollingback")
 """States that end by themselves while a watcher of the server lives."""
+GIVEN_UP = (
+    "vzctl has not done all of it in a week, and is not asked any more. Mend the cause, then repair the "
+    "server's drift, or ask for the rest in a new change."
+)
 SUPERSEDED = "Another change was committed on the server before vzctl had done all of this one."
+FOLLOW_FOR = timedelta(days=7)
+"""So long vzctl is asked for what it does not do; somebody may have to stop or start a container first."""
 GIVE_UP_AFTER = timedelta(days=1)
 """A server silent for so long waits for a person, and no longer stands in the way of other Changes."""
 
@@ -182,18 +188,37 @@ def follow_again(operation_id: uuid.UUID) -> bool:
     """
     operation = Operation.objects.select_related("server__credential").get(pk=operation_id)
     try:
-        answer = Host(server_of(operation)).follow(operation.pk)
+        host = Host(server_of(operation))
+        answer = host.follow(operation.pk)
+        is_over = answer.ok or answer.code == UNKNOWN
+        is_given_up = not is_over and _is_late(operation) and host.let_go(operation.pk).ok
     except (NoAnswer, StepFailed) as error:
         log.info("follow_failed", operation=str(operation_id), error=str(error))
         return False
-    columns: dict[str, Any] = {"message": plain(f"Not all is done by vzctl yet. {answer.words}", MAX_MESSAGE)}
-    is_over = answer.ok or answer.code == UNKNOWN
-    if is_over:
-        text = "vzctl has done all of it now." if answer.ok else SUPERSEDED
-        line = {"at": timezone.now().isoformat(), "text": text}
-        columns = {"must_follow": False, "next_follow_at": None, "message": "" if answer.ok else SUPERSEDED}
-        columns["events"] = [*operation.events, line]
-    if is_over or columns["message"] != operation.message:
-        Operation.objects.filter(pk=operation_id).update(**columns)
-        Change.objects.filter(pk=operation.change_id).update(version=F("version") + 1)
+    words = " ".join([answer.words, *(note.text for note in answer.answer.warnings)]).strip()
+    if answer.ok:
+        _end_follow(operation, "vzctl has done all of it now.", message="")
+    elif is_over:
+        _end_follow(operation, SUPERSEDED, message=SUPERSEDED)
+    elif is_given_up:
+        text = f"{GIVEN_UP} {words}"
+        _end_follow(operation, text, message=text, state=OperationState.NEEDS_ATTENTION)
+    else:
+        _tell(operation, message=f"Not all is done by vzctl yet. {words}")
     return answer.ok
+
+
+def _end_follow(operation: Operation, text: str, **columns: Any) -> None:
+    events = [*operation.events, {"at": timezone.now().isoformat(), "text": plain(text, MAX_EVENT)}]
+    _tell(operation, must_follow=False, next_follow_at=None, events=events, **columns)
+
+
+def _tell(operation: Operation, **columns: Any) -> None:
+    columns["message"] = plain(columns["message"], MAX_MESSAGE)
+    if len(columns) > 1 or columns["message"] != operation.message:
+        Operation.objects.filter(pk=operation.pk).update(**columns)
+        Change.objects.filter(pk=operation.change_id).update(version=F("version") + 1)
+
+
+def _is_late(operation: Operation) -> bool:
+    return operation.ended_at is not None and timezone.now() > operation.ended_at + FOLLOW_FOR

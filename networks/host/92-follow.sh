@@ -19,6 +19,16 @@ follow() {
 	say state=differs
 	leave "$BUSY"
 }
+# letgo TXID: what vzctl has not done of it is not tried again, nor carried into the next commit.
+letgo() {
+	hold_transaction 3 || fail "$BUSY" "a transaction is at work"
+	committed_txid
+	[ "$1" = "$C_txid" ] || fail "$UNKNOWN" "committed is $C_txid"
+	say "$C_txid" | put "$LIB/followed" || fail "$BROKEN" "cannot write $LIB"
+	rm -f "$LIB/errands"
+	say state=agrees
+	leave "$OK"
+}
 # What `committed` says of saved configuration, errands and emptied bridges; done with all of it, or not.
 follow_committed() {
 	read_errands
@@ -40,12 +50,21 @@ differs() {
 	say "$s_what differs $*"
 	return 1
 }
+# is_gone CTID: destroyed, or moved to another server. Waiting would be for ever; should it come back, its look tells.
+is_gone() {
+	[ -d "$CONF" ] && [ ! -e "$CONF/$1.conf" ] && [ ! -L "$CONF/$1.conf" ] || return 1
+	say "warn gone container $1 is not on this server any more: vzctl is told nothing of it"
+}
 last_words() { say "$s_words" | tail -n 1 | tr -cd ' -~'; }
 # follow_save DIALECT CTID IFNAME HOSTIF BRIDGE|-
 follow_save() {
 	s_what="saved $2 $3"
+	! is_gone "$2" || return 0
 	[ -f "$CONF/$2.conf" ] || { differs "container $2 has no configuration here" || return 1; }
-	saved_as "$2" "$3" || { differs "container $2 has no interface $3" || return 1; }
+	if ! saved_as "$2" "$3"; then
+		say "warn gone container $2 has no $3 any more: nothing is saved for it"
+		return 0
+	fi
 	[ "$S_type" != routed ] || { differs "$3 is host-routed" || return 1; }
 	if ! agrees "$1" "$5"; then
 		s_words=$(as_vzctl vzctl_does save "$@" 2>&1)

@@ -23,10 +23,10 @@ read_errands() {
 note_errand() {
 	say "$C_txid $1 $e_line" >>"$LIB/errands" && sync_file "$LIB/errands"
 }
+# was_begun netif_add DIALECT CTID IFNAME: for whatever network, which may be another by now
 was_begun() {
 	case $E_begun in *"
-$e_line
-"*) return 0 ;; esac
+$1 $2 $3 $4 "*) return 0 ;; esac
 	return 1
 }
 # errand KIND DIALECT CTID IFNAME …
@@ -37,6 +37,7 @@ errand() {
 $e_line
 "*) say "$s_what ok" && return 0 ;; esac
 	# Asked first: `vzctl set` of an unknown container succeeds, and makes a conf file for it.
+	! is_gone "$3" || return 0
 	[ -f "$CONF/$3.conf" ] || { differs "container $3 has no configuration here" || return 1; }
 	"do_$1" "$@" || return 1
 	note_errand finished
@@ -49,7 +50,7 @@ do_netif_add() {
 		s_words=$(as_vzctl vzctl_does "$@" 2>&1)
 		e_rc=$?
 		saved_as "$3" "$4" || { explain_failed_add "$2" "$4" "$e_rc" || return 1; }
-	elif ! was_begun; then
+	elif ! was_begun "$1" "$2" "$3" "$4"; then
 		differs "$4 exists already, not made by this change" || return 1
 	fi
 	# 7+ saves an interface that it could not make; the next try, or the container's next start, makes it.

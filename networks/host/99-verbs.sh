@@ -38,11 +38,12 @@ main() {
 		[ "${1:-}" = - ] || wants_txid "${1:-}"
 		follow "$1"
 		;;
+	letgo) wants_txid "${1:-}" && letgo "$1" ;;
 	prepare) prepare ;;
 	forget) forget ;;
 	_deadman) deadman "$1" ;;
 	_worker) worker "$1" ;;
-	*) fail "$BAD" "verbs: plan apply hold extend confirm settle abort bar status recover boot follow prepare forget" ;;
+	*) fail "$BAD" "verbs: plan apply hold extend confirm settle abort bar status recover boot follow letgo prepare forget" ;;
 	esac
 }
 # `- VERB`: the verb's arguments are the first line of standard input. A sudoers file without wildcards cannot let

@@ -386,6 +386,7 @@ function read_plan(line, w) {
 			else new_save[w[3] " " w[4]] = 1
 			if (w[1] == "netif_del") removed[w[3] " " w[4]] = 1
 		}
+		else if (line ~ /^place / && split(line, w, " ")) put[w[3] " " w[4]] = w[5]
 	}
 	close(plan)
 }
@@ -399,7 +400,13 @@ function still_open(line, w) {
 # Nor is a saved bridge that goes with this plan, or an interface that this plan puts elsewhere.
 function still_meant(line, w) {
 	split(line, w, " ")
-	return (w[6] == "-" || (w[6] in kept)) && !(w[5] in placed)
+	return (w[6] == "-" || (w[6] in kept)) && !(w[5] in placed) && !((w[3] " " w[4]) in put)
+}
+# An interface that is still to be made is made where it belongs by now.
+function as_meant(line, w) {
+	split(line, w, " ")
+	if (w[1] != "netif_add" || !((w[3] " " w[4]) in put)) return line
+	return w[1] " " w[2] " " w[3] " " w[4] " " w[5] " " w[6] " " put[w[3] " " w[4]]
 }
 function read_done(line, head) {
 	head = former " finished "
@@ -411,7 +418,7 @@ function write_committed(k, i, w) {
 	printf "vnetpanel-committed 1\ntxid %s\n%s", txid, lines >(dir "/committed")
 	if (former != "" && rd(followed) != former) {
 		for (k in old_save) if (!(k in new_save) && still_meant(old_save[k])) print old_save[k] >(dir "/committed")
-		for (i = 1; i <= nold; i++) if (still_open(old_errand[i])) print old_errand[i] >(dir "/committed")
+		for (i = 1; i <= nold; i++) if (still_open(old_errand[i])) print as_meant(old_errand[i]) >(dir "/committed")
 		for (k in old_drop) if (!(k in kept)) drop[k] = 1
 	}
 	for (i = 1; i <= nsteps; i++) if (split(steps[i], w, " ") && w[1] == "rmbridge") drop[w[2]] = 1

@@ -10,7 +10,7 @@ The grammar (one line each, single spaces, ASCII, LF; `-` means none)::
     step vlan DEV BASE VID | step bridge BR ADAPTER|- | step adopt BR ADAPTER
     step port IFACE BR|- | step rmbridge BR [ADAPTER] | step rmvlan DEV
     keep vlan DEV BASE VID | keep bridge BR ADAPTER|- | keep adopted BR ADAPTER
-    save 4|7 CTID IFNAME HOSTIF BRIDGE|-
+    save 4|7 CTID IFNAME HOSTIF BRIDGE|- | place 4|7 CTID IFNAME BRIDGE|-
     netif_add 4|7 CTID IFNAME MAC|- HOSTIF|- BRIDGE|- | netif_del 4|7 CTID IFNAME
     ipadd 4|7 CTID IFNAME ADDRESS/LENGTH | ipdel 4|7 CTID IFNAME ADDRESS/LENGTH
     end
@@ -172,6 +172,22 @@ class Save:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """What an earlier commit left vzctl to do for the interface is done for `bridge` now ("": for none).
+
+    An interface that is still to be made is made there; a bridge that is still to be saved is not.
+    """
+
+    dialect: Literal["4", "7"]
+    ctid: str
+    ifname: str
+    bridge: str = ""
+
+    def words(self) -> tuple[str, ...]:
+        return ("place", self.dialect, self.ctid, self.ifname, self.bridge or "-")
+
+
+@dataclass(frozen=True, slots=True)
 class NetifAdd:
     """What vzctl is to do once after the commit: make a bridged interface, joined to `bridge` ("": none).
 
@@ -246,7 +262,7 @@ class HostPlan:
 
     steps: tuple[Step, ...] = ()
     keeps: tuple[Keep, ...] = ()
-    saves: tuple[Save, ...] = ()
+    saves: tuple[Save | Place, ...] = ()
     errands: tuple[Errand, ...] = ()
 
     def render(self) -> str:
@@ -295,7 +311,7 @@ class _Reader:
 
     steps: list[tuple[int, Step]] = field(default_factory=list)
     keeps: list[Keep] = field(default_factory=list)
-    saves: list[Save] = field(default_factory=list)
+    saves: list[Save | Place] = field(default_factory=list)
     errands: list[Errand] = field(default_factory=list)
     seen: set[tuple[str, ...]] = field(default_factory=set)
     highest: int = 0
@@ -311,11 +327,12 @@ class _Reader:
         ("keep", "adopted"): ("BR", "ADAPTER"),
         ("save", "4"): ("CTID", "IFNAME", "HOSTIF", "BR-"),
         ("save", "7"): ("CTID", "IFNAME", "HOSTIF", "BR-"),
+        **{("place", d): ("CTID", "IFNAME", "BR-") for d in "47"},
         **{("netif_add", d): ("CTID", "IFNAME", "MAC-", "HOSTIF-", "BR-") for d in "47"},
         **{("netif_del", d): ("CTID", "IFNAME") for d in "47"},
         **{(kind, d): ("CTID", "IFNAME", "ADDRESS") for kind in ("ipadd", "ipdel") for d in "47"},
     }
-    RANKS: ClassVar[dict[str, int]] = {"step": 1, "keep": 2, "save": 3}
+    RANKS: ClassVar[dict[str, int]] = {"step": 1, "keep": 2, "save": 3, "place": 3}
     """Errands come last, in the order in which they are to be done."""
 
     def line(self, number: int, words: list[str]) -> None:
@@ -341,7 +358,7 @@ class _Reader:
             raise BadPlan(number, "order", "steps come first, then keeps, then saves, then errands")
         self.highest = rank
         key: tuple[str, ...] = (group, value[0])
-        if group in ("save", "netif_add", "netif_del"):
+        if group in ("save", "place", "netif_add", "netif_del"):
             key = ("save", *value[:2])
         elif rank == 4:
             key = ("address", *value)
@@ -373,6 +390,8 @@ class _Reader:
                 self.keeps.append(KeepVlan(value[0], value[1], int(value[2])))
             case ("keep", _):
                 self.keeps.append(KeepBridge(value[0], value[1], kind[1] == "adopted"))
+            case ("place", dialect):
+                self.saves.append(Place(_dialect(dialect), *value))
             case ("netif_add", dialect):
                 self.errands.append(NetifAdd(_dialect(dialect), *value))
             case ("netif_del", dialect):

@@ -51,7 +51,7 @@ function remember() {
 	}
 	if ($1 == "step") step[++steps] = $0
 	if ($1 ~ /^ip/) once("address " $3 " " $4 " " $5)
-	else once($1 == "save" || $1 ~ /^netif/ ? "save " $3 " " $4 : $1 " " $3)
+	else once($1 ~ /^(save$|place$|netif)/ ? "save " $3 " " $4 : $1 " " $3)
 }
 function agrees(line, w, taken) {
 	split(line, w, " ")
@@ -74,11 +74,12 @@ BEGIN {
 	spec["step rmvlan"] = "DEV"
 	spec["save 4"] = spec["save 7"] = "CTID IFNAME HOSTIF BR-"
 	for (i = 4; i <= 7; i += 3) {
+		spec["place " i] = "CTID IFNAME BR-"
 		spec["netif_add " i] = "CTID IFNAME MAC- HOSTIF- BR-"
 		spec["netif_del " i] = "CTID IFNAME"
 		spec["ipadd " i] = spec["ipdel " i] = "CTID IFNAME ADDRESS"
 	}
-	rank["step"] = 1; rank["keep"] = 2; rank["save"] = 3
+	rank["step"] = 1; rank["keep"] = 2; rank["save"] = rank["place"] = 3
 	rank["netif_add"] = rank["netif_del"] = rank["ipadd"] = rank["ipdel"] = 4
 }
 failed { next }

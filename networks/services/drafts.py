@@ -12,6 +12,7 @@ from django.db import transaction
 from networks.desired import Head, at_revision, head
 from networks.domain.diff import edits_between
 from networks.domain.drop import needing
+from networks.domain.rules.edits import edits_meet_what_is_there
 from networks.domain.state import (
     AddAddress,
     AddInterface,
@@ -30,8 +31,9 @@ from networks.domain.state import (
     Unassign,
     apply_edits,
 )
+from networks.inventory_rows import inventory
 from networks.models import Draft, VirtualNetwork
-from networks.services.errors import NotAllowed
+from networks.services.errors import NotAllowed, Refused
 from networks.services.steps import forget, remember
 from networks.state_json import UnreadableState, dump_edits, load_edits
 from nodes.models import PhysicalServer, ServerGroup
@@ -96,7 +98,7 @@ def take_applied(user_id: int | None, applied: Iterable[Edit]) -> None:
 
 
 def stage(user: User, edits: Iterable[Edit], *, found: bool = False) -> Draft:
-    """Add edits to the user's draft; NotAllowed if one needs a role that she lacks.
+    """Add edits to the user's draft; NotAllowed if one needs a role that she lacks, Refused if one cannot be.
 
     What the edits add up to is kept, not the way there: assigning twice is one edit, making and deleting a
     network is none. `found`: they only write down what is so on the servers already.
@@ -110,6 +112,7 @@ def stage(user: User, edits: Iterable[Edit], *, found: bool = False) -> Draft:
         newest = head()
         pending = edits_of(draft)
         base = newest if not pending else Head(draft.base, at_revision(draft.base))
+        _check_vlans_are_ours(user, base.state, pending, new)
         after = apply_edits(base.state, (*pending, *new))
         draft.base = base.number
         draft.edits = dump_edits(edits_between(base.state, after))
@@ -118,6 +121,18 @@ def stage(user: User, edits: Iterable[Edit], *, found: bool = False) -> Draft:
         remember(user.pk)
         draft.save()
     return draft
+
+
+def _check_vlans_are_ours(
+    user: User, base: Desired, pending: tuple[Edit, ...], new: tuple[Edit, ...]
+) -> None:
+    """Refused if `new` deletes a VLAN adapter of somebody else's: a state has no place for that edit."""
+    servers = {edit.server for edit in new if isinstance(edit, DeleteVlan)}
+    if not servers:
+        return
+    met = edits_meet_what_is_there(base, (*pending, *new), inventory(servers, user))
+    if foreign := tuple(problem for problem in met if problem.code == "vlan-foreign"):
+        raise Refused(foreign)
 
 
 def withdraw(user: User, unwanted: Iterable[Edit]) -> Draft:

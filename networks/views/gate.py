@@ -14,7 +14,7 @@ from django.shortcuts import get_object_or_404
 from networks.domain.state import Edit, Network
 from networks.models import Change, VirtualNetwork
 from networks.services import drafts
-from networks.services.errors import NotAllowed
+from networks.services.errors import NotAllowed, Refused
 from networks.slices import of_network
 from nodes.choices import Role
 from nodes.models import Container, PhysicalServer, ServerGroup
@@ -56,12 +56,15 @@ def change_or_404(user: AnyUser, change_id: uuid.UUID) -> Change:
 
 
 def stage(request: HttpRequest, edits: Iterable[Edit], said: str) -> None:
-    """Put edits into the user's draft and say so; a lacking role is 403 with the sentence."""
+    """Put edits into the user's draft and say so, or why not; a lacking role is 403 with the sentence."""
     wanted = list(edits)
     try:
         drafts.stage(user_of(request), wanted)
     except NotAllowed as error:
         raise PermissionDenied(str(error)) from error
+    except Refused as error:
+        messages.error(request, " ".join(f"{p.text} {p.hint}".strip() for p in error.problems))
+        return
     messages.success(request, said if wanted else "Nothing was changed.")
 
 

@@ -171,7 +171,7 @@ class _Machine:
         self.facts = replace(self.facts, containers=tuple({**by_ctid, errand.ctid: container}.values()))
 
     def look(self, plan: HostPlan) -> ServerFacts:
-        saved = {(save.ctid, save.ifname): save for save in plan.saves}
+        saved = {(save.ctid, save.ifname): save for save in plan.saves if isinstance(save, Save)}
         containers = tuple(
             replace(
                 c,

@@ -380,3 +380,26 @@ def test_what_vzctl_has_yet_to_save_is_overruled_by_what_is_decided_since() -> N
     left = apply_edits(DESIRED, (RemoveMember(interface(2, "201", "eth0")),))
     leaves = plan_on(2, unsaved, left, DESIRED, LOOKS)
     assert "save 4 201 eth0 veth201.0 -" in leaves.host.render()
+
+
+def test_what_was_to_be_saved_of_one_that_leaves_is_dropped_where_its_bridge_is_somebody_elses() -> None:
+    """Saved after all, the container would start in the network that it was taken out of."""
+    facts = recorded("save 4 201 eth0 veth201.0 vn-a")
+    facts = with_interface(facts, "201", lambda i: replace(i, configured_bridge="br-theirs"))
+    left = apply_edits(DESIRED, (RemoveMember(interface(2, "201", "eth0")),))
+    made = plan_on(2, facts, left, DESIRED, LOOKS)
+    assert "place 4 201 eth0 -" in made.host.render() and "save 4 201 eth0" not in made.host.render()
+
+
+@pytest.mark.parametrize("network", ["", "A", "C"])
+def test_an_interface_that_vzctl_has_yet_to_make_is_made_where_it_belongs_by_now(network: str) -> None:
+    facts = LOOKS[2]
+    lines = (*facts.transaction.committed, "netif_add 4 202 eth7 - veth202.7 vn-a")
+    facts = replace(facts, transaction=replace(facts.transaction, committed=lines))
+    ids = {n.name: n.id for n in DESIRED.networks}
+    key = interface(2, "202", "eth7")
+    edits = (AddMember(ids[network], key),) if network else ()
+    made = plan_on(2, facts, apply_edits(DESIRED, edits), DESIRED, LOOKS)
+    places = [line for line in made.host.render().splitlines() if line.startswith("place ")]
+    assert places == {"": ["place 4 202 eth7 -"], "A": [], "C": ["place 4 202 eth7 vn-c"]}[network]
+    assert made.is_empty == (network == "A")

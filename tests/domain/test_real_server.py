@@ -30,7 +30,7 @@ from networks.domain.state import (
 )
 from networks.domain.verify import mismatches
 from networks.host import transaction_script
-from networks.host.grammar import Answer, parse_answer
+from networks.host.grammar import Answer, Save, parse_answer
 from nodes.facts import Container, ContainerInterface, ServerFacts
 from nodes.probe import new_nonce, probe_command
 from nodes.probe_output import parse_look
@@ -79,7 +79,8 @@ class Server:
         self.changes += 1
         words = ("apply", f"change-{self.changes}", "30", reviewed.digest)
         answer = parse_answer(self.run("sh", str(self.script), *words, stdin=text))
-        self.saved |= {save.ctid: save.bridge or "vn-none" for save in made.host.saves}
+        saves = [save for save in made.host.saves if isinstance(save, Save)]
+        self.saved |= {save.ctid: save.bridge or "vn-none" for save in saves}
         return answer
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from networks.host.grammar import Errand, HostPlan, IpAdd, IpDel, NetifAdd, NetifDel, Port, Saved
+from networks.host.grammar import Errand, HostPlan, IpAdd, IpDel, NetifAdd, NetifDel, Place, Port, Saved
 from tests.host.vz_server import CTID, Vz, vz_server
 
 pytestmark = pytest.mark.netns
@@ -126,16 +126,39 @@ def test_one_that_a_cut_connection_left_is_taken_as_ours(vz: Vz) -> None:
 def test_what_was_done_is_not_done_again_while_another_line_waits(vz: Vz) -> None:
     """Somebody removes the new interface by hand: that stands, though the commit is repeated."""
     vz.create(CTID)
-    missing = NetifAdd(vz.dialect, "777", "eth1", "", "veth777.1" if vz.dialect == "4" else "", "vn-a")
-    vz.commit("one", errands=(eth1(vz), missing))
+    taken = NetifAdd(vz.dialect, CTID, "eth0", bridge="vn-a")
+    vz.commit("one", errands=(eth1(vz), taken))
     answer = vz.server.call("follow", "one")
     assert [line.agrees for line in answer.answer.saved] == [True, False]
-    assert not (vz.conf / "777.conf").exists()
     vz("set", CTID, "--netif_del", "eth1", "--save")
     assert vz.server.call("follow", "one").code == 75 and host_of(vz) == ""
     # Carried into the next commit is only what is open.
     vz.commit("two")
     assert "netif_add" in vz.server.committed and f" {CTID} eth1" not in vz.server.committed
+
+
+def test_of_a_container_that_is_gone_nothing_is_made(vz: Vz) -> None:
+    vz.commit("one", errands=(NetifAdd(vz.dialect, "777", "eth1", bridge="vn-a"),))
+    answer = vz.server.call("follow", "one", check=True).answer
+    assert answer.saved == () and "777 is not on this server" in answer.warnings[0].text
+    assert not (vz.conf / "777.conf").exists()
+
+
+@pytest.mark.parametrize(("bridge", "begun"), [("", False), ("vn-b", False), ("", True)])
+def test_an_interface_still_to_be_made_is_made_where_a_newer_plan_has_it(
+    vz: Vz, bridge: str, begun: bool
+) -> None:
+    """It left the network, or moved to another, before vzctl had made it; or while it was at it."""
+    vz.create(CTID)
+    vz("start", CTID)
+    vz.commit("one", errands=(eth1(vz),))
+    if begun:
+        vz("set", CTID, "--netif_add", "eth1", "--save")
+        (vz.server.root / "lib/errands").write_text(f"one begun {' '.join(eth1(vz).words())}\n")
+    vz.commit("two", Place(vz.dialect, CTID, "eth1", bridge))
+    assert followed(vz) == [DONE]
+    assert host_of(vz) and vz.master(host_of(vz)) == bridge
+    assert "vn-a" not in vz.netif(CTID)
 
 
 def test_what_is_removed_needs_nothing_else_any_more(vz: Vz) -> None:

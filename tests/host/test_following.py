@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from networks.host.grammar import HostPlan, KeepBridge, Port, RemoveBridge, Save, Saved
+from networks.host.grammar import HostPlan, KeepBridge, NetifAdd, Place, Port, RemoveBridge, Save, Saved
 from tests.host.vz_server import CTID, Vz, vz_server
 
 pytestmark = pytest.mark.netns
@@ -89,11 +89,14 @@ def test_what_is_not_there_is_said_and_never_made(vz: Vz) -> None:
     host = vz.create(CTID)
     saves = (vz.save("777", "veth777.0", "vn-a"), Save(vz.dialect, CTID, "eth5", "veth5", "vn-a"))
     vz.commit("t", vz.save(CTID, host, "vn-a"), *saves)
-    followed = vz.server.call("follow", "t")
-    assert followed.code == 75 and followed.state == "differs"
-    assert [line.agrees for line in followed.answer.saved] == [True, False, False]
-    assert "has no configuration here" in followed.answer.saved[1].reason
-    assert "has no interface eth5" in followed.answer.saved[2].reason
+    followed = vz.server.call("follow", "t", check=True)
+    assert followed.answer.saved == (Saved(CTID, "eth0", True),)
+    said = [note.text for note in followed.answer.warnings if note.code == "gone"]
+    assert ["container 777 is not on this server" in text for text in said] == [True, False]
+    assert f"container {CTID} has no eth5" in said[1]
+    # Done with, also for the next commit: nothing waits for a container that was destroyed.
+    vz.commit("u")
+    assert "save " not in vz.server.committed
     assert not (vz.root / "etc/vz/conf/777.conf").exists() and not (vz.conf / "777.conf").exists()
 
 
@@ -149,3 +152,23 @@ def test_a_bridge_that_goes_takes_along_what_was_to_be_saved_of_it(vz: Vz) -> No
     assert vz.server.call("follow", "three", check=True).state == "agrees"
     assert vz.saved(CTID) in ("", "vn-none")
     assert "vn-a" not in vz.server.run("ip", "-o", "link")
+
+
+def test_what_an_earlier_commit_left_to_be_saved_is_dropped_where_somebody_elses_bridge_stays(vz: Vz) -> None:
+    """Stopped, in a bridge of somebody's by its own configuration, and taken out before vzctl saved it."""
+    host = vz.create(CTID, "br-theirs")
+    vz.commit("one", vz.save(CTID, host, "vn-a"))
+    vz.commit("two", Place(vz.dialect, CTID, "eth0"))
+    assert vz.server.call("follow", "two", check=True).answer.saved == ()
+    assert vz.saved(CTID) == "br-theirs"
+
+
+def test_what_is_let_go_is_neither_tried_again_nor_carried_on(vz: Vz) -> None:
+    vz.create(CTID)
+    vz.commit("one", errands=(NetifAdd(vz.dialect, CTID, "eth0", bridge="vn-a"),))
+    assert vz.server.call("follow", "one").code == 75
+    assert vz.server.call("letgo", "other").code == 77
+    assert vz.server.call("letgo", "one", check=True).state == "agrees"
+    vz.commit("two")
+    assert "netif_add" not in vz.server.committed
+    assert vz.server.call("follow", "two", check=True).state == "agrees"

@@ -20,6 +20,7 @@ from networks.host.grammar import (
     KeepVlan,
     NetifAdd,
     NetifDel,
+    Place,
     Port,
     RemoveBridge,
     RemoveVlan,
@@ -50,6 +51,8 @@ EXAMPLE = HostPlan(
     (
         Save("4", "101", "eth0", "veth101.0", "vn-c"),
         Save("7", "0f1e2d3c-0000-4000-8000-00112233aabb", "eth1", "veth42f0c1aa"),
+        Place("4", "103", "eth1", "vn-c"),
+        Place("7", "0f1e2d3c-0000-4000-8000-00112233aabb", "eth3"),
     ),
     (
         NetifAdd("4", "101", "eth1", "00:18:51:aa:bb:cc", "veth101.1", "vn-c"),
@@ -92,7 +95,8 @@ def accepted_here(raw: bytes) -> bool:
 
 
 words = st.sampled_from(
-    "step keep save vlan bridge adopt adopted port rmbridge rmvlan end - 4 7 0 1 010 4094 4095 101 eth0 eth1 "
+    "step keep save place vlan bridge adopt adopted port rmbridge rmvlan end - 4 7 0 1 010 4094 4095 101 "
+    "eth0 eth1 "
     "eth0.100 vn-a vn-b vn-none veth101.0 veth102.0 lo all default . .. -x a;reboot $(id) sixteen-letters- "
     "0f1e2d3c-0000-4000-8000-00112233aabb 0f1e2d3c0000-4000-8000-00112233aabb- "
     "netif_add netif_del ipadd ipdel 00:18:51:aa:bb:cc 01:18:51:aa:bb:cc 10.77.0.5/24 10.77.0.5 "
@@ -108,7 +112,7 @@ mended = st.sampled_from(
 def nearly_plans(draw: st.DrawFn) -> bytes:
     """Good plans with something wrong in them, more often than not."""
     chosen = draw(st.lists(st.one_of(mended, mended, mended, lines), max_size=8, unique=draw(st.booleans())))
-    rank = {"step": 0, "keep": 1, "save": 2}
+    rank = {"step": 0, "keep": 1, "save": 2, "place": 2}
     if draw(st.booleans()):
         chosen.sort(key=lambda line: rank.get(line.split()[0], 3))
     text = "\n".join(["vnetpanel-plan 1", *chosen, "end"]) + "\n"
@@ -128,7 +132,7 @@ def test_both_halves_of_the_grammar_agree(raw: bytes, awk: tuple[str, ...]) -> N
 
 @given(st.permutations(EXAMPLE.steps), st.sets(st.sampled_from(EXAMPLE.saves)))
 @settings(max_examples=40, deadline=None)
-def test_what_is_rendered_is_accepted_and_reads_back(steps: list[object], saves: set[Save]) -> None:
+def test_what_is_rendered_is_accepted_and_reads_back(steps: list[object], saves: set[Save | Place]) -> None:
     plan = HostPlan(tuple(steps), EXAMPLE.keeps, tuple(saves), EXAMPLE.errands[2:])  # type: ignore[arg-type]
     raw = plan.render().encode()
     assert parse_plan(raw) == plan
@@ -162,6 +166,10 @@ def test_what_is_rendered_is_accepted_and_reads_back(steps: list[object], saves:
         "save 4 0f1e2d3c-0000-4000-8000-00112233aabb eth0 veth1.0 -",
         "save 4 101 eth0 veth101.0 -\nsave 4 101 eth0 veth101.0 vn-a",
         "save 5 101 eth0 veth101.0 -",
+        "place 4 101 eth0 vn-none",
+        "place 4 101 eth0 veth101.0 -",
+        "place 4 101 eth1 -\nnetif_add 4 101 eth1 - - -",
+        "save 4 101 eth0 veth101.0 -\nplace 4 101 eth0 -",
         "netif_add 4 101 eth1 - veth101.1",
         "netif_add 4 101 eth1 00:18:51:AA:bb:cc veth101.1 -",
         "netif_add 4 101 eth1 01:18:51:aa:bb:cc veth101.1 -",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from networks.host.grammar import Bridge, Errand, HostPlan, Keep, KeepBridge, Port, Save
+from networks.host.grammar import Bridge, Errand, HostPlan, Keep, KeepBridge, Place, Port, Save
 from tests.host import rig
 from tests.host.rig import Server, run
 
@@ -74,7 +74,7 @@ class Vz:
     def commit(
         self,
         txid: str,
-        *saves: Save,
+        *saves: Save | Place,
         ports: tuple[Port, ...] = (),
         bridges: str = "vn-a vn-b",
         errands: tuple[Errand, ...] = (),

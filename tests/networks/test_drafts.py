@@ -6,10 +6,19 @@ from typing import Any
 
 import pytest
 
-from networks.domain.state import AddMember, Assign, CreateNetwork, DeleteNetwork, RemoveMember, Unassign
+from networks.domain.state import (
+    AddMember,
+    Assign,
+    CreateNetwork,
+    CreateVlan,
+    DeleteNetwork,
+    DeleteVlan,
+    RemoveMember,
+    Unassign,
+)
 from networks.models import Draft
 from networks.services import changes, drafts
-from networks.services.errors import NotAllowed
+from networks.services.errors import NotAllowed, Refused
 from networks.slices import draft_edits
 from networks.state_json import load_edits
 from nodes.choices import Role
@@ -98,3 +107,14 @@ def test_what_was_added_since_the_review_stays_pending_when_it_is_applied(
     assert load_edits(drafts.draft_of(operator).edits) == (assign,)
     drafts.stage(operator, [AddMember(network_id, scene.key(scene.server1, "102"))])
     assert len(load_edits(drafts.draft_of(operator).edits)) == 2
+
+
+def test_it_says_that_a_vlan_adapter_of_somebody_elses_is_not_deleted(scene: Scene, operator: Any) -> None:
+    """A state has no place for that edit: it would be out of the draft again without a word."""
+    base = scene.eth0(scene.server1)
+    scene.server1.adapters.create(name="eth0.9", kind="vlan", base=base, vlan_id=9)
+    with pytest.raises(Refused, match="not made by the panel"):
+        drafts.stage(operator, [DeleteVlan(scene.server1.pk, "eth0.9")])
+    drafts.stage(operator, [CreateVlan(scene.server1.pk, "eth0.8", "eth0", 8)])
+    drafts.stage(operator, [DeleteVlan(scene.server1.pk, "eth0.8")])
+    assert load_edits(drafts.draft_of(operator).edits) == ()

@@ -18,7 +18,7 @@ from networks.engine import planning, runner, sweeper
 from networks.engine.decide import Cancelled, decide
 from networks.engine.hosts import NoAnswer, Reply
 from networks.engine.lease import MAX_ATTEMPTS, claim
-from networks.host.grammar import Answer
+from networks.host.grammar import Answer, Saved
 from networks.models import Change, Operation
 from networks.services import changes
 from networks.services.errors import Conflict
@@ -160,6 +160,28 @@ def test_what_a_later_transaction_has_overtaken_is_followed_no_more(change: Chan
     sweeper.replay_follows()
     operation = change.operations.get()
     assert not operation.must_follow and "Another change" in operation.message
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_vzctl_does_not_do_in_a_week_waits_for_a_person(change: Change, said: Said) -> None:
+    def at(**ago: float) -> Operation:
+        ended_at = timezone.now() - timedelta(**ago)
+        change.operations.update(next_follow_at=timezone.now() - LONG_AGO, ended_at=ended_at)
+        sweeper.replay_follows()
+        return change.operations.get()
+
+    change.operations.update(state=OperationState.DONE, must_follow=True)
+    locked = Saved("102", "eth0", False, "Container already locked")
+    said.update(follow=Reply(75, Answer({"state": "differs"}, saved=(locked,))), let_go=SILENT)
+    assert at(days=6).must_follow and "let_go" not in said["asked"]
+    assert at(days=8).must_follow, "the server carries it on until it is told not to"
+    said["let_go"] = reply("agrees")
+    operation = at(days=8)
+    assert (operation.state, operation.must_follow) == (OperationState.NEEDS_ATTENTION, False)
+    assert "in a week" in operation.message and "already locked" in operation.message
+    asked = len(said["asked"])
+    at(days=9)
+    assert len(said["asked"]) == asked
 
 
 @pytest.mark.django_db(transaction=True)
