@@ -131,6 +131,12 @@ def value_of(network_id: str, server_id: int, state: Desired) -> str:
     return f"{ADAPTER}{assignment.adapter}" if assignment.adapter else LOCAL
 
 
+def said(network_id: str, server_id: int, state: Desired) -> str:
+    """What is chosen in a cell, in words."""
+    value = value_of(network_id, server_id, state)
+    return "not here" if value == NONE else value.removeprefix(ADAPTER)
+
+
 def chosen_edits(
     posted: Mapping[str, str], servers: Iterable[int], networks: Iterable[str], state: Desired
 ) -> list[Edit]:

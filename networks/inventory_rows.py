@@ -59,10 +59,14 @@ def inventory(
 
 def _asked_about(containers: QuerySet[Container], states: Collection[Desired]) -> set[int]:
     """Keys of the containers that rules ask about. Three queries."""
-    ctids = {ctid for state in states for ctid in state.containers_named}
+    named = {key for state in states for key in state.containers_named}
     found = set(containers.filter(interfaces__membership__isnull=False).values_list("pk", flat=True))
     found |= set(containers.exclude(joined=[]).values_list("pk", flat=True))
-    return found | set(containers.filter(ctid__in=ctids).values_list("pk", flat=True))
+    # The same CTID is often there on many servers.
+    like = containers.filter(
+        ctid__in={ctid for _, ctid in named}, server_id__in={server for server, _ in named}
+    ).order_by()
+    return found | {pk for pk, *key in like.values_list("pk", "server_id", "ctid") if tuple(key) in named}
 
 
 def servers_named(*states: Desired) -> frozenset[int]:

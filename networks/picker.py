@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from django.db.models import Case, Q, When
@@ -17,6 +18,12 @@ from nodes.querysets import AnyUser
 
 PER_PAGE = 25
 MOST_AT_ONCE = 1000
+SORTS = {
+    "ctid": "container__ctid",
+    "server": "container__server__name",
+    "network": "membership__network__name",
+}
+"""Columns that the list can be sorted by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,30 +37,47 @@ class Candidate:
 
 
 def candidates(
-    user: AnyUser, network_id: str, part: Drafted, text: str, page: int
+    user: AnyUser, network_id: str, part: Drafted, text: str, page: int, sort: str = ""
 ) -> tuple[list[Candidate], bool]:
     """One page of interfaces that are not in the network, free ones first; are there more? One query.
 
-    Host-routed ones appear, with the reason, only where somebody searches: else half of all would be those.
+    `sort` is a key of SORTS, with a "-" before it for the other way round.
     """
+    start = (page - 1) * PER_PAGE
+    found = list(_outside(user, network_id, text, sort)[start : start + PER_PAGE + 1])
+    return _shown(found[:PER_PAGE], network_id, part), len(found) > PER_PAGE
+
+
+def all_candidates(user: AnyUser, network_id: str, part: Drafted, text: str) -> Iterator[Candidate]:
+    """Every interface that `candidates` would list, read as it is asked for."""
+    rows = _outside(user, network_id, text).iterator(chunk_size=1000)
+    while some := list(islice(rows, 1000)):
+        yield from _shown(some, network_id, part)
+
+
+def _outside(user: AnyUser, network_id: str, text: str, sort: str = "") -> Any:
+    """Host-routed ones appear only where somebody searches: else half of all would be those."""
     rows = _matching(user, text)
     if not text:
         rows = rows.filter(mode=InterfaceMode.BRIDGED)
     rows = rows.exclude(pk__in=rows.filter(membership__network=network_id).values("pk"))
-    rows = rows.select_related("container__server", "membership__network").order_by(
-        Case(When(membership=None, then=0), default=1), "container__server__name", "container__ctid", "ifname"
-    )
-    start = (page - 1) * PER_PAGE
-    found = list(rows[start : start + PER_PAGE + 1])
+    order: list[Any] = ["container__server__name", "container__ctid", "ifname"]
+    if column := SORTS.get(sort.removeprefix("-")):
+        order.insert(0, f"-{column}" if sort.startswith("-") else column)
+    elif not sort:
+        order.insert(0, Case(When(membership=None, then=0), default=1))
+    return rows.select_related("container__server", "membership__network").order_by(*order)
+
+
+def _shown(rows: Iterable[ContainerInterface], network_id: str, part: Drafted) -> list[Candidate]:
     drafted = _drafted_homes(part.edits)
     shown = []
-    for row in found[:PER_PAGE]:
+    for row in rows:
         key = _key(row)
         home = drafted.get(key, str(row.membership.network_id) if hasattr(row, "membership") else "")
-        if home == network_id:
-            continue
-        shown.append(Candidate(interface_value(key), row, _name(row, home, part), _refused(row)))
-    return shown, len(found) > PER_PAGE
+        if home != network_id:
+            shown.append(Candidate(interface_value(key), row, _name(row, home, part), _refused(row)))
+    return shown
 
 
 def all_matching(user: AnyUser, text: str) -> list[InterfaceKey]:

@@ -175,11 +175,11 @@ class Desired:
         return frozenset(self._errands_by_server)
 
     @cached_property
-    def containers_named(self) -> frozenset[str]:
-        """CTIDs of containers with a member or an errand."""
+    def containers_named(self) -> frozenset[tuple[ServerId, str]]:
+        """Servers and CTIDs of containers with a member or an errand."""
         keys = [*(m.interface for m in self.members), *self.gone_interfaces]
         keys += [new.interface for new in self.new_interfaces] + [c.interface for c in self.address_changes]
-        return frozenset(key.ctid for key in keys)
+        return frozenset((key.server, key.ctid) for key in keys)
 
     def is_bridge_of_ours(self, name: str, server: ServerId) -> bool:
         """Whether a network's bridge has that name on the server, adopted ones included."""

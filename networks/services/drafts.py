@@ -53,9 +53,9 @@ def drafted(user: User, newest: Head | None = None) -> Desired:
     return apply_edits(newest.state, edits_of(draft_of(user)))
 
 
-def base_of(user: User) -> tuple[Desired, tuple[Edit, ...]]:
+def base_of(user: User, draft: Draft | None = None) -> tuple[Desired, tuple[Edit, ...]]:
     """The revision that the user's draft is based on (the newest, if the draft is empty) and its edits."""
-    draft = draft_of(user)
+    draft = draft or draft_of(user)
     edits = edits_of(draft)
     return (at_revision(draft.base) if edits else head().state), edits
 

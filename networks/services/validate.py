@@ -28,7 +28,7 @@ from networks.domain.state import (
 )
 from networks.intents import breached_by
 from networks.inventory_rows import inventory, servers_named
-from networks.models import Assignment
+from networks.models import Assignment, NetworkIntent
 from networks.slices import Drafted, of_area, of_network
 from nodes.models import Adapter
 from nodes.querysets import AnyUser
@@ -64,26 +64,34 @@ def problems(
     edits: Iterable[Edit],
     user: AnyUser | None = None,
     *,
-    made: Collection[AdapterKey] = (),
     found: bool = False,
+    known: Inventory | None = None,
 ) -> tuple[Problem, ...]:
     """What the rules say about the edits on top of that state, and which intents they breach.
 
-    From the stored inventory, refusals first. `made`: VLAN adapters that the edits have made on their servers
-    already, before they are decided; that they are seen there is no reason to refuse them. `found`: the edits
-    only write down what is so already.
+    From the stored inventory, refusals first. `found`: the edits only write down what is so already. `known`:
+    what rules ask about for both states, if the caller has read it.
     """
     edits = tuple(edits)
     after = apply_edits(newest, edits)
-    known = _known((newest, after), user, made)
+    known = known or _known((newest, after), user)
     return (
         *review(newest, edits, known, found=found),
-        *breached_by(newest, after, known),
+        *_breached(newest, after, user),
     )
 
 
-def _known(states: Iterable[Desired], user: AnyUser | None, made: Collection[AdapterKey]) -> Inventory:
-    known = inventory(servers_named(*states), user)
+def _breached(before: Desired, after: Desired, user: AnyUser | None) -> tuple[Problem, ...]:
+    if not NetworkIntent.objects.exists():
+        return ()
+    # Who sees whom depends on every container of the servers, not only on those that rules ask about.
+    return breached_by(before, after, inventory(servers_named(before, after), user))
+
+
+def _known(
+    states: Collection[Desired], user: AnyUser | None = None, made: Collection[AdapterKey] = ()
+) -> Inventory:
+    known = inventory(servers_named(*states), user, about=states)
     if made:
         known = replace(known, adapters=tuple(a for a in known.adapters if a.key not in made))
     return known
@@ -97,7 +105,11 @@ def refusals(
     made: Collection[AdapterKey] = (),
     found: bool = False,
 ) -> tuple[Problem, ...]:
-    """Only what forbids the edits."""
+    """Only what forbids the edits.
+
+    `made`: VLAN adapters that the edits have made on their servers already, before they are decided; that
+    they are seen there is no reason to refuse them.
+    """
     edits = tuple(edits)
     known = _known((newest, apply_edits(newest, edits)), user, made)
     return tuple(p for p in review(newest, edits, known, found=found) if p.severity == "refuse")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -17,13 +19,14 @@ from networks.grid import chosen_edits, rows
 from networks.network_page import members_shown
 from networks.offers import interface_key
 from networks.overview import created_by
-from networks.picker import all_matching, candidates, joining_edits
+from networks.picker import SORTS, Candidate, all_candidates, all_matching, candidates, joining_edits
 from networks.services.validate import problems_of, refused_at_once
-from networks.slices import draft_edits, of_area, of_cells, of_network
+from networks.slices import Drafted, draft_edits, of_area, of_cells, of_network
 from networks.views.gate import may_change, network_or_404, stage
-from networks.views.paging import page_number, pages
+from networks.views.paging import page_number, pages, sort_links
 from networks.views.subjects import with_links
 from nodes.models import PhysicalServer
+from vnetpanel.csv_file import csv_response
 from vnetpanel.numbers import numbers
 
 READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])
@@ -32,9 +35,11 @@ MEMBERS_PER_PAGE = 50
 
 
 @READ_WRITE
-def configure(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
-    """The page; posted, it is the name and the description."""
+def configure(request: HttpRequest, network_id: uuid.UUID) -> HttpResponseBase:
+    """The page; posted, it is the name and the description; as CSV the containers that could be added."""
     network = network_or_404(request.user, network_id)
+    if request.GET.get("format") == "csv":
+        return _candidates_csv(request, network)
     form = _name_form(request, network, request.POST or None)
     if request.method == "POST" and form.is_valid():
         name, description = form.cleaned_data["name"], form.cleaned_data["description"]
@@ -67,10 +72,9 @@ def _page(
     start = (page_number(request, "members") - 1) * MEMBERS_PER_PAGE
     members, more = members_shown(part, network.id, request.user, start, MEMBERS_PER_PAGE)
     find = _text(request, "container")
-    offered, more_offered = candidates(
-        request.user, network.id, part, find, page_number(request, "containers")
-    )
-    context = _servers(request, network, posted) | {
+    page, sort = page_number(request, "containers"), _text(request, "sort")
+    offered, more_offered = candidates(request.user, network.id, part, find, page, sort)
+    context = _servers(request, network, part, posted) | {
         "network": network,
         "is_drafted_only": part.decided.network(network.id) is None,
         "form": form or _name_form(request, network),
@@ -78,6 +82,8 @@ def _page(
         "member_pages": pages(request, "members", more, "#members"),
         "candidates": offered,
         "candidate_pages": pages(request, "containers", more_offered, "#add"),
+        "candidate_sorts": sort_links(request, "sort", SORTS, "#add"),
+        "sort": sort,
         "find_container": find,
         "refused": with_links(refused, request.user),
         "problems": with_links(problems_of(network.id, request.user), request.user),
@@ -90,10 +96,35 @@ def _text(request: HttpRequest, name: str) -> str:
     return request.GET.get(name, "").replace("\0", "").strip()[:100]
 
 
-def _servers(request: HttpRequest, network: Network, posted: Mapping[str, str] | None) -> dict[str, Any]:
+def _candidates_csv(request: HttpRequest, network: Network) -> HttpResponseBase:
+    part = of_network(uuid.UUID(network.id), request.user)
+    rows = all_candidates(request.user, network.id, part, _text(request, "container"))
+    heads = (
+        "CTID",
+        "Name",
+        "Server",
+        "Interface",
+        "MAC address",
+        "Addresses",
+        "Virtual Network now",
+        "Refused",
+    )
+    return csv_response("containers-to-add", chain([heads], map(_candidate_row, rows)))
+
+
+def _candidate_row(one: Candidate) -> tuple[str, ...]:
+    row, container = one.row, one.row.container
+    addresses = ", ".join(row.addresses) if row.addresses_known else "unknown"
+    name = container.name or container.hostname
+    where = (container.ctid, name, container.server.name, row.ifname, row.mac, addresses)
+    return (*where, one.now_in, one.refused)
+
+
+def _servers(
+    request: HttpRequest, network: Network, part: Drafted, posted: Mapping[str, str] | None
+) -> dict[str, Any]:
     """The servers' column of the grid: first those where the network is, others by search."""
     find = _text(request, "server")
-    part = of_network(uuid.UUID(network.id), request.user)
     used = part.decided.servers_of(network.id) | part.drafted.servers_of(network.id)
     shows_all = bool(find) or request.GET.get("which") == "all" or not used
     servers = PhysicalServer.objects.visible_to(request.user).filter(os="linux").order_by("name")

@@ -2,68 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from networks.domain.diff import described
-from networks.domain.drop import needing
-from networks.domain.state import Edit, apply_edits
-from networks.inventory_rows import inventory, servers_named
+from networks.draft_page import draft_page
 from networks.services import drafts, steps
 from networks.services.changes import NothingToReview, start_review
-from networks.services.drafts import base_of
 from networks.services.errors import NotAllowed
-from networks.services.validate import problems
 from networks.views.gate import user_of
+from networks.views.paging import page_number, pages
 from networks.views.subjects import with_links
+from nodes.views.lists import text_filter
+from vnetpanel.csv_file import csv_response
 
-MOST_LINKED = 500
-"""Of longer drafts the page does not say line by line what goes along."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One sentence of the draft; `keys` name its edits, `along` are sentences of those that need them."""
-
-    sentence: str
-    keys: tuple[str, ...]
-    along: tuple[str, ...]
+LINES = 50
+"""Sentences on a page."""
+FEW = 10
+"""So many are read without a filter."""
+PROBLEMS = 50
+"""So many are shown; the review has them all."""
 
 
 @require_safe
-def show(request: HttpRequest) -> HttpResponse:
+def show(request: HttpRequest) -> HttpResponseBase:
     """What the draft would change, and what the rules say so far, from the stored inventory."""
     user = user_of(request)
-    base, edits = base_of(user)
-    after = apply_edits(base, edits)
-    known = inventory(servers_named(after) | servers_named(base), user, about=(base, after))
-    found = drafts.is_found(drafts.draft_of(user))
+    wants_csv = request.GET.get("format") == "csv"
+    draft = draft_page(user, judged=not wants_csv)
+    text = text_filter(request)
+    told = draft.matching(text)
+    if wants_csv:
+        return csv_response("draft", [("Edit", "Physical server"), *draft.rows(told)])
+    # After the last line of a page was dropped there is one page less.
+    first = min((page_number(request, "page") - 1) * LINES, max(0, len(told) - 1) // LINES * LINES)
     context = {
-        "lines": _lines(described(edits, base, known), edits),
-        "problems": with_links(problems(base, edits, user, found=found), user),
+        "lines": draft.lines(told[first : first + LINES]),
+        "lines_before": first,
+        "count": len(draft.told),
+        "q": text,
+        "line_pages": pages(request, "page", len(told) > first + LINES),
+        "is_long": len(draft.told) > FEW,
+        "problems": with_links(draft.problems[:PROBLEMS], user),
+        "more_problems": max(0, len(draft.problems) - PROBLEMS),
         "can_undo": steps.can_undo(user),
     }
     return render(request, "networks/draft.html", context)
-
-
-def _lines(sentences: Iterable[tuple[str, tuple[Edit, ...]]], edits: Sequence[Edit]) -> list[Line]:
-    told = list(sentences)
-    of = {edit: sentence for sentence, some in told for edit in some}
-    # With hundreds of edits nobody drops them one by one, and finding what needs what takes its time.
-    many = len(edits) > MOST_LINKED
-    lines = []
-    for sentence, some in told:
-        along = () if many else tuple(dict.fromkeys(of[edit] for edit in needing(edits, some) if edit in of))
-        lines.append(
-            Line(sentence, tuple(map(drafts.key_of, some)), tuple(s for s in along if s != sentence))
-        )
-    return lines
 
 
 @require_POST

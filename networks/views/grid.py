@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
+from urllib.parse import urlencode
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from networks.domain.rules import Problem
 from networks.domain.state import Network
-from networks.grid import chosen_edits, rows
+from networks.grid import chosen_edits, rows, said
 from networks.models import VirtualNetwork
 from networks.overview import created_by
 from networks.services.validate import refused_at_once
 from networks.slices import draft_edits, of_cells
 from networks.views.gate import group_or_404, stage
-from networks.views.paging import page_number, pages
+from networks.views.paging import page_number, pages, sort_links
 from networks.views.subjects import with_links
 from nodes.choices import Role
 from nodes.models import PhysicalServer, ServerGroup
 from nodes.querysets import group_paths
+from vnetpanel.csv_file import csv_response
 from vnetpanel.numbers import numbers
 
 SERVERS, NETWORKS = 25, 5
@@ -29,11 +34,11 @@ SERVERS, NETWORKS = 25, 5
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def group_grid(request: HttpRequest, group_id: int) -> HttpResponse:
-    """A page of servers and a page of networks; each cell is one choice."""
+def group_grid(request: HttpRequest, group_id: int) -> HttpResponseBase:
+    """A page of servers and a page of networks; each cell is one choice. As CSV all that match."""
     group = group_or_404(request.user, group_id)
     if request.method != "POST":
-        return _shown(request, group)
+        return _as_csv(request, group) if request.GET.get("format") == "csv" else _shown(request, group)
     servers = numbers(request.POST.getlist("server"))
     wanted = set(request.POST.getlist("network"))
     networks = [network for network in _networks(request, "") if network.id in wanted]
@@ -61,6 +66,24 @@ def _networks(request: HttpRequest, text: str) -> list[Network]:
     return [network for network in new if text.lower() in network.name.lower()] + found
 
 
+def _servers(request: HttpRequest, group: ServerGroup, text: str) -> QuerySet[PhysicalServer]:
+    inside = PhysicalServer.objects.inside(group).filter(os="linux").select_related("group")
+    inside = inside.filter(name__icontains=text) if text else inside
+    return inside.order_by("-name" if request.GET.get("sort") == "-server" else "name")
+
+
+def _as_csv(request: HttpRequest, group: ServerGroup) -> HttpResponseBase:
+    servers = list(_servers(request, group, _text(request, "server")))
+    networks = _networks(request, _text(request, "network"))
+    part = of_cells([server.pk for server in servers], [network.id for network in networks], request.user)
+    heads = ("Physical server", "Server group", *(network.name for network in networks))
+    lines = (
+        (server.name, server.group.name, *(said(network.id, server.pk, part.drafted) for network in networks))
+        for server in servers
+    )
+    return csv_response("assignments", chain([heads], lines))
+
+
 def _shown(
     request: HttpRequest,
     group: ServerGroup,
@@ -68,10 +91,8 @@ def _shown(
     refused: tuple[Problem, ...] = (),
 ) -> HttpResponse:
     text, wanted = _text(request, "server"), _text(request, "network")
-    inside = PhysicalServer.objects.inside(group).filter(os="linux").select_related("group").order_by("name")
-    inside = inside.filter(name__icontains=text) if text else inside
     first = (page_number(request, "servers") - 1) * SERVERS
-    servers = list(inside[first : first + SERVERS + 1])
+    servers = list(_servers(request, group, text)[first : first + SERVERS + 1])
     networks = _networks(request, wanted)
     start = (page_number(request, "networks") - 1) * NETWORKS
     columns = networks[start : start + NETWORKS]
@@ -86,6 +107,8 @@ def _shown(
         "network_pages": pages(request, "networks", len(networks) > start + NETWORKS),
         "find_server": text,
         "find_network": wanted,
+        "sorts": sort_links(request, "sort", ["server"]),
+        "csv_query": urlencode({"server": text, "network": wanted, "format": "csv"}),
         "refused": with_links(refused, request.user),
         "may_operate": bool(operable),
     }

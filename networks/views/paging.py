@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.http import HttpRequest
+
+PAGES = frozenset({"containers"})
+"""Page numbers of lists that can be sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +36,25 @@ def pages(request: HttpRequest, name: str, has_more: bool, anchor: str = "") -> 
         return f"?{query.urlencode()}{anchor}"
 
     return Pages(number, to(number - 1) if number > 1 else "", to(number + 1) if has_more else "")
+
+
+@dataclass(frozen=True, slots=True)
+class SortLink:
+    """A heading that sorts its list: where it leads, and how the list is sorted by it now ("" if not)."""
+
+    href: str
+    now: str
+
+
+def sort_links(request: HttpRequest, name: str, keys: Iterable[str], anchor: str = "") -> dict[str, SortLink]:
+    """A link for each key; asked for again, the other way round. The list begins anew at its first page."""
+    asked = request.GET.get(name, "")
+    links = {}
+    for key in keys:
+        query = request.GET.copy()
+        query[name] = f"-{key}" if asked == key else key
+        for page in [one for one in query if one in PAGES]:
+            del query[page]
+        now = "ascending" if asked == key else "descending" if asked == f"-{key}" else ""
+        links[key] = SortLink(f"?{query.urlencode()}{anchor}", now)
+    return links

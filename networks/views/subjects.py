@@ -14,6 +14,9 @@ from networks.models import VirtualNetwork
 from nodes.models import Container, PhysicalServer
 from nodes.querysets import AnyUser
 
+MOST_LINKS = 20
+"""A problem of a thousand servers is not read link by link."""
+
 
 def with_links(problems: Iterable[Problem], user: AnyUser) -> list[dict[str, Any]]:
     """Problems as the templates take them, each with `links` to what is in the way."""
@@ -49,8 +52,8 @@ def link_rows(rows: Iterable[Mapping[str, Any]], user: AnyUser) -> list[dict[str
         )
     }
     for row in found:
-        links = [_link(subject, names, servers, containers) for subject in row.get("subjects", ())]
-        row["links"] = list(dict.fromkeys(link for link in links if link))
+        links = (_link(subject, names, servers, containers) for subject in row.get("subjects", ()))
+        row["links"] = list(dict.fromkeys(link for link in links if link))[:MOST_LINKS]
     return found
 
 

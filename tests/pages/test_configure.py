@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -79,6 +80,32 @@ def test_all_free_ones_that_match_are_added_at_once(scene: Scene, operator: Any,
     add(as_operator, all="1", container="ct3")
     edits = draft(operator)
     assert len(edits) == 29 and all(isinstance(e, AddMember) and e.interface != taken for e in edits)
+
+
+def csv_of(client: Client, address: str) -> list[str]:
+    response = client.get(address)
+    assert response["Content-Type"].startswith("text/csv")
+    return b"".join(response.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+
+
+def test_containers_to_add_are_sorted_and_saved(scene: Scene, as_operator: Client) -> None:
+    key = scene.key(scene.server1, "103")
+    decide(CreateNetwork(A, "A"), CreateNetwork(B, "B"), AddMember(B, key))
+
+    def order(**query: Any) -> list[str]:
+        return re.findall(r'aria-label="Add (\d+) eth0', page(as_operator, **query))
+
+    assert order() == ["102", "201", "202", "103"], "free ones first"
+    assert order(sort="ctid") == ["102", "103", "201", "202"]
+    assert order(sort="-ctid") == ["202", "201", "103", "102"]
+    assert order(sort="-server")[-2:] == ["102", "103"]
+    assert order(sort="nonsense;drop") == ["102", "103", "201", "202"]
+    text = page(as_operator, sort="ctid")
+    assert 'aria-sort="ascending"' in text and 'href="?sort=-ctid#add"' in text
+    lines = csv_of(as_operator, reverse("networks:configure", args=[A]) + "?format=csv&container=10")
+    assert lines[0].startswith("CTID,Name,Server,Interface") and len(lines) == 1 + 5
+    assert any(line.startswith("103,ct103,server1,eth0") and ",B," in line for line in lines)
+    assert any("venet0" in line and "host-routed" in line for line in lines)
 
 
 @pytest.mark.parametrize("value", ["x", "1/2", "999/102/eth0", "../102/eth0"])
@@ -219,6 +246,21 @@ def test_the_grid_has_pages_and_filters(scene: Scene, as_viewer: Client) -> None
     text = as_viewer.get(grid(scene), {"server": "node07", "network": "net03"}).text
     assert "node07" in text and "node08" not in text.split("<main")[1] and "net04" not in text
     assert as_viewer.get(grid(scene), {"servers": "99999999999999", "networks": "-1"}).status_code == 200
+
+
+def test_the_grid_is_sorted_and_saved_whole(scene: Scene, as_viewer: Client) -> None:
+    decide(
+        *(CreateNetwork(A[:-2] + f"{n:02}", f"net{n:02}") for n in range(7)),
+        Assign(A[:-2] + "06", scene.server2.pk, "eth0"),
+        AddMember(A[:-2] + "00", scene.key(scene.server1, "102")),
+    )
+    text = as_viewer.get(grid(scene), {"sort": "-server"}).text.split("<main")[1]
+    assert text.index("server2") < text.index("server1") and 'aria-sort="descending"' in text
+    lines = csv_of(as_viewer, grid(scene) + "?format=csv")
+    assert lines[0].split(",") == ["Physical server", "Server group", *(f"net{n:02}" for n in range(7))]
+    assert lines[1] == "server1,Lab,local" + ",not here" * 6
+    assert lines[2] == "server2,Lab" + ",not here" * 6 + ",eth0"
+    assert len(csv_of(as_viewer, grid(scene) + "?format=csv&server=server2&network=net06")) == 2
 
 
 # --- one network on many servers ---

@@ -106,3 +106,32 @@ def test_somebody_elses_draft_is_out_of_reach(
     as_viewer.post(reverse("networks:drop_edit"), {"edit": drafts.key_of(CreateNetwork(A, "A"))})
     undo(as_viewer)
     assert len(draft(operator)) == 1
+
+
+def csv_of(client: Client, address: str) -> list[str]:
+    response = client.get(address)
+    assert response["Content-Type"].startswith("text/csv")
+    return b"".join(response.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+
+
+def test_a_long_draft_has_a_filter_pages_and_a_file(scene: Scene, operator: Any, as_operator: Client) -> None:
+    drafts.stage(operator, [CreateNetwork(A[:-3] + f"{n:03}", f"net{n:02}") for n in range(60)])
+    drafts.stage(operator, [Assign(A[:-3] + "007", scene.server1.pk, "eth0")])
+    address = reverse("networks:draft")
+    text = as_operator.get(address).text
+    assert "Create Virtual Network net49" in text and "net50" not in text and "Filter by words" in text
+    text = as_operator.get(address, {"page": 2}).text
+    assert "net59" in text and "net49" not in text and ">51<" in text
+    assert "net59" in as_operator.get(address, {"page": 99}).text, "a page that has gone is the last"
+    text = as_operator.get(address, {"q": "NET07"}).text
+    assert "Create Virtual Network net07" in text and "Assign Virtual Network net07" in text
+    assert "net08" not in text and "1 other needs it" in text
+    assert "No edit has “nothing”" in as_operator.get(address, {"q": "nothing"}).text
+    lines = csv_of(as_operator, address + "?format=csv&q=net07")
+    assert lines[0] == "Edit,Physical server" and len(lines) == 3
+    assert lines[2].endswith(",server1") and "eth0" in lines[2]
+
+
+def test_a_short_draft_has_no_filter(scene: Scene, operator: Any, as_operator: Client) -> None:
+    drafts.stage(operator, [CreateNetwork(A, "A")])
+    assert "Filter by words" not in as_operator.get(reverse("networks:draft")).text
