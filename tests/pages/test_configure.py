@@ -103,7 +103,7 @@ def test_containers_to_add_are_sorted_and_saved(scene: Scene, as_operator: Clien
     text = page(as_operator, sort="ctid")
     assert 'aria-sort="ascending"' in text and 'href="?sort=-ctid#add"' in text
     lines = csv_of(as_operator, reverse("networks:configure", args=[A]) + "?format=csv&container=10")
-    assert lines[0].startswith("CTID,Name,Server,Interface") and len(lines) == 1 + 5
+    assert lines[0].startswith("CTID,Name,Server,Interface") and len(lines) == 1 + 6
     assert any(line.startswith("103,ct103,server1,eth0") and ",B," in line for line in lines)
     assert any("venet0" in line and "host-routed" in line for line in lines)
 
