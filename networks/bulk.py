@@ -79,7 +79,7 @@ def _on(
     edits: tuple[Edit, ...] = (Assign(network_id, server.pk, name),)
     before = value_of(network_id, server.pk, state).removeprefix(ADAPTER)
     words = f"{name}, to be made" if made else name
-    words += f" instead of {before}" if before not in ("none", "local") else ""
+    words += f", instead of {before}" if before not in ("none", "local") else ""
     return OnServer(server, words, (made, *edits) if made else edits)
 
 

@@ -56,7 +56,9 @@ def seed() -> dict[str, str]:
         os=ServerOS.WINDOWS,
         state=ServerState.INVENTORY_ONLY,
     )
-    for number, facts in built.LOOKS.items():
+    for number, look in built.LOOKS.items():
+        # As the panel has prepared them, for the next boot.
+        facts = replace(look, capabilities=look.capabilities | {"vznet_hook"})
         store(number, facts, Timing(timezone.now(), 180), ours_of(built.DESIRED, number))
     write(_described(built.DESIRED))
     change = _done(admin, scheme.EDITS)
@@ -143,6 +145,7 @@ def _pages(group: ServerGroup, change: Change) -> dict[str, str]:
     container = Container.objects.get(server_id=2, ctid="201")
     drafted = Container.objects.get(server_id=1, ctid="102")
     assert Adapter.objects.filter(server_id=3).exists()
+    winnie = PhysicalServer.objects.get(name="winnie")
     return {
         "server-networks": at("networks:server_networks", 2),
         "server-new-network": at("networks:create_on_server", 1),
@@ -156,6 +159,24 @@ def _pages(group: ServerGroup, change: Change) -> dict[str, str]:
         "adapters": at("networks:server_adapters", 2),
         "adapters-new-vlan": at("networks:create_vlan", 1),
         "container": at("nodes:container", container.pk),
+        "topology-group": at("networks:group_topology", group.pk),
+        "topology-server": at("networks:server_topology", 2),
+        "group": at("nodes:group", group.pk),
+        "group-servers": at("nodes:group_servers", group.pk),
+        "group-containers": at("nodes:group_containers", group.pk),
+        "group-new": at("nodes:create_group"),
+        "server": at("nodes:server", 2),
+        "server-add": at("nodes:add_server"),
+        "server-containers": at("nodes:server_containers", 2),
+        "windows-adapters": at("networks:server_adapters", winnie.pk),
+        "adapters-delete-vlan": at("networks:delete_vlan", 2, "eth0.100"),
+        "network-delete": at("networks:delete", D),
+        "intent": at("networks:intent", D),
+        "what-if": at("networks:what_if") + "?what=c:2:201",
+        "problems": at("networks:problems"),
+        "changes": at("networks:changes"),
+        "overview": at("home"),
+        "search": at("nodes:search") + "?q=20",
         "visibility-group": at("networks:group_visibility", group.pk) + "?state=decided",
         "visibility-explain": at("networks:explain") + "?from=303&to=other+hosts&state=decided",
         "container-network": at("networks:container_network", drafted.pk),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django import template
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
 
 from vnetpanel.tabs import TABS
 
@@ -29,6 +32,13 @@ def icon(name: str, title: str = "", css: str = "") -> SafeString:
             href,
         )
     return format_html('<svg class="icon {}" aria-hidden="true"><use href="{}"></use></svg>', css, href)
+
+
+@register.filter
+def ago(when: datetime) -> str:
+    """How long since, in words: "3 hours ago", or "just now" within the first minute."""
+    words = timesince(when)
+    return "just now" if words.startswith("0") else f"{words} ago"
 
 
 @register.filter
