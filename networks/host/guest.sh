@@ -1,13 +1,14 @@
 #!/bin/sh
 # Runs inside a running container of vzctl 4.x, which keeps no address of a bridged interface: writes one into the
 # guest's own configuration, or out of it, where that is understood. `keep|drop IFNAME ADDRESS/LENGTH`.
-# Understood are Debian's /etc/network/interfaces (ifupdown) and, for IPv4, Red Hat's ifcfg files (initscripts).
+# Understood are Debian's /etc/network/interfaces (ifupdown) and Red Hat's ifcfg files (initscripts).
 # Exit code 1 and one line that says why, when it is not. Only lines and files of its own are ever taken away.
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 verb=$1 dev=$2 address=$3
 etc=${VNP_GUEST:-}/etc
 debian=$etc/network/interfaces
 redhat=$etc/sysconfig/network-scripts
+base=$redhat/ifcfg-$dev
 mark='# kept by vnetpanel'
 tab='	'
 
@@ -77,12 +78,9 @@ netmask() {
 	bits=${address#*/} mask=''
 	byte && byte && byte && byte
 }
-redhat_keep() {
-	case $address in *:*) no "IPv6 addresses are not kept in ifcfg files" ;; esac
-	base=$redhat/ifcfg-$dev
-	for file in "$redhat/ifcfg-$dev" "$redhat/ifcfg-$dev":*; do
-		! has "^IPADDR=[\"']?${address%/*}[\"']?\$" "$file" || return 0
-	done
+# begun_at_boot: the interface has a file that starts it; one is made where there is none
+begun_at_boot() {
+	[ ! -L "$base" ] || no "ifcfg-$dev is a symbolic link"
 	if [ ! -e "$base" ]; then
 		printf '%s\nDEVICE=%s\nONBOOT=yes\nBOOTPROTO=none\nNM_CONTROLLED=no\n' "$mark" "$dev" | replace "$base" || exit 1
 	elif has '^BOOTPROTO=.?dhcp' "$base"; then
@@ -90,6 +88,35 @@ redhat_keep() {
 	elif ! has '^ONBOOT=.?[Yy]es' "$base"; then
 		no "$dev is in ifcfg-$dev, but not started at boot"
 	fi
+}
+# IPv6 has no files of aliases: ifup-ipv6 reads the interface's own file as shell, after /etc/sysconfig/network, and
+# wants both switches on. A line of ours adds to what others have said there, whichever comes first.
+line6="NETWORKING_IPV6=yes IPV6INIT=yes IPV6ADDR_SECONDARIES=\"\$IPV6ADDR_SECONDARIES $address\" $mark"
+has6() { has "IPV6ADDR(_SECONDARIES)?=(.*[\"' ])?${address%/*}([/\"' ]|\$)" "$base"; }
+redhat_keep6() {
+	! has6 || return 0
+	! has '^NETWORKING_IPV6=.?[Nn]' "$etc/sysconfig/network" || no "IPv6 is switched off in /etc/sysconfig/network"
+	! has '^IPV6INIT=.?[Nn]' "$base" || no "IPv6 is switched off in ifcfg-$dev"
+	begun_at_boot
+	[ ! -x "${VNP_GUEST:-}/usr/sbin/NetworkManager" ] || has '^NM_CONTROLLED=.?[Nn]' "$base" ||
+		no "NetworkManager reads ifcfg-$dev, and would not understand the panel's line"
+	{
+		cat "$base"
+		echo "$line6"
+	} | replace "$base" || exit 1
+}
+redhat_drop6() {
+	if grep -q -x -F -e "$line6" "$base" 2>/dev/null; then
+		[ ! -L "$base" ] || no "ifcfg-$dev is a symbolic link"
+		grep -v -x -F -e "$line6" "$base" | replace "$base" || exit 1
+	fi
+	! has6 || no "ifcfg-$dev gives ${address%/*} in lines that are not the panel's: change it there"
+}
+redhat_keep() {
+	for file in "$redhat/ifcfg-$dev" "$redhat/ifcfg-$dev":*; do
+		! has "^IPADDR=[\"']?${address%/*}[\"']?\$" "$file" || return 0
+	done
+	begun_at_boot
 	number=0
 	while [ -e "$base:$number" ]; do number=$((number + 1)); done
 	netmask
@@ -108,7 +135,12 @@ case $dev in '' | *[!A-Za-z0-9_.-]*) no "not a name" ;; esac
 case $address in '' | *[!0-9a-f.:/]*) no "not an address" ;; esac
 for yaml in "$etc"/netplan/*.yaml; do [ ! -e "$yaml" ] || no "its network is configured by netplan"; done
 if [ -d "$redhat" ]; then
-	if [ "$verb" = keep ]; then redhat_keep; else redhat_drop; fi
+	case $verb/$address in
+		keep/*:*) redhat_keep6 ;;
+		keep/*) redhat_keep ;;
+		*:*) redhat_drop6 ;;
+		*) redhat_drop ;;
+	esac
 elif [ -f "$debian" ]; then
 	if [ "$verb" = keep ]; then debian_keep; else debian_drop; fi
 elif [ "$verb" = keep ]; then

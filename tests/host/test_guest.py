@@ -109,6 +109,68 @@ def test_red_hat_gets_an_alias_and_a_base_where_there_is_none(shell: tuple[str, 
     assert not ifcfg(redhat, "eth1:0").exists() and ifcfg(redhat, "eth1:1").exists()
 
 
+def sourced(shell: tuple[str, ...], root: Path, name: str) -> str:
+    """What initscripts would give the interface in IPv6: they read /etc/sysconfig/network, then its file."""
+    network = root / "etc/sysconfig/network"
+    network.touch()
+    said = "$NETWORKING_IPV6,$IPV6INIT,$IPV6ADDR,$IPV6ADDR_SECONDARIES"
+    code = f'. "{network}"; . "{ifcfg(root, name)}"; echo "{said}"'
+    done = subprocess.run([*shell, "-c", code], capture_output=True, text=True, check=True)
+    return " ".join(done.stdout.split())
+
+
+def test_red_hat_gets_a_line_for_each_ipv6_address(shell: tuple[str, ...], redhat: Path) -> None:
+    ifcfg(redhat, "eth0").write_text('DEVICE=eth0\nONBOOT=yes\nIPV6ADDR="fd77::1/64"\n')
+    before = ifcfg(redhat, "eth0").read_text()
+    for address in ("fd77::5/64", "fd77::5/64", "fd77::6/64"):
+        assert run(shell, redhat, "keep", "eth0", address) == ""
+    assert sourced(shell, redhat, "eth0") == "yes,yes,fd77::1/64, fd77::5/64 fd77::6/64"
+    assert run(shell, redhat, "keep", "eth0", "fd77::1/64") == "", "it is there already"
+    assert run(shell, redhat, "drop", "eth0", "fd77::5/64") == ""
+    assert sourced(shell, redhat, "eth0") == "yes,yes,fd77::1/64, fd77::6/64"
+    assert run(shell, redhat, "drop", "eth0", "fd77::6/64") == ""
+    assert ifcfg(redhat, "eth0").read_text() == before
+    assert "not the panel's" in run(shell, redhat, "drop", "eth0", "fd77::1/64")
+    assert run(shell, redhat, "drop", "eth0", "fd77::9/64") == "", "what is not there is gone"
+
+
+def test_red_hat_keeps_ipv6_of_a_new_interface(shell: tuple[str, ...], redhat: Path) -> None:
+    assert run(shell, redhat, "keep", "eth1", "fd77::5/64") == ""
+    assert run(shell, redhat, "keep", "eth1", "10.9.0.5/24") == ""
+    assert "ONBOOT=yes\nBOOTPROTO=none\n" in ifcfg(redhat, "eth1").read_text()
+    assert sourced(shell, redhat, "eth1") == "yes,yes,, fd77::5/64"
+
+
+@pytest.mark.parametrize(
+    ("network", "text", "says"),
+    [
+        ("NETWORKING_IPV6=no\n", "", "switched off in /etc/sysconfig/network"),
+        ("", "IPV6INIT=no\n", "switched off in ifcfg-eth0"),
+        ("", "BOOTPROTO=dhcp\n", "configured by DHCP"),
+        ("", "ONBOOT=no\n", "not started at boot"),
+    ],
+)
+def test_red_hat_keeps_no_ipv6_where_it_would_not_last(
+    shell: tuple[str, ...], redhat: Path, network: str, text: str, says: str
+) -> None:
+    (redhat / "etc/sysconfig/network").write_text(network)
+    whole = "DEVICE=eth0\n" + (text if "ONBOOT" in text else f"ONBOOT=yes\n{text}")
+    ifcfg(redhat, "eth0").write_text(whole)
+    assert says in run(shell, redhat, "keep", "eth0", "fd77::5/64")
+    assert ifcfg(redhat, "eth0").read_text() == whole
+
+
+def test_red_hat_keeps_no_ipv6_in_a_file_that_networkmanager_reads(
+    shell: tuple[str, ...], redhat: Path
+) -> None:
+    manager = redhat / "usr/sbin/NetworkManager"
+    manager.parent.mkdir(parents=True)
+    manager.touch(0o755)
+    ifcfg(redhat, "eth0").write_text("DEVICE=eth0\nONBOOT=yes\n")
+    assert "NetworkManager" in run(shell, redhat, "keep", "eth0", "fd77::5/64")
+    assert run(shell, redhat, "keep", "eth1", "fd77::5/64") == "", "a file of its own is not NetworkManager's"
+
+
 @pytest.mark.parametrize(
     ("text", "verb", "says"),
     [
@@ -148,8 +210,6 @@ def test_what_is_not_understood_is_said_with_the_reason(shell: tuple[str, ...], 
 def test_other_guests_are_not_understood(shell: tuple[str, ...], tmp_path: Path) -> None:
     assert "neither Debian's" in run(shell, tmp_path, "keep", "eth0", "10.0.0.5/8")
     assert run(shell, tmp_path, "drop", "eth0", "10.0.0.5/8") == ""
-    (tmp_path / "etc/sysconfig/network-scripts").mkdir(parents=True)
-    assert "IPv6" in run(shell, tmp_path, "keep", "eth0", "fd77::5/64")
 
 
 @pytest.mark.parametrize(

@@ -271,7 +271,7 @@ def address_may_not_last(before: Desired, after: Desired, inventory: Inventory) 
                 "warn",
                 f"The IP addresses of {names} are changed inside {words.container(key, inventory)}: vzctl 4 "
                 "keeps none for bridged network adapters. They outlive its restart only where its own "
-                "configuration is Debian's /etc/network/interfaces or, for IPv4, Red Hat's ifcfg files.",
+                "configuration is Debian's /etc/network/interfaces or Red Hat's ifcfg files.",
                 keys,
                 "The result says whether it was; if not, change the Container's configuration yourself.",
             )
