@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from networks.models import Change
+from networks.models import Change, Operation
 from trust.audit import record
 
 
@@ -30,7 +31,14 @@ def record_change(what: str, change: Change, result: str, actor: Any = None) -> 
         f"change.{what}",
         f"Change {change.pk} was {what}: {summary}{reason}",
         actor=actor or change.author or "",
-        servers=[(op.server_id or 0, op.server_name) for op in operations],
+        servers=_servers(change, operations),
         plan=plan,
         result=result,
     )
+
+
+def _servers(change: Change, operations: Collection[Operation]) -> list[tuple[int, str]]:
+    """All that it touches, and those that it only names."""
+    touched = [(op.server_id or 0, op.server_name) for op in operations]
+    named = change.named.exclude(server=None).values_list("server", "server__name")
+    return sorted({*touched, *named}, key=lambda one: one[1])

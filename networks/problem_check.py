@@ -262,8 +262,12 @@ def _store(found: Iterable[Found], standing: dict[str, StandingProblem], now: da
     for key, row in standing.items():
         one = wanted.get(key)
         if one is not None and _fill(row, one, labels):
-            changed.append(row)
-    StandingProblem.objects.bulk_update(changed, ("severity", "text", "hint", "subjects"), batch_size=500)
+            changed.append((row, one))
+    StandingProblem.objects.bulk_update(
+        [row for row, _ in changed], ("severity", "text", "hint", "subjects"), batch_size=500
+    )
+    # Other words may name other servers.
+    _links().filter(standingproblem__in=[row.pk for row, _ in changed]).delete()
     new = [one for key, one in wanted.items() if key not in standing]
     rows = []
     for one in new:
@@ -271,16 +275,21 @@ def _store(found: Iterable[Found], standing: dict[str, StandingProblem], now: da
         _fill(row, one, labels)
         rows.append(row)
     StandingProblem.objects.bulk_create(rows, batch_size=500)
-    through = StandingProblem.servers.through
     there = set(PhysicalServer.objects.values_list("pk", flat=True))
-    through.objects.bulk_create(
+    through = StandingProblem.servers.through
+    _links().bulk_create(
         (
             through(standingproblem_id=row.pk, physicalserver_id=server)
-            for row, one in zip(rows, new, strict=True)
+            for row, one in (*changed, *zip(rows, new, strict=True))
             for server in sorted(one.servers & there)
         ),
         batch_size=500,
     )
+
+
+def _links() -> Any:
+    """Rows that say which servers a problem's text names."""
+    return StandingProblem.servers.through.objects
 
 
 def _fill(row: StandingProblem, one: Found, labels: _Labels) -> bool:

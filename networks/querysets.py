@@ -44,22 +44,24 @@ class ChangeQuerySet(models.QuerySet[Any]):
     """Changes."""
 
     def visible_to(self, user: AnyUser) -> Self:
-        """Changes of the user's own, and those whose every part is on a server that she may see.
+        """Changes of the user's own, and those of which she may see every server that they name or touch.
 
-        A Change tells in sentences what was done where, so it is seen as a whole or not at all. Reviews are
-        their author's own.
+        A Change tells in sentences what was done where, so it is seen as a whole or not at all; that goes
+        for servers on which no command was needed as well. Reviews are their author's own.
         """
         if not getattr(user, "is_active", False):
             return self.none()
         if getattr(user, "is_superuser", False):
             return self.all()
-        from networks.models import Operation
+        from networks.models import ChangeServer, Operation
         from nodes.models import PhysicalServer
 
         seen = PhysicalServer.objects.visible_to(user).values("pk")
-        hidden = Operation.objects.exclude(server__in=seen).values("change")
+        touching = Operation.objects.exclude(server__in=seen).values("change")
+        naming = ChangeServer.objects.exclude(server__in=seen).values("change")
         return self.filter(
-            Q(author=user.pk) | (~Q(pk__in=hidden) & ~Q(state__in=("planning", "planned", "discarded")))
+            Q(author=user.pk)
+            | (~Q(pk__in=touching) & ~Q(pk__in=naming) & ~Q(state__in=("planning", "planned", "discarded")))
         )
 
 

@@ -233,7 +233,9 @@ HINT = "Change the network, or take the intent back on its page if it is not mea
 
 def problems_of(found: Iterable[Breach]) -> tuple[Problem, ...]:
     """Breaches as warnings, to be ticked at a review and listed with the other problems."""
-    return tuple(Problem("breach", "warn", breach.text, breach.subjects, HINT) for breach in found)
+    return tuple(
+        Problem("breach", "warn", breach.text, breach.subjects, HINT, also=breach.servers) for breach in found
+    )
 
 
 def weighed(after: Iterable[Breach], before: Iterable[Breach]) -> tuple[Problem, ...]:

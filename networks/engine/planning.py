@@ -228,6 +228,7 @@ def _problem_row(key: str, problem: Problem) -> dict[str, Any]:
         "text": problem.text,
         "hint": problem.hint,
         "subjects": subject_rows(problem.subjects),
+        "also": sorted(problem.also),
     }
 
 

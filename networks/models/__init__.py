@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from networks.models.changes import Behind, Change, Decision, Operation, Preparation
+from networks.models.changes import Behind, Change, ChangeServer, Decision, Operation, Preparation
 from networks.models.desired import Assignment, ManagedVlan, Member, VirtualNetwork
 from networks.models.drift import Drift, DriftCheck
 from networks.models.intents import NetworkIntent
@@ -15,6 +15,7 @@ __all__ = [
     "Assignment",
     "Behind",
     "Change",
+    "ChangeServer",
     "Decision",
     "Disagreement",
     "Draft",

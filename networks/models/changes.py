@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 
 from networks.choices import (
@@ -16,7 +17,9 @@ from networks.choices import (
     ChangeState,
     OperationState,
 )
+from networks.domain.waves import server_of
 from networks.querysets import ChangeQuerySet
+from networks.state_json import UnreadableState, load_edits
 from nodes.models import PhysicalServer
 
 
@@ -86,9 +89,48 @@ class Change(models.Model):
     def __str__(self) -> str:
         return self.summary.split("\n", 1)[0] or f"change {self.pk}"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store it; a new one with the servers that it names, which its edits never change afterwards."""
+        if not self._state.adding:
+            super().save(*args, **kwargs)
+            return
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            self._name_servers()
+
+    def _name_servers(self) -> None:
+        about = set(self.repairs)
+        # One that cannot be read is refused at its planning and never says anything.
+        with suppress(UnreadableState):
+            about |= {pk for edit in load_edits(self.edits) if (pk := server_of(edit)) is not None}
+        there = set(PhysicalServer.objects.filter(pk__in=about).values_list("pk", flat=True))
+        ChangeServer.objects.bulk_create(
+            ChangeServer(change=self, server_id=server) for server in sorted(there)
+        )
+        if about - there:
+            ChangeServer.objects.create(change=self)
+
     @property
     def is_terminal(self) -> bool:
         return self.state in TERMINAL_CHANGE_STATES
+
+
+class ChangeServer(models.Model):
+    """A server that the edits or repairs of a Change name, whether or not it has a command to run there.
+
+    Who may not see one of them does not see the Change. Without a server: one that has been removed.
+    """
+
+    change = models.ForeignKey(Change, on_delete=models.CASCADE, related_name="named")
+    server = models.ForeignKey(PhysicalServer, on_delete=models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("change", "server"), name="server_named_once_by_change"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.server or 'a removed server'} in {self.change}"
 
 
 class Decision(models.Model):

@@ -126,7 +126,7 @@ def apply_change(
             transaction.on_commit(partial(send, "networks.run_change", change.pk))
             record_change("applied", change, "", actor=user)
     except IntegrityError as error:
-        raise Conflict(_in_the_way(change)) from error
+        raise Conflict(_in_the_way(user, change)) from error
     change.refresh_from_db()
     if not change.operations.exclude(state=OperationState.LEFT_OUT).exists():
         from networks.engine.runner import run_change
@@ -159,7 +159,7 @@ def _check_reviewed(change: Change, ticked: Collection[str], leave_out: Collecti
         raise Conflict("Tick every warning to accept it, or mend the draft. Not ticked: " + " ".join(missing))
 
 
-def _in_the_way(change: Change) -> str:
+def _in_the_way(user: User, change: Change) -> str:
     servers = change.operations.values("server")
     busy = (
         Operation.objects.filter(server__in=servers)
@@ -168,7 +168,10 @@ def _in_the_way(change: Change) -> str:
         .filter(ended_at=None)
         .select_related("server", "change")
     )
-    names = ", ".join(f"{op.server_name} (“{op.change}”)" for op in busy)
+    told = set(Change.objects.visible_to(user).filter(operations__in=busy).values_list("pk", flat=True))
+    names = ", ".join(
+        f"{op.server_name} (“{op.change}”)" if op.change_id in told else op.server_name for op in busy
+    )
     where = names or "one of the servers"
     return f"Another change is under way on {where}. Wait for its end, then review again."
 

@@ -25,7 +25,7 @@ from networks.services.sight import of_change
 from networks.sight_page import sight_lines
 from networks.tables import ChangeTable
 from networks.views.gate import change_or_404, user_of
-from networks.views.subjects import link_rows
+from networks.views.subjects import told_of_change
 from nodes.views.lists import answered, paged
 from vnetpanel.htmx import wants_fragment
 from vnetpanel.numbers import number, numbers
@@ -71,7 +71,7 @@ def show(request: HttpRequest, change_id: uuid.UUID) -> HttpResponse:
 
 def _page(request: HttpRequest, change: Change) -> dict[str, Any]:
     servers = servers_of(change, request.user, asked := request.GET.get("wave", ""))
-    problems = link_rows(change.problems, request.user)
+    problems, hidden_problems = told_of_change(change, request.user)
     refused = servers.refused or any(p["severity"] == "refuse" for p in problems)
     decisions = list(change.decisions.all())
     numbers = [row.revision_id for row in decisions if row.revision_id]
@@ -83,6 +83,7 @@ def _page(request: HttpRequest, change: Change) -> dict[str, Any]:
         "asked_wave": servers.open_wave if asked else None,
         "operations": servers.operations,
         "hidden_count": servers.hidden_count,
+        "hidden_problems": hidden_problems,
         "width_choices": width_choices(servers.count),
         "refusals": [p for p in problems if p["severity"] == "refuse"],
         "warnings": [p for p in problems if p["severity"] == "warn"],

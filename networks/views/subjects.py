@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from networks.domain.rules import Problem
 from networks.engine.subjects import subject_rows
-from networks.models import VirtualNetwork
+from networks.models import Change, VirtualNetwork
 from nodes.models import Container, PhysicalServer
 from nodes.querysets import AnyUser
 
@@ -55,6 +55,27 @@ def link_rows(rows: Iterable[Mapping[str, Any]], user: AnyUser) -> list[dict[str
         links = (_link(subject, names, servers, containers) for subject in row.get("subjects", ()))
         row["links"] = list(dict.fromkeys(link for link in links if link))[:MOST_LINKS]
     return found
+
+
+def told_of_change(change: Change, user: AnyUser) -> tuple[list[dict[str, Any]], int]:
+    """A Change's stored problems for one reader, with links, and how many more name what she may not see.
+
+    They were worded for their author, who is told all of them.
+    """
+    rows = [dict(row) for row in change.problems]
+    if change.author_id == user.pk or getattr(user, "is_superuser", False):
+        return link_rows(rows, user), 0
+    named = [_servers_of(row) for row in rows]
+    everywhere = frozenset().union(*named)
+    visible = PhysicalServer.objects.visible_to(user).filter(pk__in=everywhere)
+    hidden = everywhere - set(visible.values_list("pk", flat=True))
+    told = [row for row, servers in zip(rows, named, strict=True) if not servers & hidden]
+    return link_rows(told, user), len(rows) - len(told)
+
+
+def _servers_of(row: Mapping[str, Any]) -> frozenset[int]:
+    subjects = (subject["server"] for subject in row.get("subjects", ()) if "server" in subject)
+    return frozenset(subjects).union(row.get("also", ()))
 
 
 def _link(

@@ -162,3 +162,14 @@ def test_a_removed_server_takes_its_problem_along(scene: Scene) -> None:
     assert check() == 1
     scene.windows.delete()
     assert check() == 0
+
+
+def test_a_problem_whose_words_change_names_its_servers_anew(scene: Scene) -> None:
+    now = timezone.now()
+    one = problem_check.Found("breach", "refuse", "A breach.", also=frozenset({scene.server1.pk}))
+    problem_check._store([one], {}, now)
+    problem = StandingProblem.objects.get(cause="breach")
+    assert set(problem.servers.all()) == {scene.server1}
+    other = problem_check.Found("breach", "refuse", "Another way.", also=frozenset({scene.server2.pk}))
+    problem_check._store([other], {problem.key: problem}, now)
+    assert set(problem.servers.all()) == {scene.server2}

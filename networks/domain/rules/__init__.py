@@ -23,6 +23,7 @@ from networks.domain.rules.adapters import (
 )
 from networks.domain.rules.boot import boot_brings_back_what_runs
 from networks.domain.rules.edits import edits_meet_what_is_there
+from networks.domain.rules.hidden import as_told
 from networks.domain.rules.interfaces import (
     address_can_be_set,
     address_is_fit,
@@ -143,11 +144,12 @@ def problems_of(state: Desired, inventory: Inventory, rules: Iterable[Rule] = ()
     """Everything wrong with a state as it is, by all rules or the given ones."""
     expected = with_errands(inventory, state)
     rules = tuple(rules) or (*REFUSALS, *WARNINGS, *ERRANDS)
-    return tuple(
+    found = (
         problem
         for rule in rules
         for problem in rule(state, state, inventory if rule in ERRANDS else expected)
     )
+    return tuple(as_told(found, (state,), inventory))
 
 
 def review(
@@ -169,7 +171,7 @@ def review(
         # Most rules find nothing, and then the old state need not be asked.
         old = _subjects_by_code(rule(before, before, inventory)) if new else {}
         problems.extend(_weighed(problem, old, found=found) for problem in new)
-    return tuple(problems)
+    return tuple(as_told(problems, (after, before), inventory))
 
 
 def breaks_between_servers(before: Desired, edits: Sequence[Edit], inventory: Inventory) -> bool:

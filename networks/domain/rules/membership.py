@@ -79,7 +79,7 @@ def members_share_a_subnet(before: Desired, after: Desired, inventory: Inventory
             groups = _overlapping(found)
             if len(groups) > 1:
                 named = "; ".join(
-                    f"{words.listed(sorted(subnets))}: "
+                    f"{_told(subnets, keys, inventory)}: "
                     + words.listed([_name(key, inventory, short=True) for key in keys], 3)
                     for subnets, keys in groups[: words.MOST_NAMED]
                 )
@@ -94,6 +94,12 @@ def members_share_a_subnet(before: Desired, after: Desired, inventory: Inventory
                     )
                 )
     return problems
+
+
+def _told(subnets: frozenset[str], keys: list[InterfaceKey], inventory: Inventory) -> str:
+    if all(key.server in inventory.hidden for key in keys):
+        return "another subnet"
+    return words.listed(sorted(subnets))
 
 
 def members_have_addresses(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:

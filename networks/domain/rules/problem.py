@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from networks.domain.inventory import Inventory, Subject
-from networks.domain.state import Desired
+from networks.domain.state import Desired, ServerId
 
 Severity = Literal["refuse", "warn"]
 
@@ -18,7 +18,7 @@ class Problem:
 
     `code` is stable, `text` and `hint` (what mends it) are for people; `subjects` are what is in the way, as
     links for pages. `existing`: it was there before the draft, which did not touch it, so nobody has to
-    tick it again.
+    tick it again. `also` are servers that the text may name beside those of the subjects.
     """
 
     code: str
@@ -27,6 +27,7 @@ class Problem:
     subjects: tuple[Subject, ...] = ()
     hint: str = ""
     existing: bool = False
+    also: frozenset[ServerId] = frozenset()
 
 
 Rule = Callable[[Desired, Desired, Inventory], list[Problem]]
