@@ -379,17 +379,18 @@ def update_rows(model: type[Any], rows: Sequence[Any], columns: Sequence[str]) -
     than these statements to run.
     """
     fields = [model._meta.get_field(column) for column in columns]
+    key = model._meta.pk
     quote = connection.ops.quote_name
     wanted = ", ".join(f"{quote(field.column)} = %s" for field in fields)
     # Names of our own columns only.
-    statement = f"UPDATE {quote(model._meta.db_table)} SET {wanted} WHERE {quote(model._meta.pk.column)} = %s"  # noqa: S608
+    statement = f"UPDATE {quote(model._meta.db_table)} SET {wanted} WHERE {quote(key.column)} = %s"  # noqa: S608
     with connection.cursor() as cursor:
         cursor.executemany(
             statement,
             [
                 (
                     *(field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields),
-                    row.pk,
+                    key.get_db_prep_save(row.pk, connection),
                 )
                 for row in rows
             ],

@@ -22,6 +22,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from networks.choices import TERMINAL_CHANGE_STATES, ChangeState
+from networks.engine.together import Together
 from networks.models import Change
 
 log = structlog.get_logger(__name__)
@@ -43,6 +44,8 @@ class Lease:
     owner: str
     fence: int
     lost: threading.Event = field(default_factory=threading.Event)
+    writes: Together[tuple[uuid.UUID, dict[str, Any]]] = field(default_factory=Together)
+    """What is written about its operations (networks/engine/story.py)."""
 
     def check(self) -> None:
         """Raise LeaseLost if another worker has taken over."""

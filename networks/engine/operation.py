@@ -5,7 +5,6 @@ A step returns when the server has got there, and raises StepFailed with a sente
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 import uuid
@@ -13,7 +12,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -26,6 +24,7 @@ from networks.drift import not_known
 from networks.engine.behind import caught_up, missed_decision
 from networks.engine.hosts import Host, NoAnswer, Reply
 from networks.engine.lease import Lease
+from networks.engine.story import record
 from networks.host import script_digest
 from networks.models import Change, Operation, Preparation
 from networks.ours import ours_of
@@ -48,47 +47,15 @@ ASK_S = 20
 FOLLOW_AGAIN_S = 30
 FOLLOWS_LATER = "saved configuration"
 """The property (of domain/verify.py) that agrees only after the commit: vzctl saves outside any rollback."""
-MAX_EVENTS = 60
-MAX_EVENT, MAX_MESSAGE = 500, 2000
-"""Characters kept of one line of the story, and of a server's own words."""
 
 CONFIRM_GAP_S = 3.05
 """The server wants its two confirmations 3 seconds apart (networks/host/README.md)."""
 _first_confirmed: dict[uuid.UUID, float] = {}
 """When this process made the first one, by operation. A worker that takes over asks until it is time."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-
 
 class StepFailed(Exception):
     """The server did not get there; the text says why, in its own words where it had any."""
-
-
-def record(lease: Lease, operation: Operation, text: str = "", **columns: Any) -> None:
-    """Write columns of the operation and add a line to its story; LeaseLost if another worker owns it now."""
-    lease.check()
-    if text:
-        line = {"at": timezone.now().isoformat(), "text": plain(text, MAX_EVENT)}
-        operation.events = [*operation.events[-MAX_EVENTS:], line]
-        columns["events"] = operation.events
-    if "message" in columns:
-        columns["message"] = plain(columns["message"], MAX_MESSAGE)
-    if columns.get("state") in TERMINAL_OPERATION_STATES:
-        columns.setdefault("ended_at", timezone.now())
-    mine = Change.objects.filter(pk=lease.change_id, fence=lease.fence)
-    # One transaction: each waits for the disk.
-    with transaction.atomic():
-        if not Operation.objects.filter(pk=operation.pk, change__in=mine).update(**columns):
-            lease.lost.set()
-            lease.check()
-        mine.update(version=F("version") + 1)
-    for name, value in columns.items():
-        setattr(operation, name, value)
-
-
-def plain(text: str, longest: int) -> str:
-    """Words that may have come from a server, cut and without control characters (databases refuse NUL)."""
-    return _CONTROL.sub(" ", text)[:longest]
 
 
 def server_of(operation: Operation) -> PhysicalServer:

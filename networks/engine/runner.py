@@ -35,7 +35,7 @@ from networks.engine.decide import (
 from networks.engine.lease import Lease, LeaseLost, claim, is_poisoned, kept_alive
 from networks.engine.members import check_members
 from networks.engine.operation import Step, StepFailed
-from networks.engine.threads import in_threads
+from networks.engine.threads import Crew
 from networks.models import Change, Operation
 
 log = structlog.get_logger(__name__)
@@ -52,8 +52,8 @@ def run_change(change_id: uuid.UUID) -> None:
     if lease is None:
         return
     try:
-        with kept_alive(lease):
-            _Run(lease).drive()
+        with kept_alive(lease), Crew(MOST, "change") as crew:
+            _Run(lease, crew).drive()
     except LeaseLost:
         log.warning("change_taken_over", change=str(change_id))
 
@@ -71,9 +71,12 @@ class _Stopped(Exception):
 
 
 class _Run:
-    def __init__(self, lease: Lease) -> None:
+    def __init__(self, lease: Lease, crew: Crew) -> None:
         self.lease = lease
+        self.crew = crew
         self.change = Change.objects.get(pk=lease.change_id)
+        self._read: dict[int, list[Operation]] = {}
+        """Operations by wave, read once and then kept as steps write them: nobody else writes them."""
 
     def drive(self) -> None:
         """Take the Change from where it is to its end."""
@@ -94,6 +97,7 @@ class _Run:
         self._end_decided()
 
     def _run_wave(self, wave: int) -> None:
+        self._read.clear()
         if is_decided(self.change, wave):
             if all(op.is_terminal for op in self._operations(wave)):
                 return
@@ -217,14 +221,23 @@ class _Run:
         log.info("change_ended", change=str(self.change.pk), state=state)
 
     def _operations(self, wave: int) -> list[Operation]:
+        """The wave's operations that take part, read once a wave: steps keep them as they write them."""
+        if wave not in self._read:
+            self._read[wave] = self._read_operations(wave)
+        return self._read[wave]
+
+    def _read_operations(self, wave: int) -> list[Operation]:
         taking_part = self.change.operations.filter(wave=wave)
         for state in (OperationState.LEFT_OUT, OperationState.BEHIND):
             taking_part = taking_part.exclude(state=state, started_at=None)
-        return list(taking_part.select_related("server__credential").prefetch_related("server__host_keys"))
+        found = list(taking_part.select_related("server__credential").prefetch_related("server__host_keys"))
+        for operation in found:
+            operation.change = self.change
+        return found
 
     def _each(self, wave: int, step: Step) -> list[str]:
         """Run the step for every server of the wave at the same time; sentences about those that failed."""
-        results = in_threads(_guarded(step, self.lease), self._operations(wave), MOST, "change")
+        results = self.crew.each(_guarded(step, self.lease), self._operations(wave))
         self.lease.check()
         return [text for text in results if text]
 

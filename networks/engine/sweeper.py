@@ -21,7 +21,8 @@ from networks.engine.behind import caught_up, missed_decision, tell_change
 from networks.engine.decide import is_decided
 from networks.engine.forward import bring_forward_due, go_on_with_planned
 from networks.engine.hosts import BUSY, UNKNOWN, Host, NoAnswer
-from networks.engine.operation import MAX_EVENT, MAX_MESSAGE, StepFailed, plain, server_of
+from networks.engine.operation import StepFailed, server_of
+from networks.engine.story import MAX_EVENT, MAX_MESSAGE, plain
 from networks.models import Change, Operation
 from networks.services.changes import send
 from trust.audit import record

@@ -14,10 +14,11 @@ from networks.desired import head
 from networks.domain.state import AddMember, CreateNetwork
 from networks.domain.verify import Mismatch
 from networks.engine import operation as steps
-from networks.engine import planning, runner, sweeper
+from networks.engine import planning, runner, story, sweeper
 from networks.engine.decide import Cancelled, decide
 from networks.engine.hosts import NoAnswer, Reply
 from networks.engine.lease import MAX_ATTEMPTS, claim
+from networks.engine.threads import Crew
 from networks.host.grammar import Answer, Saved
 from networks.models import Change, Operation
 from networks.services import changes
@@ -310,10 +311,10 @@ def test_words_of_a_server_are_cut_and_hold_no_control_characters(change: Change
     lease = claim(change.pk)
     assert lease
     words = "bad\x00\x1b[31m" + "x" * 9999
-    steps.record(lease, change.operations.get(), words, message=words)
+    story.record(lease, change.operations.get(), words, message=words)
     stored = change.operations.get()
-    assert len(stored.message) == steps.MAX_MESSAGE
-    assert len(stored.events[0]["text"]) == steps.MAX_EVENT
+    assert len(stored.message) == story.MAX_MESSAGE
+    assert len(stored.events[0]["text"]) == story.MAX_EVENT
     assert "\x00" not in stored.message and "\x1b" not in stored.events[0]["text"]
 
 
@@ -323,7 +324,7 @@ def test_a_clock_with_too_little_left_is_not_decided_on(change: Change) -> None:
     soon = timezone.now() + timedelta(seconds=steps.LEAST_LEFT_S - 5)
     change.operations.update(state=OperationState.VERIFIED, deadline_at=soon)
     with pytest.raises(runner._PhaseFailed, match="server1"):
-        runner._Run(lease)._check_clocks()
+        runner._Run(lease, Crew(1, "try"))._check_clocks()
 
 
 def test_a_cancel_that_came_before_the_decision_wins(change: Change) -> None:

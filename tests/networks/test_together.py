@@ -1,0 +1,96 @@
+"""What many threads write at the same time is one transaction; each goes on as if it were alone."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from networks.choices import OperationState
+from networks.engine.lease import LeaseLost, claim
+from networks.engine.story import record
+from networks.engine.threads import in_threads
+from networks.engine.together import Together
+from networks.models import Change
+from tests.networks.changes import planned
+from tests.networks.conftest import Scene
+
+
+class Disk:
+    """Keeps what it is given; the first write waits until `others` more are waiting for it."""
+
+    def __init__(self, together: Together[int], others: int) -> None:
+        self.together, self.others = together, others
+        self.writes: list[list[int]] = []
+
+    def store(self, items: list[int]) -> None:
+        first = not self.writes
+        self.writes.append(list(items))
+        while first and len(self.together._waiting) < self.others:
+            threading.Event().wait(0.001)
+        if 7 in items:
+            raise ValueError("seven")
+
+
+def test_threads_that_wait_for_one_another_are_stored_in_one_write() -> None:
+    together: Together[int] = Together()
+    disk = Disk(together, 5)
+    in_threads(lambda number: together.write(number, disk.store), [1, 2, 3, 4, 5, 6], 6, "try")
+    assert [len(items) for items in disk.writes] == [1, 5]
+    assert sorted(item for items in disk.writes for item in items) == [1, 2, 3, 4, 5, 6]
+
+
+def test_an_error_is_raised_where_it_belongs_and_nowhere_else() -> None:
+    together: Together[int] = Together()
+    disk = Disk(together, 3)
+
+    def write(number: int) -> str:
+        try:
+            together.write(number, disk.store)
+        except ValueError as error:
+            return str(error)
+        return "stored"
+
+    results = in_threads(write, [1, 2, 7, 3], 4, "try")
+    assert sorted(results) == ["seven", "stored", "stored", "stored"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_servers_tell_at_the_same_time_is_kept_of_each_and_counted_for_the_page(
+    scene: Scene, operator: Any
+) -> None:
+    change = planned(operator, servers=(scene.server1, scene.server2))
+    Change.objects.filter(pk=change.pk).update(state="queued")
+    lease = claim(change.pk)
+    assert lease
+    before = Change.objects.get(pk=change.pk).version
+    in_threads(
+        lambda op: record(lease, op, f"Said {op.server_name}.", state=OperationState.APPLYING),
+        list(change.operations.all()),
+        2,
+        "try",
+    )
+    for operation in change.operations.all():
+        assert operation.state == OperationState.APPLYING
+        assert [line["text"] for line in operation.events] == [f"Said {operation.server_name}."]
+    assert Change.objects.get(pk=change.pk).version > before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_lost_the_lease_writes_nothing_of_any_server(scene: Scene, operator: Any) -> None:
+    change = planned(operator, servers=(scene.server1, scene.server2))
+    Change.objects.filter(pk=change.pk).update(state="queued")
+    lease = claim(change.pk)
+    assert lease
+    Change.objects.filter(pk=change.pk).update(fence=lease.fence + 1)
+
+    def write(operation: Any) -> str:
+        try:
+            record(lease, operation, "Late.", state=OperationState.DONE)
+        except LeaseLost:
+            return "lost"
+        return "written"
+
+    assert in_threads(write, list(change.operations.all()), 2, "try") == ["lost", "lost"]
+    assert {op.state for op in change.operations.all()} == {OperationState.PLANNED}
