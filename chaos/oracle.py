@@ -111,7 +111,7 @@ def drift_of(server: PhysicalServer, within_s: float) -> tuple[Drift, ...] | Non
     deadline = time.monotonic() + within_s
     while True:
         try:
-            facts = look(server.pk)
+            facts = look(server)
             view = ServerView(server.pk, server.name, dialect=facts.vzctl_dialect, facts=facts)
             desired = decided_on(server.pk)
             # Without memory a first judgement only suspects; the second one on the same facts says it.

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
+import structlog
 from django.db.models import Count, Max, ProtectedError, Q
 from django.db.models.signals import pre_delete
 from django.dispatch import receiver
 
 from networks.choices import IDLE_OPERATION_STATES
 from networks.desired import head_number
-from networks.drift import compare
+from networks.drift import compare_many
 from networks.models import Operation
-from nodes.facts import ServerFacts
 from nodes.models import PhysicalServer
 from nodes.signals import compared_with, looked
+from nodes.sync import Seen
+
+log = structlog.get_logger(__name__)
 
 
 @receiver(pre_delete, sender=PhysicalServer)
@@ -30,11 +33,15 @@ def keep_servers_of_open_changes(
 
 
 @receiver(looked)
-def compare_with_desired(
-    sender: type[PhysicalServer], server_id: int, facts: ServerFacts, at: datetime, **kwargs: Any
-) -> None:
+def compare_with_desired(sender: type[PhysicalServer], looks: Sequence[Seen], **kwargs: Any) -> None:
     """Every look shows whether the server still is as it was decided."""
-    compare(server_id, facts, at)
+    try:
+        compare_many([(look.server_id, look.facts, look.timing.at) for look in looks])
+    except Exception:
+        log.exception("comparing_failed", servers=[look.server_id for look in looks])
+        # One of them may be at fault: the others are compared all the same.
+        for look in looks if len(looks) > 1 else ():
+            compare_with_desired(sender, [look])
 
 
 @receiver(compared_with)

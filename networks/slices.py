@@ -71,6 +71,35 @@ def decided_on(server_id: int) -> Desired:
     return _area([server_id], [])
 
 
+def decided_on_each(server_ids: Collection[int]) -> dict[int, Desired]:
+    """The same for each of these servers. Four queries."""
+    area = _area(server_ids, [])
+    networks = {network.id: network for network in area.networks}
+    assignments: dict[int, list[Assignment]] = {server: [] for server in server_ids}
+    members: dict[int, list[Member]] = {server: [] for server in server_ids}
+    vlans: dict[int, list[VlanAdapter]] = {server: [] for server in server_ids}
+    for assignment in area.assignments:
+        assignments[assignment.server].append(assignment)
+    for member in area.members:
+        members[member.interface.server].append(member)
+    for vlan in area.vlans:
+        vlans[vlan.server].append(vlan)
+    return {
+        server: Desired(
+            networks=tuple(
+                networks[pk]
+                for pk in dict.fromkeys(
+                    [*(a.network for a in assignments[server]), *(m.network for m in members[server])]
+                )
+            ),
+            assignments=tuple(assignments[server]),
+            members=tuple(members[server]),
+            vlans=tuple(vlans[server]),
+        )
+        for server in server_ids
+    }
+
+
 def of_cells(
     server_ids: Collection[int],
     network_ids: Collection[str],

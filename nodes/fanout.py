@@ -172,15 +172,14 @@ def _gathered(results: queue.SimpleQueue[_Result], most: int) -> list[_Result]:
 
 def _store(results: list[_Result], stamp: Hashable, until: datetime) -> None:
     """Everything about these servers in one transaction; one that cannot be stored harms no other."""
-    told: list[tuple[_Result, Answer, sync.Synced]] = []
     same = [(one.server.pk, one.words.timing(one.at)) for one in results if one.words and not one.answer]
+    whole = [(one, one.answer) for one in results if one.answer]
     try:
         with transaction.atomic():
             sync.store_same(connection, same)
+            told = _store_whole(whole)
             for one in results:
-                if one.answer and (synced := _store_whole(one, one.answer)):
-                    told.append((one, one.answer, synced))
-                elif one.failure:
+                if one.failure:
                     _store_failure(one, one.failure)
             _release([one.server.pk for one in results], until)
     except Exception:  # the database may be away: the claims run out, and the schedule looks again
@@ -189,20 +188,31 @@ def _store(results: list[_Result], stamp: Hashable, until: datetime) -> None:
     for pk, _ in same:
         if seen := _seen.get(pk):
             _seen[pk] = _Seen(seen.words, seen.stamp, seen.digest, seen.whole, seen.times + 1)
-    for one, answer, synced in told:
-        _tell(one, answer, synced, stamp)
+    for one, synced in told:
+        _remember(one, synced, stamp)
+    observe.tell([_look(one, one.answer) for one, _ in told if one.answer])
 
 
-def _store_whole(one: _Result, answer: Answer) -> sync.Synced | None:
+def _look(one: _Result, answer: Answer) -> sync.Seen:
+    return sync.Seen(one.server.pk, answer.facts, answer.timing(one.at))
+
+
+def _store_whole(whole: list[tuple[_Result, Answer]]) -> list[tuple[_Result, sync.Synced]]:
+    """Those that were stored."""
+    if not whole:
+        return []
     try:
         with transaction.atomic():
-            synced = sync.store(one.server.pk, answer.facts, answer.timing(one.at))
-            return synced if synced.is_stored else None
+            found = sync.store_many([_look(one, answer) for one, answer in whole])
     except Exception:
+        if len(whole) > 1:
+            return [told for one in whole for told in _store_whole([one])]
+        one, _ = whole[0]
         log.exception("look_broke", server=one.server.pk)
         reason = "The panel failed on what this server answered; its log says more."
         sync.store_failure(one.server.pk, ServerState.UNREADABLE, reason, one.at)
-        return None
+        return []
+    return [(one, synced) for (one, _), synced in zip(whole, found, strict=True) if synced.is_stored]
 
 
 def _store_failure(one: _Result, failure: LookFailed) -> None:
@@ -211,13 +221,13 @@ def _store_failure(one: _Result, failure: LookFailed) -> None:
     observe.store_failure(one.server, failure, one.at)
 
 
-def _tell(one: _Result, answer: Answer, synced: sync.Synced, stamp: Hashable) -> None:
+def _remember(one: _Result, synced: sync.Synced, stamp: Hashable) -> None:
+    if one.words is None:
+        return
     pk = one.server.pk
-    if one.words is not None:
-        words, seen = lasting(one.words), _seen.get(pk)
-        is_same = seen is not None and (seen.words, seen.stamp, seen.digest) == (words, stamp, synced.digest)
-        _seen[pk] = _Seen(words, stamp, synced.digest, seen.whole + 1 if seen and is_same else 1)
-    observe.tell(pk, answer, synced, one.at)
+    words, seen = lasting(one.words), _seen.get(pk)
+    is_same = seen is not None and (seen.words, seen.stamp, seen.digest) == (words, stamp, synced.digest)
+    _seen[pk] = _Seen(words, stamp, synced.digest, seen.whole + 1 if seen and is_same else 1)
 
 
 def _release(pks: list[int], until: datetime) -> None:

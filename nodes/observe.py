@@ -6,12 +6,13 @@ in a person's words, the time. Nothing is ever sent to a server whose host key n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
-from django.db.models import Case, F, Q, When
+from django.db.models import Case, F, Q, QuerySet, When
 from django.utils import timezone
 
 from nodes import ssh, sync
@@ -23,6 +24,7 @@ from nodes.probe import new_nonce
 from nodes.probe_output import UnreadableLook, parse_look
 from nodes.signals import looked
 from nodes.ssh import Pool, SshError, Target, errors
+from nodes.together import Together
 
 log = structlog.get_logger(__name__)
 
@@ -116,28 +118,42 @@ def target_of(server: PhysicalServer) -> Target:
     )
 
 
-def look(server_id: int, ours: sync.Ours | None = None) -> ServerFacts:
+_stored_together: Together[sync.Seen] = Together()
+
+
+def look(server: PhysicalServer, ours: sync.Ours | None = None) -> ServerFacts:
     """Look at a server now and store what was found; for whoever needs the truth before or after a change.
 
-    `ours`: links on the server that this panel has made (see sync.store). Raises LookFailed, stored as well.
+    `server` comes with what `servers_to_ask` reads; `ours` names links there that this panel has made (see
+    sync.store). Threads that look at different servers at the same time store what they found together.
+    Raises LookFailed, stored as well.
     """
-    server = _server(server_id)
     at = timezone.now()
     try:
         answer = ask(server)
     except LookFailed as failure:
         store_failure(server, failure, at)
         raise
-    synced = sync.store(server_id, answer.facts, answer.timing(at), ours)
-    if synced.is_stored:
-        tell(server_id, answer, synced, at)
+    _stored_together.write(sync.Seen(server.pk, answer.facts, answer.timing(at), ours), _store_all)
     return answer.facts
 
 
-def tell(server_id: int, answer: Answer, synced: sync.Synced, at: datetime) -> None:
-    """Let the rest of the panel know of a look that has been stored."""
-    # Robust: what listens may fail (it is logged then), the look is stored all the same.
-    looked.send_robust(sender=PhysicalServer, server_id=server_id, facts=answer.facts, synced=synced, at=at)
+def _store_all(looks: list[sync.Seen]) -> None:
+    """Store what looks found, all of it or, on an error, nothing, and tell the rest of the panel."""
+    if len({look.server_id for look in looks}) < len(looks):
+        # Two looks at one server, by different work: one after the other.
+        for look in looks:
+            _store_all([look])
+        return
+    found = sync.store_many(looks)
+    tell([look for look, synced in zip(looks, found, strict=True) if synced.is_stored])
+
+
+def tell(looks: Sequence[sync.Seen]) -> None:
+    """Let the rest of the panel know of looks that have been stored."""
+    if looks:
+        # Robust: what listens may fail (it is logged then), the looks are stored all the same.
+        looked.send_robust(sender=PhysicalServer, looks=looks)
 
 
 def observe(server_id: int) -> bool:
@@ -160,7 +176,7 @@ def observe_claimed(server_id: int, until: datetime) -> None:
     mine = PhysicalServer.objects.filter(pk=server_id)
     try:
         if HostKey.objects.filter(server_id=server_id, state=HostKeyState.PINNED).exists():
-            look(server_id)
+            look(_server(server_id))
         elif not HostKey.objects.filter(server_id=server_id, state=HostKeyState.OFFERED).exists():
             offer_host_key(server_id)
     except LookFailed as failure:
@@ -226,9 +242,13 @@ def offer_host_key(server_id: int) -> HostKey | None:
     return offered
 
 
+def servers_to_ask() -> QuerySet[PhysicalServer]:
+    """Servers with what is needed to connect to them."""
+    return PhysicalServer.objects.select_related("credential").prefetch_related("host_keys")
+
+
 def _server(server_id: int) -> PhysicalServer:
-    servers = PhysicalServer.objects.select_related("credential").prefetch_related("host_keys")
-    return servers.get(pk=server_id)
+    return servers_to_ask().get(pk=server_id)
 
 
 def _failure(server: PhysicalServer, error: SshError) -> LookFailed:

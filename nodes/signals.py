@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from django.dispatch import Signal
 
-#: A look was stored. Arguments: server_id (int), facts (nodes.facts.ServerFacts), synced (nodes.sync.Synced),
-#: at (datetime: when the look began).
+#: Looks at different servers were stored. Argument: looks (a sequence of nodes.sync.Seen).
 looked = Signal()
 
 #: Asked before looks: with what does the receiver compare them, as a value that changes when that does?

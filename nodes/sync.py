@@ -9,65 +9,27 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
-from typing import Any
 
-from django.db import connection, models, transaction
+from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Case, F, Q, Value, When
 
 from nodes import facts_json, sync_values
 from nodes.boot import boot_summary
-from nodes.choices import AdapterKind, Origin, ServerState
+from nodes.choices import ServerState
 from nodes.facts import ServerFacts
 from nodes.models import (
-    Adapter,
-    Bridge,
-    Container,
-    ContainerInterface,
     Look,
-    PhysicalSegment,
     PhysicalServer,
 )
+from nodes.sync_rows import Ours, Rows, Seen, Synced, Timing, fit, update_rows
 from nodes.sync_values import Values
 
+__all__ = ("Ours", "Seen", "Synced", "Timing", "update_rows")
+
 LOOK_INTERVAL = timedelta(seconds=60)
-
-
-@dataclass(frozen=True, slots=True)
-class Ours:
-    """Names of links on the server that this panel has made; whoever decides what should be knows them."""
-
-    vlans: frozenset[str] = frozenset()
-    bridges: frozenset[str] = frozenset()
-
-
-@dataclass(slots=True)
-class Synced:
-    """What storing a look changed, as counts of rows; all zero when the server is as it was."""
-
-    is_stored: bool = True
-    """False: a later look is stored already, or the server was removed meanwhile."""
-    appeared: int = 0
-    changed: int = 0
-    vanished: int = 0
-    returned: int = 0
-    digest: str = field(default="", compare=False)
-    """Of what was stored: equal digests, equal rows."""
-
-    @property
-    def is_different(self) -> bool:
-        return bool(self.appeared or self.changed or self.vanished or self.returned)
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """When a look began, and how long it and its connecting took, in milliseconds."""
-
-    at: datetime
-    duration_ms: int = 0
-    connect_ms: int = 0
 
 
 def store(server_id: int, facts: ServerFacts, timing: Timing, ours: Ours | None = None) -> Synced:
@@ -76,25 +38,38 @@ def store(server_id: int, facts: ServerFacts, timing: Timing, ours: Ours | None 
     `ours`: rows of these links get the origin "made by this panel"; others keep theirs.
     Raises ValueError for a Windows server, whose rows people enter.
     """
-    text = facts_json.dump(facts)
-    digest = _digest(facts)
+    return store_many([Seen(server_id, facts, timing, ours)])[0]
+
+
+def store_many(looks: Sequence[Seen]) -> list[Synced]:
+    """The same for looks at different servers, in one transaction and as many statements as for one."""
+    texts = {look.server_id: _texts(look.facts) for look in looks}
     with transaction.atomic():
         # Two looks at one server can end at the same moment. On SQLite the transaction itself has the lock.
-        server = PhysicalServer.objects.select_for_update().filter(pk=server_id).first()
-        if server is None:
-            return Synced(is_stored=False)
-        if not server.is_managed:
-            raise ValueError(f"{server} is a Windows server: what it has is entered by hand, not observed.")
-        last = Look.objects.filter(server_id=server_id).only("at", "digest").first()
-        if last is not None and last.at > timing.at:
-            return Synced(is_stored=False)
-        synced = Synced()
-        if last is None or last.digest != digest or ours is not None:
-            synced = _Rows(server_id, facts, timing.at, ours or Ours()).write()
-        synced.digest = digest
-        _write_look(server_id, facts, timing, text, digest)
-        _write_server(server_id, facts, timing.at)
-        return synced
+        rows = PhysicalServer.objects.select_for_update().filter(pk__in=texts).order_by("pk")
+        servers = {server.pk: server for server in rows}
+        last = {row.server_id: row for row in Look.objects.filter(server_id__in=texts).only("at", "digest")}
+        found = [
+            _to_store(look, servers.get(look.server_id), last.get(look.server_id), texts[look.server_id][1])
+            for look in looks
+        ]
+        stored = [(look, synced) for look, synced in zip(looks, found, strict=True) if synced.is_stored]
+        Rows([one for one in stored if _is_news(one[0], last.get(one[0].server_id), one[1])]).write()
+        if newest := [look for look, _ in stored]:
+            _write_looks(newest, texts)
+            _write_servers(newest, servers)
+    return found
+
+
+def _to_store(look: Seen, server: PhysicalServer | None, last: Look | None, digest: str) -> Synced:
+    if server is not None and not server.is_managed:
+        raise ValueError(f"{server} is a Windows server: what it has is entered by hand, not observed.")
+    is_newest = last is None or last.at <= look.timing.at
+    return Synced(is_stored=server is not None and is_newest, digest=digest)
+
+
+def _is_news(look: Seen, last: Look | None, synced: Synced) -> bool:
+    return last is None or last.digest != synced.digest or look.ours is not None
 
 
 def digests_of(server_ids: Collection[int]) -> Iterable[tuple[int, str]]:
@@ -166,30 +141,53 @@ def _since(state: ServerState, at: datetime) -> Case:
     return Case(When(Q(state=state, state_since__isnull=False), then=F("state_since")), default=Value(at))
 
 
-def _digest(facts: ServerFacts) -> str:
-    """Equal for two looks that would write the same rows and findings."""
-    return hashlib.sha256(facts_json.dump(replace(facts, uptime_s=0.0, true_ms=None)).encode()).hexdigest()
+def _texts(facts: ServerFacts) -> tuple[str, str]:
+    """The facts as they are stored, and a digest: equal for looks that would write the same rows."""
+    text = facts_json.dump(facts)
+    lasting = facts_json.dump(replace(facts, uptime_s=0.0, true_ms=None))
+    return text, hashlib.sha256(lasting.encode()).hexdigest()
 
 
-def _write_look(server_id: int, facts: ServerFacts, timing: Timing, text: str, digest: str) -> None:
-    columns = {
-        "at": timing.at,
-        "duration_ms": timing.duration_ms,
-        "connect_ms": timing.connect_ms,
-        "facts": text,
-        "findings": [asdict(finding) for finding in (*facts.findings, *facts.firewall)],
-        "digest": digest,
-    }
+def _write_looks(looks: Sequence[Seen], texts: Mapping[int, tuple[str, str]]) -> None:
     Look.objects.bulk_create(
-        [Look(server_id=server_id, **columns)],
+        [
+            Look(
+                server_id=look.server_id,
+                at=look.timing.at,
+                duration_ms=look.timing.duration_ms,
+                connect_ms=look.timing.connect_ms,
+                facts=texts[look.server_id][0],
+                findings=[asdict(finding) for finding in (*look.facts.findings, *look.facts.firewall)],
+                digest=texts[look.server_id][1],
+            )
+            for look in looks
+        ],
         update_conflicts=True,
         unique_fields=["server"],
-        update_fields=list(columns),
+        update_fields=["at", "duration_ms", "connect_ms", "facts", "findings", "digest"],
     )
 
 
-def _write_server(server_id: int, facts: ServerFacts, at: datetime) -> None:
-    observed = {
+def _write_servers(looks: Sequence[Seen], servers: Mapping[int, PhysicalServer]) -> None:
+    columns: Values = {}
+    for look in looks:
+        server = servers[look.server_id]
+        # The row is locked: nobody else gives it a state meanwhile.
+        since = server.state_since if server.state == ServerState.OK else None
+        columns = _server_values(look.facts) | {
+            "state_since": since or look.timing.at,
+            "looked_at": look.timing.at,
+            "seen_at": look.timing.at,
+            "next_look_at": next_look(server.pk, look.timing.at),
+        }
+        for name, value in columns.items():
+            setattr(server, name, fit(PhysicalServer, name, value))
+    update_rows(PhysicalServer, [servers[look.server_id] for look in looks], sorted(columns))
+
+
+def _server_values(facts: ServerFacts) -> Values:
+    statuses = {one.ctid: one.status for one in facts.containers}
+    return {
         "hostname": facts.hostname,
         "kernel": facts.kernel,
         "distribution": facts.os,
@@ -200,203 +198,13 @@ def _write_server(server_id: int, facts: ServerFacts, at: datetime) -> None:
         "management_address": facts.management_address,
         "panel_address": facts.panel_address,
         "programs": facts.programs,
+        "state": ServerState.OK,
+        "state_reason": "",
+        "containers_count": len(statuses),
+        "running_count": sum(status == "running" for status in statuses.values()),
+        "adapters_count": len(sync_values.adapters(facts)),
+        "findings_count": len(facts.findings) + len(facts.firewall),
+        "routing": sync_values.server_routing(facts),
+        "boot": boot_summary(facts),
+        "filters_tags": "vlan_filtering" in facts.capabilities,
     }
-    statuses = {one.ctid: one.status for one in facts.containers}
-    PhysicalServer.objects.filter(pk=server_id).update(
-        **{name: _fit(PhysicalServer, name, value) for name, value in observed.items()},
-        state_since=_since(ServerState.OK, at),
-        state=ServerState.OK,
-        state_reason="",
-        looked_at=at,
-        seen_at=at,
-        next_look_at=next_look(server_id, at),
-        containers_count=len(statuses),
-        running_count=sum(status == "running" for status in statuses.values()),
-        adapters_count=len(sync_values.adapters(facts)),
-        findings_count=len(facts.findings) + len(facts.firewall),
-        routing=sync_values.server_routing(facts),
-        boot=boot_summary(facts),
-        filters_tags="vlan_filtering" in facts.capabilities,
-    )
-
-
-def _fit(model: type[models.Model], column: str, value: Any) -> Any:
-    """The value as the column can hold it: PostgreSQL refuses text that is too long, and NUL in any text."""
-    limit = getattr(model._meta.get_field(column), "max_length", None)
-    if isinstance(value, str):
-        value = value.replace("\0", "")
-        return value[:limit] if limit else value
-    return value
-
-
-@dataclass
-class _Rows:
-    """One writing of a server's rows."""
-
-    server_id: int
-    facts: ServerFacts
-    at: datetime
-    ours: Ours
-    synced: Synced = field(default_factory=Synced)
-
-    def write(self) -> Synced:
-        """Bridges first, for ports refer to them; then adapters, containers, their interfaces."""
-        bridges = self._bridges()
-        self._adapters(bridges)
-        containers = self._containers()
-        self._interfaces(containers, bridges)
-        return self.synced
-
-    def _bridges(self) -> dict[str, Bridge]:
-        rows = {row.name: row for row in Bridge.objects.filter(server_id=self.server_id)}
-        wanted = sync_values.bridges(self.facts)
-        self._made_by_panel(wanted, self.ours.bridges)
-        self._vanish(Bridge, rows, wanted)
-        for name in wanted.keys() - rows.keys():
-            rows[name] = Bridge(server_id=self.server_id, name=name)
-        self._save(Bridge, rows, wanted)
-        return rows
-
-    def _adapters(self, bridges: Mapping[str, Bridge]) -> None:
-        rows = {row.name: row for row in Adapter.objects.filter(server_id=self.server_id)}
-        wanted = sync_values.adapters(self.facts)
-        self._made_by_panel(wanted, self.ours.vlans)
-        self._vanish(Adapter, rows, wanted)
-        # Rows first, bare; then what they refer to: bases and bonds are adapters themselves.
-        segment_id = PhysicalSegment.objects.filter(is_default=True).values_list("pk", flat=True).first()
-        new = {
-            name: Adapter(
-                server_id=self.server_id,
-                name=name,
-                kind=wanted[name]["kind"],
-                vlan_id=wanted[name]["vlan_id"],
-                segment_id=None if wanted[name]["kind"] == AdapterKind.VLAN else segment_id,
-            )
-            for name in wanted.keys() - rows.keys()
-        }
-        Adapter.objects.bulk_create(new.values())
-        self.synced.appeared += len(new)
-        rows |= new
-        for values in wanted.values():
-            for column in ("base", "bond"):
-                values[f"{column}_id"] = _pk(rows, values.pop(column))
-            values["bridge_id"] = _pk(bridges, values.pop("bridge"))
-        self._step_aside(rows, wanted)
-        self._save(Adapter, rows, wanted, fresh=new.keys())
-
-    def _step_aside(self, rows: Mapping[str, Adapter], wanted: Mapping[str, Values]) -> None:
-        """Two VLAN adapters may have swapped ids: (base, id) is checked row by row, so free both first."""
-        moving = [
-            row.pk
-            for name, row in rows.items()
-            if row.base_id is not None
-            and name in wanted
-            and (row.base_id, row.vlan_id) != (wanted[name]["base_id"], wanted[name]["vlan_id"])
-        ]
-        if moving:
-            Adapter.objects.filter(pk__in=moving).update(base=None)
-
-    def _containers(self) -> dict[str, Container]:
-        rows = {row.ctid: row for row in Container.objects.filter(server_id=self.server_id)}
-        wanted = sync_values.containers(self.facts)
-        self._vanish(Container, rows, wanted)
-        for ctid in wanted.keys() - rows.keys():
-            rows[ctid] = Container(server_id=self.server_id, ctid=ctid)
-        self._save(Container, rows, wanted)
-        return rows
-
-    def _interfaces(self, containers: Mapping[str, Container], bridges: Mapping[str, Bridge]) -> None:
-        ctids = {row.pk: ctid for ctid, row in containers.items()}
-        rows = {
-            (ctids[row.container_id], row.ifname): row
-            for row in ContainerInterface.objects.filter(container__server_id=self.server_id)
-        }
-        wanted = sync_values.interfaces(self.facts)
-        for values in wanted.values():
-            values["bridge_id"] = _pk(bridges, values.pop("bridge"))
-        self._vanish(ContainerInterface, rows, wanted)
-        for ctid, ifname in wanted.keys() - rows.keys():
-            rows[ctid, ifname] = ContainerInterface(container_id=containers[ctid].pk, ifname=ifname)
-        self._save(ContainerInterface, rows, wanted)
-
-    @staticmethod
-    def _made_by_panel(wanted: Mapping[str, Values], names: frozenset[str]) -> None:
-        for name in names & wanted.keys():
-            wanted[name]["origin"] = Origin.PANEL
-
-    def _vanish(self, model: type[Any], rows: Mapping[Any, Any], wanted: Mapping[Any, Values]) -> None:
-        gone = [row for key, row in rows.items() if key not in wanted and row.gone_at is None]
-        if gone:
-            model._default_manager.filter(pk__in=[row.pk for row in gone]).update(gone_at=self.at)
-        self.synced.vanished += len(gone)
-
-    def _save(
-        self,
-        model: type[Any],
-        rows: Mapping[Any, Any],
-        wanted: Mapping[Any, Values],
-        fresh: Iterable[Any] = (),
-    ) -> None:
-        """Create rows without a primary key, update those that differ from what is wanted."""
-        created, updated = [], []
-        fresh = set(fresh)
-        for key, values in wanted.items():
-            row = rows[key]
-            returned = row.gone_at is not None
-            row.gone_at = None
-            if not self._assign(model, row, values) and not returned and row.pk:
-                continue
-            if row.pk is None:
-                created.append(row)
-                continue
-            updated.append(row)
-            if returned:
-                self.synced.returned += 1
-            elif key not in fresh:
-                self.synced.changed += 1
-        self.synced.appeared += len(created)
-        model._default_manager.bulk_create(created)
-        if updated:
-            columns = {name for values in wanted.values() for name in values} | {"gone_at"}
-            update_rows(model, updated, sorted(columns))
-
-    @staticmethod
-    def _assign(model: type[Any], row: Any, values: Values) -> bool:
-        """Set the columns; True if one of them was different."""
-        is_different = False
-        for name, value in values.items():
-            value = _fit(model, name, value)
-            if getattr(row, name) != value:
-                setattr(row, name, value)
-                is_different = True
-        return is_different
-
-
-def update_rows(model: type[Any], rows: Sequence[Any], columns: Sequence[str]) -> None:
-    """Write those columns of the rows, one short statement each, prepared once.
-
-    What bulk_update writes, without its one long expression per column, which takes longer to put together
-    than these statements to run.
-    """
-    fields = [model._meta.get_field(column) for column in columns]
-    key = model._meta.pk
-    quote = connection.ops.quote_name
-    wanted = ", ".join(f"{quote(field.column)} = %s" for field in fields)
-    # Names of our own columns only.
-    statement = f"UPDATE {quote(model._meta.db_table)} SET {wanted} WHERE {quote(key.column)} = %s"  # noqa: S608
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            statement,
-            [
-                (
-                    *(field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields),
-                    key.get_db_prep_save(row.pk, connection),
-                )
-                for row in rows
-            ],
-        )
-
-
-def _pk(rows: Mapping[str, Any], name: str) -> int | None:
-    """Primary key of the row of that name, None if there is none."""
-    return rows[name].pk if name in rows else None

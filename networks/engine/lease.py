@@ -22,8 +22,8 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from networks.choices import TERMINAL_CHANGE_STATES, ChangeState
-from networks.engine.together import Together
 from networks.models import Change
+from nodes.together import Together
 
 log = structlog.get_logger(__name__)
 

@@ -26,7 +26,7 @@ from networks.engine.hosts import Host, NoAnswer, Reply
 from networks.engine.lease import Lease
 from networks.engine.story import record
 from networks.host import script_digest
-from networks.models import Change, Operation, Preparation
+from networks.models import Operation, Preparation
 from networks.ours import ours_of
 from networks.state_json import load_edits
 from nodes.models import PhysicalServer
@@ -227,7 +227,7 @@ def _differences(operation: Operation) -> str:
     server = server_of(operation)
     desired, added = _wanted_by(operation)
     try:
-        facts = look_at(server.pk, ours_of(desired, server.pk))
+        facts = look_at(server, ours_of(desired, server.pk))
     except LookFailed as failure:
         return f"it could not be looked at after the change: {failure}"
     view = ServerView(server.pk, server.name, dialect=facts.vzctl_dialect, facts=facts)
@@ -411,7 +411,8 @@ def look(lease: Lease, operation: Operation) -> None:
         _compare(lease, operation)
         return
     try:
-        look_at(server_of(operation).pk, ours_of(head().state, server_of(operation).pk))
+        server = server_of(operation)
+        look_at(server, ours_of(head().state, server.pk))
     except LookFailed as failure:
         record(lease, operation, f"Not looked at afterwards: {failure}")
 

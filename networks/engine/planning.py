@@ -38,7 +38,7 @@ from networks.models import Change, Operation
 from networks.state_json import UnreadableState, load_edits
 from nodes.facts import ServerFacts
 from nodes.models import PhysicalServer
-from nodes.observe import LookFailed
+from nodes.observe import LookFailed, servers_to_ask
 from nodes.observe import look as look_at
 
 log = structlog.get_logger(__name__)
@@ -113,7 +113,7 @@ def _plan(lease: Lease, change: Change) -> None:
     edits = load_edits(change.edits)
     after = apply_edits(newest.state, edits)
     concerned = changed_servers(newest.state, after) | set(change.repairs)
-    servers = list(PhysicalServer.objects.filter(pk__in=concerned).select_related("credential"))
+    servers = list(servers_to_ask().filter(pk__in=concerned))
     followed = followed_by(concerned)
     looks = in_threads(_look, servers, WIDTH, "plan")
     known = inventory(servers_named(newest.state, after) | {s.pk for s in servers}, change.author)
@@ -179,7 +179,7 @@ def changed_servers(before: Desired, after: Desired) -> frozenset[int]:
 
 def _look(server: PhysicalServer) -> ServerFacts | LookFailed:
     try:
-        return look_at(server.pk)
+        return look_at(server)
     except LookFailed as failure:
         return failure
 

@@ -14,8 +14,10 @@ from django.utils import timezone
 
 from networks.choices import ChangeState, OperationState
 from networks.desired import head, write_head
+from networks.domain.drift import Judgement, judge
+from networks.domain.inventory import ServerView
 from networks.domain.state import Desired, InterfaceKey, RemoveMember
-from networks.drift import compare
+from networks.drift import compare, compare_many
 from networks.engine import operation as steps
 from networks.engine import planning, runner
 from networks.engine.hosts import Reply
@@ -143,7 +145,32 @@ def test_a_server_behind_is_shown_as_that(group: ServerGroup, otto: Any) -> None
 
 
 def test_every_stored_look_is_compared(group: ServerGroup) -> None:
-    looked.send(sender=PhysicalServer, server_id=1, facts=OUT, synced=sync.Synced(), at=minute(1))
+    looked.send(sender=PhysicalServer, looks=[sync.Seen(1, OUT, sync.Timing(minute(1)))])
+    assert Drift.objects.count() == 1
+
+
+def test_looks_at_many_servers_are_compared_in_as_many_queries_as_one(
+    group: ServerGroup, django_assert_max_num_queries: Any
+) -> None:
+    looks = [(number, OUT if number == 1 else QUIET[number], minute(1)) for number in (1, 2, 3)]
+    with django_assert_max_num_queries(9):
+        found = compare_many([(number, QUIET[number], minute(1)) for number in (1, 2, 3)])
+    assert [bool(one and one.drifts) for one in found.values()] == [False, False, False]
+    compare_many([(number, facts, minute(2)) for number, facts, _ in looks])
+    assert [row.server_id for row in Drift.objects.open()] == [1]
+
+
+def test_one_server_that_cannot_be_compared_keeps_no_other_from_it(
+    group: ServerGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(view: ServerView, *args: Any, **kwargs: Any) -> Judgement:
+        if view.id == 2:
+            raise ValueError("two")
+        return judge(view, *args, **kwargs)
+
+    monkeypatch.setattr("networks.drift.judge", broken)
+    looks = [sync.Seen(number, facts, sync.Timing(minute(1))) for number, facts in ((1, OUT), (2, QUIET[2]))]
+    looked.send(sender=PhysicalServer, looks=looks)
     assert Drift.objects.count() == 1
 
 
@@ -228,8 +255,8 @@ def server1(group: ServerGroup, monkeypatch: pytest.MonkeyPatch) -> Answers:
         def __getattr__(self, verb: str) -> Callable[..., Reply]:
             return lambda *args, **kwargs: Reply(0, Answer({}))
 
-    def look(server_id: int, ours: object = None) -> ServerFacts:
-        compare(server_id, said["facts"], timezone.now())
+    def look(server: PhysicalServer, ours: object = None) -> ServerFacts:
+        compare(server.pk, said["facts"], timezone.now())
         return said["facts"]  # type: ignore[no-any-return]
 
     for module in (steps, planning):

@@ -11,8 +11,8 @@ from networks.choices import OperationState
 from networks.engine.lease import LeaseLost, claim
 from networks.engine.story import record
 from networks.engine.threads import in_threads
-from networks.engine.together import Together
 from networks.models import Change
+from nodes.together import Together
 from tests.networks.changes import planned
 from tests.networks.conftest import Scene
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from nodes import fanout
+from networks.engine.threads import in_threads
+from nodes import fanout, observe
 from nodes.choices import ServerState
 from nodes.fanout import SETTLED, lasting, observe_many
 from nodes.models import Look, PhysicalServer, ServerGroup
@@ -38,8 +40,8 @@ def told() -> Iterator[list[int]]:
     """Servers whose looks were passed on."""
     heard: list[int] = []
 
-    def hear(sender: Any, server_id: int, **kwargs: Any) -> None:
-        heard.append(server_id)
+    def hear(sender: Any, looks: Any, **kwargs: Any) -> None:
+        heard.extend(look.server_id for look in looks)
 
     looked.connect(hear)
     yield heard
@@ -151,3 +153,28 @@ def test_only_the_clock_and_our_own_processes_are_passing() -> None:
     assert first != said("uptime 5.1\nprocess 7 3 sh\nsystemd", "y")
     # What a container prints further down always counts.
     assert said("", "uptime 1") != said("", "uptime 2")
+
+
+def test_threads_that_look_at_the_same_time_store_what_they_found_together(
+    seen: PhysicalServer, sshd: Sshd, group: ServerGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = PhysicalServer.objects.create(
+        name="other", group=group, address="192.0.2.1", credential=seen.credential
+    )
+    behind(sshd, other)
+    stored: list[int] = []
+    together, real = observe._stored_together, observe.sync.store_many
+
+    def counted(looks: Any) -> Any:
+        while not stored and len(together._waiting) < 2:
+            time.sleep(0.001)
+        stored.append(len(looks))
+        return real(looks)
+
+    monkeypatch.setattr(observe.sync, "store_many", counted)
+    servers = [PhysicalServer.objects.get(pk=pk) for pk in (seen.pk, other.pk, seen.pk)]
+    in_threads(observe.look, servers, 3, "try")
+    pool().forget(str(other.pk))
+    # One was stored while two waited: they were two servers, or one that was looked at twice.
+    assert stored in ([1, 2], [1, 1, 1])
+    assert {look.server_id for look in Look.objects.all()} == {seen.pk, other.pk}

@@ -39,12 +39,12 @@ def test_each_look_is_exactly_one_exec_over_one_login(sshd: Sshd, reachable: Phy
 def test_a_look_tells_who_listens(reachable: PhysicalServer) -> None:
     heard: list[int] = []
 
-    def listen(server_id: int, **more: Any) -> None:
-        heard.append(server_id)
+    def listen(looks: Any, **more: Any) -> None:
+        heard.extend(look.server_id for look in looks)
 
     looked.connect(listen)
     try:
-        facts = observe.look(reachable.pk)
+        facts = observe.look(reachable)
     finally:
         looked.disconnect(listen)
     assert heard == [reachable.pk]
@@ -95,7 +95,7 @@ def test_nothing_is_sent_to_a_server_without_an_approved_key(
     assert sshd.count("authenticating user|invalid user|Failed|Accepted") == 0
     assert PhysicalServer.objects.get().state == ServerState.NEW
     with pytest.raises(observe.LookFailed, match="not been approved"):
-        observe.look(reachable.pk)
+        observe.look(reachable)
     observe.observe(reachable.pk)
     assert sshd.connections == 1
 

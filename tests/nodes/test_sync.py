@@ -268,7 +268,7 @@ def test_an_error_leaves_nothing_half_stored(server: PhysicalServer, monkeypatch
     def broken(*args: object, **kwargs: object) -> None:
         raise RuntimeError("the disk is full")
 
-    monkeypatch.setattr("nodes.sync._write_server", broken)
+    monkeypatch.setattr("nodes.sync._write_servers", broken)
     with pytest.raises(RuntimeError):
         look(server, scene.server((scene.container("102"),)))
     assert not Adapter.objects.exists() and not ContainerRow.objects.exists() and not Look.objects.exists()
