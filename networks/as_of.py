@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from networks.desired import at_revision
@@ -56,11 +56,25 @@ def as_of(number: int, user: AnyUser) -> AsOf:
     """Revision `number`. Raises Revision.DoesNotExist. Five queries at most."""
     state = at_revision(number)
     named = {server for network in state.networks for server in state.servers_of(network.id)}
+    named |= {vlan.server for vlan in state.vlans}
     servers = PhysicalServer.objects.visible_to(user).in_bulk(named)
     known = set(PhysicalServer.objects.filter(pk__in=named).values_list("pk", flat=True))
     revision = Revision.objects.filter(number=number).defer("state").select_related("author").first()
     change = Change.objects.visible_to(user).filter(decisions__revision=number).first()
     return AsOf(number, state, revision, change, servers, frozenset(named - known))
+
+
+def without_removed(then: AsOf) -> Desired:
+    """The state without what was on servers that were removed since: pages have no rows for them."""
+    gone, state = then.removed, then.state
+    if not gone:
+        return state
+    return replace(
+        state,
+        assignments=tuple(a for a in state.assignments if a.server not in gone),
+        members=tuple(m for m in state.members if m.interface.server not in gone),
+        vlans=tuple(v for v in state.vlans if v.server not in gone),
+    )
 
 
 def networks_then(then: AsOf, text: str) -> list[dict[str, Any]]:
@@ -77,6 +91,26 @@ def networks_then(then: AsOf, text: str) -> list[dict[str, Any]]:
         for network in then.state.networks
         if wanted in network.name.lower() or wanted in network.description.lower()
     ]
+
+
+def networks_on_then(then: AsOf, server: ServerId, text: str) -> list[dict[str, Any]]:
+    """Rows of one server's list of networks, those with the text in their name or description."""
+    wanted, rows = text.lower(), []
+    for network in then.state.networks:
+        if wanted in network.name.lower() or wanted in network.description.lower():
+            here = then.state.assignment(network.id, server)
+            members = len(then.state.members_of(network.id, server))
+            assigned = "local" if here or members else "not defined here"
+            rows.append(
+                {
+                    "id": network.id,
+                    "name": network.name,
+                    "description": network.description,
+                    "assigned": here.adapter if here and here.adapter else assigned,
+                    "members_here": members,
+                }
+            )
+    return rows
 
 
 def network_then(then: AsOf, network_id: str) -> NetworkThen | None:

@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
+from typing import Any
 
 from django.http import HttpRequest
 
+from networks.desired import head_number
+from networks.looking_back import then
 from networks.slices import draft_edits
 
 
 def pending(request: HttpRequest) -> dict[str, object]:
-    """`draft_count`: edits in the user's draft. Computed where a template asks for it."""
-    return {"draft_count": partial(_count, request)}
+    """`draft_count`: edits in the user's draft; `looking_back`: the revision that the page is about, with its
+    neighbours, or that it was asked for and has no past. Computed where a template asks for it.
+    """
+    return {"draft_count": partial(_count, request), "looking_back": cache(partial(_looking_back, request))}
 
 
 def _count(request: HttpRequest) -> int:
     return len(draft_edits(request.user)) if request.user.is_authenticated else 0
+
+
+def _looking_back(request: HttpRequest) -> dict[str, Any] | None:
+    if "as_of" not in request.GET or not request.user.is_authenticated:
+        return None
+    seen = then()
+    if seen is None:
+        return {"then": None}
+    newest = head_number()
+    query = request.GET.copy()
+
+    def beside(number: int) -> str:
+        query["as_of"] = str(number)
+        return f"?{query.urlencode()}"
+
+    return {
+        "then": seen,
+        "newest": newest,
+        "older": beside(seen.number - 1) if seen.number else "",
+        "newer": beside(seen.number + 1) if seen.number < newest else "",
+    }

@@ -22,6 +22,7 @@ from networks.domain.state import (
     VlanAdapter,
     apply_edits,
 )
+from networks.looking_back import shown_head, then
 from networks.models import Assignment as AssignmentRow
 from networks.models import Draft, ManagedVlan, VirtualNetwork
 from networks.models import Member as MemberRow
@@ -39,6 +40,8 @@ class Drafted:
 
 def draft_edits(user: AbstractBaseUser | AnonymousUser) -> tuple[Edit, ...]:
     """The user's pending edits. No query if the user came with her draft (networks/backends.py)."""
+    if then() is not None:
+        return ()
     try:
         return load_edits(user.draft.edits)  # type: ignore[union-attr]
     except (Draft.DoesNotExist, AttributeError, UnreadableState):
@@ -48,6 +51,8 @@ def draft_edits(user: AbstractBaseUser | AnonymousUser) -> tuple[Edit, ...]:
 
 def of_network(network_id: uuid.UUID, user: AbstractBaseUser | AnonymousUser) -> Drafted:
     """Everything about one network, on all servers. Three queries."""
+    if then() is not None:
+        return _back((), [str(network_id)])
     networks = VirtualNetwork.objects.filter(pk=network_id)
     assignments = AssignmentRow.objects.filter(network_id=network_id)
     members = MemberRow.objects.filter(network_id=network_id)
@@ -63,7 +68,7 @@ def of_network(network_id: uuid.UUID, user: AbstractBaseUser | AnonymousUser) ->
 
 def of_server(server_id: int, user: AbstractBaseUser | AnonymousUser) -> Drafted:
     """Everything about one server: the networks with something on it. Four queries."""
-    return _drafted(decided_on(server_id), user)
+    return _back([server_id]) if then() is not None else _drafted(decided_on(server_id), user)
 
 
 def decided_on(server_id: int) -> Desired:
@@ -106,6 +111,8 @@ def of_cells(
     user: AbstractBaseUser | AnonymousUser,
 ) -> Drafted:
     """Where networks are assigned on those servers, and members there of some networks. Three queries."""
+    if then() is not None:
+        return _back(server_ids)
     rows = AssignmentRow.objects.filter(server_id__in=server_ids)
     found = list(rows.values_list("network_id", "server_id", "adapter__name", "bridge", "network__name"))
     names = {str(network): name for network, _, _, _, name in found}
@@ -130,6 +137,8 @@ def of_area(
     user: AbstractBaseUser | AnonymousUser,
 ) -> Drafted:
     """All of those servers and all of those networks: what rules need to judge edits there. Four queries."""
+    if then() is not None:
+        return _back(server_ids, network_ids)
     return _drafted(_area(server_ids, network_ids), user)
 
 
@@ -148,6 +157,21 @@ def _area(server_ids: Collection[int], network_ids: Collection[str]) -> Desired:
         members=members,
         vlans=_vlans(ManagedVlan.objects.filter(server_id__in=server_ids)),
     )
+
+
+def _back(server_ids: Collection[int], network_ids: Collection[str] = ()) -> Drafted:
+    """That part of the revision which the request looks back at; nobody has a draft on it."""
+    state, servers, wanted = shown_head().state, set(server_ids), set(network_ids)
+    assignments = tuple(a for a in state.assignments if a.server in servers or a.network in wanted)
+    members = tuple(m for m in state.members if m.interface.server in servers or m.network in wanted)
+    named = wanted | {a.network for a in assignments} | {m.network for m in members}
+    part = Desired(
+        networks=tuple(network for network in state.networks if network.id in named),
+        assignments=assignments,
+        members=members,
+        vlans=tuple(vlan for vlan in state.vlans if vlan.server in servers),
+    )
+    return Drafted(part, part)
 
 
 def _drafted(decided: Desired, user: AbstractBaseUser | AnonymousUser) -> Drafted:

@@ -147,6 +147,20 @@ class NetworkThenTable(tables.Table):
         return record["name"]
 
 
+class ServerNetworkThenTable(tables.Table):
+    """Virtual networks as one physical server had them; `number` is put on it by the view."""
+
+    name = MarkupColumn(template_name="networks/cells/then_name.html")
+    description = tables.Column(default="", attrs={"td": {"class": "cell-text"}})
+    assigned = tables.Column(verbose_name="Assigned to")
+    members_here = tables.Column(verbose_name="Containers here", attrs={"td": {"class": "num"}})
+
+    class Meta:
+        attrs = {"class": "table table-vcenter card-table"}
+
+    value_name = NetworkThenTable.value_name
+
+
 class DriftTable(tables.Table):
     """What differs from desired, newest first; the ticks choose what to repair or adopt."""
 

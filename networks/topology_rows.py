@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from django.db.models import Count, QuerySet
 
-from networks.desired import head, head_number
+from networks.desired import head_number
 from networks.domain.inventory import ContainerKey, NetworkRef, ServerRef, Subject
 from networks.domain.rules import Problem, problems_of
 from networks.domain.state import AdapterKey, Desired, ServerId, apply_edits
@@ -20,6 +20,7 @@ from networks.domain.topology.collapse import collapsed
 from networks.domain.topology.observed import observed_state
 from networks.domain.topology.scene import Scene
 from networks.inventory_rows import inventory
+from networks.looking_back import shown_head, then
 from networks.models import StandingProblem
 from networks.problem_check import OTHER_CAUSES
 from networks.slices import draft_edits
@@ -62,7 +63,7 @@ def version(part: Part, view: View, user: AnyUser) -> str:
 
 def scene(part: Part, view: View, user: AnyUser) -> Scene:
     """The scene of the part, made readable. A fixed number of queries."""
-    decided = head().state
+    decided = shown_head().state
     drafted = apply_edits(decided, draft_edits(user)) if view == "draft" else decided
     kept = Kept(part.servers)
     if part.start is not None:
@@ -73,7 +74,9 @@ def scene(part: Part, view: View, user: AnyUser) -> Scene:
         decided = drafted = _within(observed_state(decided, known), kept.servers)
         if part.start is not None:
             kept = replace(kept, containers=_containers(kept, decided), networks=kept.networks)
-    problems = (*problems_of(_within(drafted, kept.servers), known), *_standing(kept.servers, user))
+    problems = problems_of(_within(drafted, kept.servers), known)
+    if then() is None:
+        problems = (*problems, *_standing(kept.servers, user))
     return collapsed(scene_of(decided, drafted, known, kept, _seen(kept.servers), problems))
 
 

@@ -58,6 +58,7 @@ MIDDLEWARE = [
     "trust.middleware.SessionGuardMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "vnetpanel.logs.RequestContextMiddleware",
+    "networks.views.looking_back.LookingBack",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 

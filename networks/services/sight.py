@@ -22,6 +22,7 @@ from networks.domain.visibility import (
     visibility,
 )
 from networks.inventory_rows import inventory
+from networks.looking_back import shown_head, then
 from networks.models import Change
 from networks.slices import draft_edits
 from networks.state_json import dump_edits, load_edits
@@ -69,16 +70,17 @@ def sight(user: AnyUser, seeds: Collection[ServerId], state: State = "draft") ->
     A fixed number of queries. Without a draft, "draft" is "decided".
     """
     newest = head()
+    base = newest if then() is None else shown_head()
     edits = draft_edits(user)
-    after = apply_edits(newest.state, edits)
+    after = apply_edits(base.state, edits)
     known = inventory(servers_near(after, seeds), user)
     if state == "observed":
         found = observed(known, newest.state)
     else:
-        found = visibility(after if state == "draft" else newest.state, newest.state, known)
+        found = visibility(after if state == "draft" else base.state, newest.state, known)
     if state == "draft" and not edits:
         state = "decided"
-    return Sight(state, found, after if state == "draft" else newest.state, bool(edits))
+    return Sight(state, found, after if state == "draft" else base.state, bool(edits))
 
 
 def servers_of_point(point: EndPoint) -> tuple[ServerId, ...]:

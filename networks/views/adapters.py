@@ -19,6 +19,7 @@ from networks.services.validate import added_refusals
 from networks.slices import Drafted, of_server
 from networks.tables import AdapterTable
 from networks.views.gate import can_operate, server_or_404, stage
+from networks.views.looking_back import has_a_past
 from networks.views.subjects import with_links
 from nodes.choices import AdapterKind
 from nodes.models import Adapter, Bridge, PhysicalServer
@@ -29,6 +30,7 @@ READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])
 
 
 @require_safe
+@has_a_past
 def adapters(request: HttpRequest, server_id: int) -> HttpResponseBase:
     """NICs, bonds and VLAN adapters, whoever made them, with what the draft changes, and the bridges."""
     server = server_or_404(request.user, server_id)

@@ -31,6 +31,7 @@ from networks.services import drafts
 from networks.services.validate import added_refusals
 from networks.slices import Drafted, of_server
 from networks.views.gate import can_operate, stage, user_of
+from networks.views.looking_back import has_a_past
 from nodes.models import Container
 from nodes.views.gate import container_or_404
 
@@ -40,6 +41,7 @@ ABOUT_ALL = frozenset({"windows-server", "container-gone", "no-vzctl"})
 
 
 @require_safe
+@has_a_past
 def show(request: HttpRequest, container_id: int) -> HttpResponse:
     """Every adapter with its mode, network, MAC, addresses and names, and what the draft changes."""
     return _page(request, container_or_404(request.user, container_id))

@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 
 from networks.domain.state import Edit, Network
+from networks.looking_back import then
 from networks.models import Change, VirtualNetwork
 from networks.services import drafts
 from networks.services.errors import NotAllowed, Refused
@@ -69,15 +70,19 @@ def stage(request: HttpRequest, edits: Iterable[Edit], said: str) -> None:
 
 
 def can_operate(user: AnyUser, server: PhysicalServer) -> bool:
-    return has_role(user, Role.OPERATOR, server.group)
+    return then() is None and has_role(user, Role.OPERATOR, server.group)
 
 
 def may_operate_somewhere(user: AnyUser) -> bool:
     """Whether the user has the operator role in some group: what making a network needs."""
+    if then() is not None:
+        return False
     return bool(getattr(user, "is_superuser", False) or group_paths(user, Role.OPERATOR))
 
 
 def may_change(user: AnyUser, network_id: uuid.UUID) -> bool:
     """Whether the user may rename or delete the network; one that is only drafted is hers."""
+    if then() is not None:
+        return False
     stored = VirtualNetwork.objects.filter(pk=network_id)
     return not stored.exists() or stored.changeable_by(user).exists()

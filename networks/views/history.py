@@ -10,10 +10,13 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
+from django_tables2 import Table
 
 from networks.as_of import AsOf, as_of, network_then, networks_then
 from networks.desired import head, head_number
+from networks.looking_back import then
 from networks.models import Change, Revision
 from networks.services import history as services
 from networks.services.drafts import check_allowed
@@ -22,6 +25,7 @@ from networks.services.validate import problems
 from networks.tables import NetworkThenTable
 from networks.views.gate import change_or_404, user_of
 from networks.views.subjects import with_links
+from nodes.models import ServerGroup
 from nodes.views.lists import answered, paged, text_filter
 from vnetpanel.numbers import number
 
@@ -61,6 +65,8 @@ def _change_of(revision: Revision | None, request: HttpRequest) -> Change | None
 
 
 def _then(request: HttpRequest, number: int) -> AsOf:
+    if (revision := then()) is not None and revision.number == number:
+        return revision
     try:
         return as_of(number, request.user)
     except Revision.DoesNotExist:
@@ -68,34 +74,43 @@ def _then(request: HttpRequest, number: int) -> AsOf:
 
 
 @require_safe
-def networks(request: HttpRequest, revision: int) -> HttpResponseBase:
+def networks(request: HttpRequest, revision: int, group: ServerGroup | None = None) -> HttpResponseBase:
     """The list of virtual networks as a revision has them; nothing can be changed in it."""
-    then, text = _then(request, revision), text_filter(request)
-    table = NetworkThenTable(networks_then(then, text), order_by="name")
+    seen, text = _then(request, revision), text_filter(request)
+    table = NetworkThenTable(networks_then(seen, text), order_by="name")
+    return old_page(request, table, "virtual-networks", revision, {"group": group} if group else {})
+
+
+def old_page(
+    request: HttpRequest, table: Table, file_name: str, revision: int, context: dict[str, Any]
+) -> HttpResponseBase:
+    """A list of virtual networks as of then: everywhere, of a group, or of a server."""
     table.number = revision
-    if response := answered(request, table, f"virtual-networks-revision-{revision}"):
+    if response := answered(request, table, f"{file_name}-revision-{revision}"):
         return response
-    context = _banner(then) | {"table": paged(request, table), "q": text}
+    context |= _banner(_then(request, revision)) | {"table": paged(request, table), "q": text_filter(request)}
     return render(request, "networks/revision.html", context)
 
 
 @require_safe
 def network(request: HttpRequest, revision: int, network_id: uuid.UUID) -> HttpResponse:
     """One virtual network as a revision has it: its servers and its members then."""
-    then = _then(request, revision)
-    found = network_then(then, str(network_id))
+    seen = _then(request, revision)
+    found = network_then(seen, str(network_id))
     if found is None:
         raise Http404("There was no such virtual network.")
-    return render(request, "networks/revision_network.html", _banner(then) | {"network": found})
+    return render(request, "networks/revision_network.html", _banner(seen) | {"network": found})
 
 
-def _banner(then: AsOf) -> dict[str, Any]:
+def _banner(seen: AsOf) -> dict[str, Any]:
+    """What templates/networks/inc/as_of.html shows; of a page with `?as_of=` base.html has its own."""
     newest = head_number()
     return {
-        "then": then,
+        "then": seen,
         "newest": newest,
-        "older": then.number - 1 if then.number else None,
-        "newer": then.number + 1 if then.number < newest else None,
+        "older": reverse("networks:revision", args=[seen.number - 1]) if seen.number else "",
+        "newer": reverse("networks:revision", args=[seen.number + 1]) if seen.number < newest else "",
+        "today": reverse("networks:list"),
     }
 
 

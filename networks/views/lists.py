@@ -10,27 +10,36 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from networks.as_of import networks_on_then
+from networks.looking_back import then
 from networks.models import VirtualNetwork
 from networks.overview import activity, created_by, on_server, touched_by, with_counts
 from networks.slices import draft_edits
-from networks.tables import NetworkTable, ServerNetworkTable
+from networks.tables import NetworkTable, ServerNetworkTable, ServerNetworkThenTable
 from networks.views.gate import can_operate, group_or_404, may_operate_somewhere, server_or_404
+from networks.views.history import networks as networks_as_of
+from networks.views.history import old_page
+from networks.views.looking_back import has_a_past
 from nodes.views.lists import answered, paged, text_filter
 
 
 @require_safe
+@has_a_past
 def all_networks(request: HttpRequest) -> HttpResponseBase:
     """Every virtual network: each is available on all registered servers."""
     return _networks(request, "networks/list.html", {})
 
 
 @require_safe
+@has_a_past
 def group_networks(request: HttpRequest, group_id: int) -> HttpResponseBase:
     """Virtual networks as seen from a server group."""
     return _networks(request, "networks/group_list.html", {"group": group_or_404(request.user, group_id)})
 
 
 def _networks(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponseBase:
+    if (revision := then()) is not None:
+        return networks_as_of(request, revision.number, context.get("group"))
     table = NetworkTable(with_counts(_found(request), request.user), order_by="name")
     if response := answered(request, table, "virtual-networks"):
         return response
@@ -43,9 +52,14 @@ def _networks(request: HttpRequest, template: str, context: dict[str, Any]) -> H
 
 
 @require_safe
+@has_a_past
 def server_networks(request: HttpRequest, server_id: int) -> HttpResponseBase:
     """Virtual networks as one physical server has them: assigned, local or not defined here."""
     server = server_or_404(request.user, server_id)
+    if (revision := then()) is not None:
+        rows = networks_on_then(revision, server.pk, text_filter(request))
+        old = ServerNetworkThenTable(rows, order_by="name")
+        return old_page(request, old, f"virtual-networks-{server.pk}", revision.number, {"server": server})
     table = ServerNetworkTable(on_server(_found(request), server.pk), order_by="name")
     if response := answered(request, table, f"virtual-networks-{server.pk}"):
         return response

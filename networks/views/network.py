@@ -25,6 +25,7 @@ from networks.domain.state import (
     Unassign,
 )
 from networks.forms.network import LOCAL, NONE, NetworkForm, ServerNetworkForm, ServerPartForm
+from networks.looking_back import then
 from networks.network_page import members_shown, recent_changes, servers_shown
 from networks.offers import adapters_offered, interface_key, interface_value, interfaces_offered
 from networks.overview import activity, created_by
@@ -33,6 +34,8 @@ from networks.services.validate import problems_of, refused_at_once
 from networks.slices import draft_edits, of_network, of_server
 from networks.views.configure import MEMBERS_PER_PAGE, SERVERS_PER_PAGE
 from networks.views.gate import can_operate, may_change, network_or_404, server_or_404, stage
+from networks.views.history import network as network_as_of
+from networks.views.looking_back import has_a_past
 from networks.views.paging import page_number, pages
 from networks.views.subjects import with_links
 from nodes.models import PhysicalServer, ServerGroup
@@ -87,6 +90,7 @@ def create_on_server(request: HttpRequest, server_id: int) -> HttpResponse:
 
 
 @READ_WRITE
+@has_a_past
 def configure_on_server(request: HttpRequest, server_id: int, network_id: uuid.UUID) -> HttpResponse:
     """A network on one physical server: its adapter there, and the members there."""
     server = server_or_404(request.user, server_id)
@@ -143,8 +147,11 @@ def _assign(network_id: str, server_id: int, value: str) -> Edit:
 
 
 @require_safe
+@has_a_past
 def detail(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
     """Assignments per server, members, problems, and the last Changes."""
+    if (revision := then()) is not None:
+        return network_as_of(request, revision.number, network_id)
     network = network_or_404(request.user, network_id)
     return render(request, "networks/detail.html", _page(request, network))
 

@@ -18,6 +18,7 @@ from networks.happenings import happening_text
 from networks.slices import draft_edits
 from networks.topology_rows import MOST_SERVERS, Part, View, container_ids, scene, version
 from networks.views.gate import container_or_404, group_or_404, network_or_404, server_or_404
+from networks.views.looking_back import has_a_past
 from nodes.models import PhysicalServer, ServerGroup
 from nodes.querysets import AnyUser
 from vnetpanel.htmx import wants_fragment
@@ -26,6 +27,7 @@ HOPS = range(4)
 
 
 @require_safe
+@has_a_past
 @vary_on_headers("HX-Request")
 def everything(request: HttpRequest) -> HttpResponse:
     """All that the user may see."""
@@ -34,6 +36,7 @@ def everything(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@has_a_past
 @vary_on_headers("HX-Request")
 def group(request: HttpRequest, group_id: int) -> HttpResponse:
     """The servers of a group and of all groups below it."""
@@ -44,6 +47,7 @@ def group(request: HttpRequest, group_id: int) -> HttpResponse:
 
 
 @require_safe
+@has_a_past
 @vary_on_headers("HX-Request")
 def server(request: HttpRequest, server_id: int) -> HttpResponse:
     """One server, alone or with what its networks join it to."""
@@ -59,6 +63,7 @@ def server(request: HttpRequest, server_id: int) -> HttpResponse:
 
 
 @require_safe
+@has_a_past
 @vary_on_headers("HX-Request")
 def network(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
     """One virtual network on all its servers."""
@@ -73,6 +78,7 @@ def network(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
 
 
 @require_safe
+@has_a_past
 @vary_on_headers("HX-Request")
 def container(request: HttpRequest, container_id: int) -> HttpResponse:
     """One container with its networks and their members."""

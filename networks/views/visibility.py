@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django.views.decorators.vary import vary_on_headers
 
 from networks.domain.visibility import EndPoint
+from networks.looking_back import shown_head, then
 from networks.matrix import matrix
 from networks.points import UnknownPoint, offers, point_text, read_point, spoken
 from networks.services import measure
@@ -24,6 +25,7 @@ from networks.services.drafts import drafted
 from networks.services.errors import NotAllowed
 from networks.services.sight import STATES, Sight, State
 from networks.views.gate import can_operate, group_or_404, network_or_404, server_or_404, stage, user_of
+from networks.views.looking_back import has_a_past
 from nodes.models import PhysicalServer
 from vnetpanel.htmx import wants_fragment
 
@@ -37,6 +39,7 @@ def _state(request: HttpRequest) -> State:
 
 
 @require_safe
+@has_a_past
 def of_network(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
     """The containers of a network, its servers and other hosts."""
     network = network_or_404(request.user, network_id)
@@ -47,10 +50,12 @@ def of_network(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
 
 
 def _servers_of_network(request: HttpRequest, network_id: str) -> list[int]:
-    return sorted(drafted(user_of(request)).servers_of(network_id))
+    state = drafted(user_of(request)) if then() is None else shown_head().state
+    return sorted(state.servers_of(network_id))
 
 
 @require_safe
+@has_a_past
 def of_server(request: HttpRequest, server_id: int) -> HttpResponse:
     """The containers of a server, the server itself and other hosts."""
     server = server_or_404(request.user, server_id)
@@ -62,6 +67,7 @@ def of_server(request: HttpRequest, server_id: int) -> HttpResponse:
 
 
 @require_safe
+@has_a_past
 def of_group(request: HttpRequest, group_id: int) -> HttpResponse:
     """The containers of all servers of a group and of the groups below it."""
     group = group_or_404(request.user, group_id)
@@ -76,11 +82,13 @@ def of_group(request: HttpRequest, group_id: int) -> HttpResponse:
 def _matrix(
     request: HttpRequest, template: str, found: Sight, keys: list[Any], context: dict[str, Any]
 ) -> HttpResponse:
-    # A draft is a wish: what was measured says nothing of it.
-    measured = measure.measured_cells() if found.state != "draft" else {}
+    # A draft is a wish, and a revision was: what was measured says nothing of either.
+    is_wish = found.state == "draft" or then() is not None
+    measured = {} if is_wish else measure.measured_cells()
     shown = matrix(found.visibility, keys, measured)
     servers = {server for key in keys for server in services.servers_of_point(key)}
-    open_ones = [d for d in measure.open_disagreements(request.user) if set(d.servers) & servers]
+    found_ones = measure.open_disagreements(request.user) if then() is None else ()
+    open_ones = [d for d in found_ones if set(d.servers) & servers]
     context |= {"matrix": shown, "state": found.state, "has_draft": found.has_draft}
     context |= {"disagreements": open_ones[:MOST_DISAGREEMENTS]}
     return render(request, template, context | _measured(request, servers))
@@ -98,7 +106,7 @@ def _measured(request: HttpRequest, servers: set[int]) -> dict[str, Any]:
         "measuring": row is not None and measure.is_under_way(row),
         "silent": [(names[int(pk)], why) for pk, why in silent.items() if int(pk) in names],
         "measure_url": f"{request.path.removesuffix('measure/')}measure/",
-        "may_measure": True,
+        "may_measure": then() is None,
     }
 
 

@@ -1,0 +1,150 @@
+"""`?as_of=NUMBER` on any page that shows what was decided: that revision, to walk about in, not to change."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import get_resolver, reverse
+
+from networks.domain.state import Assign, RemoveMember, Unassign
+from networks.models import Change, Draft
+from networks.services import drafts
+from nodes.models import Container, PhysicalServer
+from tests.networks.changes import decide
+from tests.networks.conftest import Scene
+from tests.pages.test_history_pages import A, history  # noqa: F401 -- a fixture
+
+THEN = 2
+"""The revision looked back at: network A on eth0 of server 1 with container 102. Today: Web, on nothing."""
+
+
+@pytest.fixture
+def past(history: list[Change], scene: Scene) -> Scene:  # noqa: F811
+    PhysicalServer.objects.filter(pk=scene.server1.pk).update(containers_count=1)
+    decide(RemoveMember(scene.key(scene.server1, "102")), Unassign(A, scene.server1.pk))
+    return scene
+
+
+def address(scene: Scene, name: str) -> str:
+    container = Container.objects.get(server=scene.server1, ctid="102")
+    arguments: dict[str, list[Any]] = {
+        "group": [scene.server1.group_id],
+        "server": [scene.server1.pk],
+        "network": [A],
+        "container": [container.pk],
+        "both": [scene.server1.pk, A],
+        "": [],
+    }
+    view, _, kind = name.partition(" ")
+    return reverse(f"networks:{view}", args=arguments[kind])
+
+
+PAGES = {
+    "list": "A",
+    "group_networks group": "A",
+    "server_networks server": "eth0",
+    "detail network": "ct102",
+    "configure_on_server both": "eth0",
+    "group_grid group": "eth0",
+    "server_adapters server": ">A<",
+    "container_network container": ">A<",
+    "topology": ">A<",
+    "group_topology group": ">A<",
+    "server_topology server": ">A<",
+    "network_topology network": "ct102",
+    "container_topology container": ">A<",
+    "network_visibility network": "102",
+    "server_visibility server": "102",
+    "group_visibility group": "102",
+}
+"""Every page with a past, and what is only there as of then."""
+
+
+def main_of(text: str) -> str:
+    return text.split('id="content"')[1].split("</main>")[0]
+
+
+def test_every_page_that_has_a_past_is_among_these() -> None:
+    patterns = next(p for p in get_resolver().url_patterns if getattr(p, "app_name", "") == "networks")
+    with_past = {p.name for p in patterns.url_patterns if hasattr(p.callback, "has_a_past")}
+    assert with_past == {name.partition(" ")[0] for name in PAGES}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_it_shows_what_was_decided_then_and_says_so(past: Scene, as_operator: Client, name: str) -> None:
+    where = address(past, name)
+    text = main_of(as_operator.get(where, {"as_of": THEN}).text)
+    assert "As of revision 2" in text and "Nothing can be changed here" in text
+    assert re.search(f'href="{where}#now"', text), "the way back to now"
+    assert PAGES[name] in text and "Web" not in text
+    assert "as of revision" not in as_operator.get(where).text.lower()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_can_be_sent_from_there(past: Scene, as_operator: Client, name: str, operator: Any) -> None:
+    where = address(past, name)
+    text = main_of(as_operator.get(where, {"as_of": THEN}).text)
+    for start, inside in re.findall(r"(<form\b[^>]*>)(.*?)</form>", text, re.DOTALL):
+        kept = "<fieldset" if 'method="post"' in start else '<input type="hidden" name="as_of" value="2">'
+        assert inside.startswith(kept), start
+    assert "New Virtual Network" not in text and "Configure" not in text
+    answer = as_operator.post(f"{where}?as_of={THEN}", {"name": "x"})
+    assert answer.status_code == 409 and "Nothing can be changed" in answer.text
+    assert not Draft.objects.exclude(edits="[]").exists()
+
+
+def test_links_lead_on_in_the_past_where_there_is_one(past: Scene, as_operator: Client) -> None:
+    text = main_of(as_operator.get(address(past, "server_networks server"), {"as_of": THEN, "q": "a"}).text)
+    assert f'href="{address(past, "server_topology server")}?as_of=2"' in text
+    assert f'href="{reverse("nodes:server", args=[past.server1.pk])}"' in text  # shows what is found now
+    assert "?as_of=1&amp;q=a" in text and "?as_of=3&amp;q=a" in text
+    assert 'href="?format=csv&amp;as_of=2' in text or "format=csv&amp;as_of=2" in text
+
+
+def test_the_draft_is_left_out_of_it_and_untouched(past: Scene, as_operator: Client, operator: Any) -> None:
+    drafts.stage(operator, [Assign(A, past.server1.pk, None)])
+    where = address(past, "server_networks server")
+    assert "eth0" in main_of(as_operator.get(where, {"as_of": THEN}).text)
+    assert "1</b> pending edit" in as_operator.get(where).text
+    assert len(drafts.edits_of(drafts.draft_of(operator))) == 1
+
+
+def test_a_page_without_a_past_says_that_it_is_of_now(past: Scene, as_operator: Client) -> None:
+    text = as_operator.get(reverse("nodes:server", args=[past.server1.pk]), {"as_of": THEN}).text
+    assert "has no past" in text
+
+
+@pytest.mark.parametrize("number", ["99", "x", "-1", "1" * 30, ""])
+def test_a_revision_that_there_never_was_is_not_found(past: Scene, as_operator: Client, number: str) -> None:
+    assert as_operator.get(address(past, "list"), {"as_of": number}).status_code == 404
+
+
+def test_the_beginning_is_empty(past: Scene, as_operator: Client) -> None:
+    assert "not defined here" not in main_of(as_operator.get(address(past, "list"), {"as_of": 0}).text)
+    assert as_operator.get(address(past, "network_visibility network"), {"as_of": 0}).status_code in (
+        200,
+        404,
+    )
+
+
+def test_who_has_not_logged_in_sees_no_past(past: Scene) -> None:
+    assert Client().get(address(past, "list"), {"as_of": THEN}).status_code == 302
+
+
+def test_a_server_that_was_removed_since_is_counted(past: Scene, as_operator: Client) -> None:
+    past.server1.delete()
+    text = main_of(as_operator.get(reverse("networks:topology"), {"as_of": THEN}).text)
+    assert "1 server of then was removed from the panel since" in " ".join(text.split())
+
+
+def test_it_takes_few_queries_more_than_today(past: Scene, as_operator: Client) -> None:
+    where = address(past, "server_networks server")
+    as_operator.get(where, {"as_of": THEN})
+    with CaptureQueriesContext(connection) as queries:
+        as_operator.get(where, {"as_of": THEN})
+    assert len(queries) <= 12, [q["sql"][:100] for q in queries]
