@@ -24,6 +24,9 @@ def main() -> int:
     words.add_argument("--first", type=int, default=1, help="number of the first run")
     words.add_argument("--seconds", type=float, default=0, help="begin no run after so many seconds")
     words.add_argument("--only", default="", help="no other faults than those with this in their name")
+    words.add_argument(
+        "--second", type=float, default=0.08, help="the second panel's share of the runs, 0 to 1"
+    )
     words.add_argument("--log", default="", help="a file that gets each run's line as well")
     chosen = words.parse_args()
     lab = Lab(report=say)
@@ -60,7 +63,7 @@ def run(lab: Lab, panel: Panel, chosen: argparse.Namespace) -> int:
     lab.renew()
     register()
     say(f"chaos: seed {chosen.seed}, {chosen.runs} runs, {machine()}, {datetime.now(UTC):%Y-%m-%d}")
-    chaos = Chaos(lab, panel, chosen.seed, chosen.only)
+    chaos = Chaos(lab, panel, chosen.seed, chosen.only, chosen.second)
     chaos.begin()
     runs: list[Run] = []
     began = time.monotonic()

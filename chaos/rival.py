@@ -12,10 +12,13 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from chaos.panel import ROOT, Panel
+
+SETTLE_S = 60.0
 
 
 class Rival:
@@ -99,9 +102,11 @@ def serve() -> None:
 
 def _change(edits: str) -> str:
     from django.contrib.auth.models import User
+    from django.utils import timezone
 
+    from chaos.oracle import open_ends
     from networks.engine import planning, runner, sweeper
-    from networks.models import Change, Operation
+    from networks.models import Behind, Change, Operation
     from networks.services import changes, drafts
     from networks.state_json import load_edits
 
@@ -110,6 +115,8 @@ def _change(edits: str) -> str:
     # The first panel's open ones are not this one's to go on with.
     Operation.objects.exclude(state="done").delete()
     Change.objects.filter(ended_at=None).delete()
+    Behind.objects.all().delete()
+    Operation.objects.filter(must_follow=True).update(must_follow=False)
     drafts.discard(user)
     drafts.stage(user, load_edits(edits))
     change = changes.start_review(user, "the second panel")
@@ -120,7 +127,13 @@ def _change(edits: str) -> str:
     except Exception as error:
         return f"not applied: {error}"
     runner.run_change(change.pk)
-    sweeper.settle_doubtful()
+    deadline = time.monotonic() + SETTLE_S
+    while open_ends() and time.monotonic() < deadline:
+        # Nothing sweeps here but this.
+        Operation.objects.filter(next_follow_at__gt=timezone.now()).update(next_follow_at=timezone.now())
+        sweeper.settle_doubtful()
+        sweeper.replay_follows()
+        time.sleep(0.5)
     change.refresh_from_db()
     return str(change.state)
 

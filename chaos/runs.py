@@ -23,7 +23,7 @@ from chaos.verdict import Run
 from lab.lab import Lab
 from networks.choices import ChangeState, OperationState
 from networks.desired import head
-from networks.domain.state import Edit
+from networks.domain.state import AddMember, Edit, RemoveMember
 from networks.models import Behind, Change, Operation, Preparation
 from networks.services import changes, drafts
 from networks.services.errors import Conflict
@@ -43,17 +43,21 @@ LONG_S, SHORT_S = 5.0, 2.5
 class Chaos:
     """Runs on one lab with one panel, and now and then a second one."""
 
-    def __init__(self, lab: Lab, panel: Panel, seed: int, only: str = "") -> None:
+    def __init__(
+        self, lab: Lab, panel: Panel, seed: int, only: str = "", second: float = RIVAL_SHARE
+    ) -> None:
         self.lab = lab
         self.panel = panel
         self.seed = seed
         self.only = only
+        self.rival_share = second
         self.given_up: set[str] = set()
         self.servers = {row.name: row for row in PhysicalServer.objects.order_by("name")}
         self.faults = Faults(lab, panel, {row.name: row.address for row in self.servers.values()})
         self.oracle = Oracle(lab)
         self.user = User.objects.get(username="admin")
         self.rival: Rival | None = None
+        self.rival_did: list[Edit] = []
 
     def begin(self) -> None:
         """Decide the networks of all runs; nothing of them is on a server yet."""
@@ -84,7 +88,7 @@ class Chaos:
         names = done.servers
         within = LONG_S if asks.moves_an_address(wanted) else SHORT_S
         strikes = self.faults.draw(dice, names, within, self.only)
-        with_rival = dice.random() < RIVAL_SHARE
+        with_rival = dice.random() < self.rival_share
         done.asked = ", ".join(type(edit).__name__ for edit in wanted) + " on " + " and ".join(names)
         done.strikes = [str(strike) for strike in strikes] + [SECOND] * with_rival
         with done.timed("review"):
@@ -99,12 +103,14 @@ class Chaos:
                 for strike in strikes:
                     strike.start()
             except Conflict as conflict:
-                done.ended += f"not applied: {conflict}"
+                done.ended += f" not applied: {conflict}"
             if second is not None:
                 second.join(300)
             self._end(change, strikes, done)
         with done.timed("ends"):
             self._wait_for_ends(done)
+            if second is not None:
+                self._rival_takes_back(done)
         if "not applied" not in done.ended:
             change.refresh_from_db()
             done.verdict.lost += lost_decisions(change, before, wanted)
@@ -135,15 +141,23 @@ class Chaos:
                 return change
             time.sleep(0.1)
 
-    def _rival_changes(self, wanted: str, done: Run) -> None:
+    def _rival_changes(self, wanted: list[Edit], done: Run) -> None:
         if self.rival is None:
             return
         try:
-            done.ended += f"the second panel: {self.rival.change(wanted)}; "
+            state = self.rival.change(dump_edits(wanted))
+            done.ended += f" {SECOND}: {state};"
+            self.rival_did = wanted if state == "done" else []
         except (RuntimeError, OSError) as error:
             # It did not start or has died: that is no fault of the first one, and the next run has a new one.
-            done.ended += f"{error}; "
+            done.ended += f" {error};"
             self.rival = None
+
+    def _rival_takes_back(self, done: Run) -> None:
+        """What the second panel has put into a network is shown here and never moved: it must go."""
+        back: list[Edit] = [RemoveMember(e.interface) for e in self.rival_did if isinstance(e, AddMember)]
+        if back and self.rival is not None:
+            self._rival_changes(back, done)
 
     def _second(
         self, done: Run, dice: random.Random, names: list[str], keys: dict[str, int]
@@ -154,7 +168,8 @@ class Chaos:
         self.rival.copy()
         name = names[0]
         wanted = asks._member(name, keys[name], head().state, dice)
-        thread = threading.Thread(target=self._rival_changes, args=(dump_edits(wanted), done), daemon=True)
+        self.rival_did = []
+        thread = threading.Thread(target=self._rival_changes, args=(wanted, done), daemon=True)
         thread.start()
         return thread
 
@@ -164,7 +179,7 @@ class Chaos:
                 strike.end()
         self._until(change, lambda c: c.is_terminal or c.state == ChangeState.PLANNED, END_S)
         if "not applied" not in done.ended:
-            done.ended += change.state
+            done.ended += f" {change.state}"
 
     def _wait_for_ends(self, done: Run) -> None:
         deadline = time.monotonic() + SETTLE_S

@@ -54,7 +54,7 @@ class Run:
     def lines(self) -> list[str]:
         """One line about the run, and one for each thing that was wrong."""
         said = "ok" if self.verdict.is_ok else "NOT OK"
-        story = "; ".join([self.asked, *self.strikes, self.ended])
+        story = "; ".join([self.asked, *self.strikes, self.ended.strip()])
         wrong = [f"  {kind}: {what}" for kind in KINDS for what in getattr(self.verdict, kind)]
         return [f"{self.number}: {said} {self.seconds:.1f} s: {story}", *wrong]
 
