@@ -67,6 +67,12 @@ def reboot_risks(server: PhysicalServer) -> list[Problem]:
     return boot_brings_back_what_runs(state, state, Inventory(servers=(server_view(server),)))
 
 
+def is_rehearsed(server: PhysicalServer) -> bool:
+    """Whether something was committed there, and a look has read what its boot would do."""
+    boot = server_view(server).boot
+    return boot is not None and bool(boot.keeps)
+
+
 def servers_of(drifts: Iterable[Drift]) -> list[int]:
     """The servers of these drifts, each once."""
     return sorted({drift.server_id for drift in drifts})

@@ -10,6 +10,8 @@ from django.utils.dateparse import parse_datetime
 from networks.choices import ChangeState, OperationState
 from networks.models import Change
 from networks.overview import Activity
+from networks.services.drift import is_rehearsed, reboot_risks
+from nodes.models import PhysicalServer
 
 register = template.Library()
 
@@ -47,3 +49,9 @@ def under_way(network_id: Any, activity: Activity) -> Change | None:
 def moment(text: str) -> Any:
     """An ISO time of a stored event as a datetime, for the date filter."""
     return parse_datetime(text) or ""
+
+
+@register.inclusion_tag("networks/inc/next_boot.html")
+def next_boot(server: PhysicalServer) -> dict[str, Any]:
+    """The reboot rehearsal (rule 14): what the server's boot would produce against what runs."""
+    return {"server": server, "risks": reboot_risks(server), "is_rehearsed": is_rehearsed(server)}
