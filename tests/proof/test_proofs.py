@@ -9,7 +9,8 @@ import pytest
 from networks.domain.diff import edits_between
 from networks.domain.rules import review
 from proof.cells import LAYERS, read_cells
-from proof.random_topologies import as_faulty, choices_of, choose_faults, design
+from proof.faults import as_faulty, choose_faults
+from proof.random_topologies import choices_of, design
 from proof.scheme import matrix_text
 from tests.domain import scheme
 
