@@ -7,7 +7,7 @@ import re
 from networks.domain.inventory import ContainerKey, ServerRef
 from networks.domain.state import AdapterKey
 from networks.domain.what_if import Happening
-from networks.points import UnknownPoint, read_point
+from networks.points import MOST_CHOICES, UnknownPoint, read_point
 from nodes.models import Adapter, PhysicalServer
 from nodes.querysets import AnyUser
 from vnetpanel.numbers import is_number
@@ -37,6 +37,8 @@ def read_happening(text: str, user: AnyUser) -> Happening:
         raise UnknownPoint("Say a Container, a network adapter (“eth0 on server2”) or a physical server.")
     if (adapter := _adapter(text, user)) is not None:
         return adapter
+    if " " not in text and (whose := _on_many(text, user)):
+        raise UnknownPoint(f"“{text[:60]}” is a network adapter of physical servers: say of which.", whose)
     point = read_point(text, user)
     if isinstance(point, ContainerKey | ServerRef):
         return point
@@ -60,6 +62,14 @@ def _adapter(text: str, user: AnyUser) -> AdapterKey | None:
             raise UnknownPoint("There is no such network adapter that you may see.")
         return None
     return AdapterKey(*row)
+
+
+def _on_many(name: str, user: AnyUser) -> list[str]:
+    """Adapters of that name, as one would type them: the first few."""
+    servers = PhysicalServer.objects.visible_to(user).values("pk")
+    rows = Adapter.objects.filter(gone_at=None, server__in=servers, name__iexact=name)
+    first = rows.select_related("server").order_by("server__name")[:MOST_CHOICES]
+    return [f"{row.name} on {row.server}" for row in first]
 
 
 def words_of(happening: Happening, names: dict[int, str]) -> str:

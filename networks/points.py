@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from networks.domain.inventory import ContainerKey, ServerRef
@@ -14,6 +15,7 @@ from vnetpanel.numbers import is_number
 
 OTHER_HOSTS = "other hosts"
 MOST_OFFERED = 200
+MOST_CHOICES = 8
 _TYPED = re.compile(
     r"(?:container\s+)?(?P<name>\S+?)(?:\s+(?P<ifname>(?:eth|venet)\S*))?(?:\s+(?:on|of|at)\s+(?P<server>\S.*))?",
     re.I,
@@ -21,7 +23,14 @@ _TYPED = re.compile(
 
 
 class UnknownPoint(ValueError):
-    """The text names nothing, or more than one thing; the sentence says which."""
+    """The text names nothing, or more than one thing; the sentence says which.
+
+    `choices` are what could be meant, each as one would type it.
+    """
+
+    def __init__(self, sentence: str, choices: Iterable[str] = ()) -> None:
+        super().__init__(sentence)
+        self.choices = tuple(choices)
 
 
 def point_text(point: EndPoint) -> str:
@@ -46,6 +55,8 @@ def read_point(text: str, user: AnyUser) -> EndPoint:
     if not text:
         raise UnknownPoint("Say a Container, a physical server or “other hosts”.")
     point = short_point(text) or _typed(text, user)
+    if point is None and (whose := _of_many(text, user)):
+        raise UnknownPoint(f"“{text[:60]}” is an interface in Containers: say in which.", whose)
     if point is None or not _is_visible(point, user):
         raise UnknownPoint(
             f"There is no Container, physical server or segment “{text[:60]}” that you may see."
@@ -82,12 +93,25 @@ def _typed(text: str, user: AnyUser) -> EndPoint | None:
         rows = rows.filter(server__name__iexact=found["server"])
     containers = list(rows[:5])
     if len(containers) > 1:
-        named = ", ".join(f"“{row.ctid} on {row.server}”" for row in containers[:4])
-        raise UnknownPoint(f"There are several Containers “{found['name']}”: say {named}.")
+        named = [f"{row.ctid} on {row.server}" for row in containers[:4]]
+        said = ", ".join(f"“{one}”" for one in named)
+        raise UnknownPoint(f"There are several Containers “{found['name']}”: say {said}.", named)
     if not containers:
         return None
     key = ContainerKey(containers[0].server_id, containers[0].ctid)
     return InterfaceKey(key.server, key.ctid, found["ifname"]) if found["ifname"] else key
+
+
+def _of_many(name: str, user: AnyUser) -> list[str]:
+    """Interfaces of that name in running Containers, as one would type them: the first few."""
+    rows = ContainerInterface.objects.filter(
+        container__server__in=PhysicalServer.objects.visible_to(user).values("pk"),
+        container__gone_at=None,
+        gone_at=None,
+        ifname__iexact=name,
+    ).select_related("container__server")
+    first = rows.order_by("container__server__name", "container__ctid")[:MOST_CHOICES]
+    return [f"{row.container.ctid} {row.ifname} on {row.container.server}" for row in first]
 
 
 def _others(name: str) -> OtherHosts | None:

@@ -7,9 +7,11 @@ from typing import Any
 
 from django.db.models import Count, F, Min, QuerySet, Window
 from django.db.models.functions import RowNumber
+from django.urls import reverse
 
 from networks.models import StandingProblem
 from networks.problem_causes import Cause, cause_of, mend_link, rank, subject_link
+from networks.services.mend import may_be_mended
 
 FIRST = 3
 """So many problems of one cause are listed before the page offers all of them."""
@@ -25,6 +27,8 @@ class Row:
     links: tuple[tuple[str, str], ...]
     more_links: int
     mend: str
+    ways: str
+    """Address of the ready drafts that may mend it, "" if there are none for its cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,4 +71,6 @@ def row_of(problem: StandingProblem) -> Row:
     found = (subject_link(subject) for subject in problem.subjects)
     links = list(dict.fromkeys(link for link in found if link and link[1]))
     shown = tuple(links[:MOST_LINKS])
-    return Row(problem, shown, len(links) - len(shown), mend_link(problem.cause, problem.subjects))
+    ways = reverse("networks:problem", args=[problem.pk]) if may_be_mended(problem) else ""
+    mend = mend_link(problem.cause, problem.subjects)
+    return Row(problem, shown, len(links) - len(shown), mend, ways)

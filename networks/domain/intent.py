@@ -21,6 +21,9 @@ MOST_TOLD = 5
 """So many pairs of one breach are named."""
 
 
+Pair = tuple[EndPoint, EndPoint]
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
     """One assertion of a network. Only "sees" names a `source` and a `target`.
@@ -39,16 +42,14 @@ class Intent:
 class Breach:
     """Where an intent does not hold: one sentence for each pair, the first of them with the reason.
 
-    `servers` are all that the text may name.
+    `servers` are all that the text may name; `pairs` are those who see, or do not see, each other.
     """
 
     intent: Intent
     text: str
     subjects: tuple[Subject, ...] = ()
     servers: frozenset[ServerId] = frozenset()
-
-
-Pair = tuple[EndPoint, EndPoint]
+    pairs: tuple[Pair, ...] = ()
 
 
 def breaches(intents: Iterable[Intent], sight: Visibility, state: Desired) -> tuple[Breach, ...]:
@@ -200,6 +201,7 @@ def _breach(
         f"{meant}{link} {words.listed(told)}{more}. {because or verdict.text}",
         (NetworkRef(intent.network), *subjects),
         frozenset(id for one in (*subjects, *on_the_way) if (id := _server(one)) is not None),
+        tuple(pairs[:MOST_TOLD]),
     )
 
 

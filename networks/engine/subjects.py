@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from networks.domain.inventory import ContainerKey, NetworkRef, ServerRef, Subject
@@ -12,6 +12,22 @@ from networks.domain.state import AdapterKey, InterfaceKey
 def subject_rows(subjects: Iterable[Subject]) -> list[dict[str, Any]]:
     """One row a subject: its kind, and the keys that name it."""
     return [_row(subject) for subject in subjects]
+
+
+def subject_of(row: Mapping[str, Any]) -> Subject | None:
+    """The subject of a row; None for what is none of the domain's, such as a Change."""
+    match row["kind"]:
+        case "network":
+            return NetworkRef(row["network"])
+        case "server":
+            return ServerRef(row["server"])
+        case "adapter":
+            return AdapterKey(row["server"], row["adapter"])
+        case "container":
+            return ContainerKey(row["server"], row["ctid"])
+        case "interface":
+            return InterfaceKey(row["server"], row["ctid"], row["ifname"])
+    return None
 
 
 def _row(subject: Subject) -> dict[str, Any]:

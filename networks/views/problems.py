@@ -8,14 +8,16 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from networks.models import StandingProblem
 from networks.problem_causes import CAUSES, cause_of
 from networks.problems_page import Group, grouped_by_cause, row_of
+from networks.services import mend as services_mend
 from networks.services import problems as services
 from networks.services.errors import NotAllowed
-from networks.views.gate import may_operate_somewhere, user_of
+from networks.views.gate import may_operate_somewhere, stage, user_of
 from nodes.views.lists import text_filter
 from vnetpanel.numbers import numbers
 
@@ -45,6 +47,37 @@ def all_problems(request: HttpRequest) -> HttpResponse:
     else:
         context["groups"] = grouped_by_cause(problems)
     return render(request, "networks/problems.html", context)
+
+
+@require_safe
+def one_problem(request: HttpRequest, problem_id: int) -> HttpResponse:
+    """One problem with the drafts that would mend it, each with what comes of it."""
+    problem = _problem_or_404(request, problem_id)
+    context = {
+        "row": row_of(problem),
+        "cause": cause_of(problem.cause),
+        "ways": services_mend.offered(request.user, problem),
+        "may_draft": may_operate_somewhere(request.user),
+    }
+    return render(request, "networks/problem.html", context)
+
+
+@require_POST
+def mend(request: HttpRequest, problem_id: int) -> HttpResponse:
+    """Put the edits of an offered way into the user's draft."""
+    problem = _problem_or_404(request, problem_id)
+    wanted = request.POST.get("token", "")
+    found = services_mend.offered(request.user, problem)
+    one = next((one for one in found if one.token == wanted), None)
+    if one is None:
+        messages.error(request, "The situation has changed since: look at what would mend it again.")
+        return redirect("networks:problem", problem.pk)
+    stage(request, one.way.fix.edits, f"In your draft: {one.way.fix.text}.")
+    return redirect("networks:draft")
+
+
+def _problem_or_404(request: HttpRequest, problem_id: int) -> StandingProblem:
+    return get_object_or_404(services.open_problems(request.user), pk=problem_id)
 
 
 @require_safe

@@ -154,7 +154,7 @@ def measure_group(request: HttpRequest, group_id: int) -> HttpResponse:
 def explain(request: HttpRequest) -> HttpResponse:
     """Why one sees the other, or why not: the path with evidence, the first broken hop, and ways out."""
     typed = {"from": request.GET.get("from", ""), "to": request.GET.get("to", "")}
-    context: dict[str, Any] = {"typed": typed, "errors": {}}
+    context: dict[str, Any] = {"typed": typed, "errors": {}, "choices": {}}
     points: dict[str, EndPoint] = {}
     for name, text in typed.items():
         try:
@@ -163,6 +163,7 @@ def explain(request: HttpRequest) -> HttpResponse:
                 typed[name] = spoken(points[name], request.user)
         except UnknownPoint as error:
             context["errors"][name] = str(error)
+            context["choices"][name] = error.choices
     if len(points) == 2:
         context |= _answer(request, points["from"], points["to"])
     if wants_fragment(request):

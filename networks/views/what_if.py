@@ -35,7 +35,7 @@ def ask(request: HttpRequest) -> HttpResponse:
                 happening = read_happening(text, request.user)
                 chosen[happening_text(happening)] = happening
         except UnknownPoint as error:
-            context["error"] = str(error)
+            context |= {"error": str(error), "choices": error.choices}
     if "error" not in context:
         context["typed"] = ""
     asked = request.GET.get("state", "")

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from networks.domain.state import AddMember, Assign, CreateNetwork
-from networks.models import Change
+from networks.models import Change, NetworkIntent, StandingProblem
 from nodes.choices import HostKeyState, Role
 from nodes.models import Adapter, Container, HostKey, PhysicalServer, ServerGroup
 from tests.networks.changes import decide, planned
@@ -52,6 +53,15 @@ def things_on(server: PhysicalServer, group: ServerGroup, container: Container, 
     change = planned(owner, servers=(server,), reason=f"about {server.name}")
     Change.objects.filter(pk=change.pk).update(state="done")
     operation = change.operations.get()
+    problem = StandingProblem.objects.create(
+        cause="adapter-gone",
+        key=f"of {server.name}",
+        severity="refuse",
+        text=f"eth0 of {server.name} is gone.",
+        subjects=[{"kind": "adapter", "server": server.pk, "adapter": "eth0", "label": "eth0"}],
+        first_seen_at=timezone.now(),
+    )
+    problem.servers.add(server)
     return {
         "group_id": group.pk,
         "server_id": server.pk,
@@ -59,6 +69,8 @@ def things_on(server: PhysicalServer, group: ServerGroup, container: Container, 
         "network_id": network,
         "change_id": change.pk,
         "operation_id": operation.pk,
+        "intent_id": NetworkIntent.objects.create(network_id=network, kind="isolated").pk,
+        "problem_id": problem.pk,
         "adapter_id": Adapter.objects.get(server=server).pk,
         "number": record("x.done", f"Something on {server.name}.", actor="nobody", servers=[server]).number,
     }
@@ -101,8 +113,8 @@ def body(own: Things) -> dict[str, Any]:
 
 
 def about_things(route: Route) -> bool:
-    """A virtual network's name is visible to every user (what is where is not)."""
-    return bool(set(route.arguments) - {"network_id"})
+    """A network's name and what it is meant to do are visible to every user (what is where is not)."""
+    return bool(set(route.arguments) - {"network_id", "intent_id"})
 
 
 def mixed(own: Things, foreign: Things, route: Route) -> Things:

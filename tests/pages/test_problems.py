@@ -11,16 +11,21 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from networks.models import StandingProblem
+from networks.domain.state import AddMember, Assign, CreateNetwork, RemoveMember
+from networks.models import Draft, StandingProblem
 from networks.problem_causes import CAUSES
 from networks.problem_check import check
+from networks.services.drafts import edits_of
+from networks.services.mend import offered
 from nodes.choices import Role, ServerState
-from nodes.models import PhysicalServer, ServerGroup
+from nodes.models import ContainerInterface, PhysicalServer, ServerGroup
+from tests.networks.changes import decide
 from tests.networks.conftest import Scene, make_server, with_role
 from tests.pages.conftest import logged_in
 from trust.models import Entry
 
 PAGE = "/problems/"
+A = "6f1c3a1e-0000-4000-8000-00000000000a"
 MOST = 6
 
 
@@ -147,3 +152,41 @@ def test_a_thousand_stay_readable_in_few_queries(as_viewer: Client, scene: Scene
     text = as_viewer.get(PAGE).content.decode()
     assert text.index(CAUSES["behind"].title) < text.index(CAUSES["split"].title)
     assert "All 250" in text
+
+
+def test_a_problem_that_the_panel_can_mend_opens_a_ready_draft(
+    as_operator: Client, as_viewer: Client, operator: Any, scene: Scene
+) -> None:
+    """A member's interface is gone: it is taken out of its network."""
+    key = scene.key(scene.server1, "102")
+    decide(CreateNetwork(A, "A"), Assign(A, scene.server1.pk, "eth0"), AddMember(A, key))
+    ContainerInterface.objects.filter(container__ctid="102").update(gone_at=timezone.now())
+    check()
+    problem = StandingProblem.objects.open().get(cause="interface-gone")
+    page = reverse("networks:problem", args=[problem.pk])
+    assert page in as_operator.get(PAGE).content.decode()
+    shown = as_operator.get(page).content.decode()
+    assert "Take eth0 of Container 102" in shown and "The problem is gone then." in shown
+    assert "Add to draft" not in as_viewer.get(page).content.decode()
+    (one,) = offered(operator, problem)
+    to = reverse("networks:mend_problem", args=[problem.pk])
+    refused = as_operator.post(to, {"token": "another"}, follow=True).content.decode()
+    assert "The situation has changed since" in refused
+    assert as_viewer.post(to, {"token": one.token}).status_code == 403
+    as_operator.post(to, {"token": one.token})
+    assert edits_of(Draft.objects.get(user=operator)) == (RemoveMember(key),)
+    assert "your draft mends it already" in as_operator.get(page).content.decode()
+
+
+def test_the_ways_out_of_an_unseen_problem_are_not_found(as_viewer: Client, scene: Scene) -> None:
+    other = ServerGroup.objects.create(name="Elsewhere")
+    hidden = make_server(other, scene.eth0(scene.server1).segment, "secret-server", "10.77.0.99")
+    (problem,) = ill(hidden)
+    assert as_viewer.get(reverse("networks:problem", args=[problem.pk])).status_code == 404
+    assert as_viewer.post(reverse("networks:mend_problem", args=[problem.pk])).status_code == 404
+
+
+def test_what_has_no_ready_edits_says_so(as_viewer: Client, scene: Scene) -> None:
+    (problem,) = ill(scene.server1)
+    shown = as_viewer.get(reverse("networks:problem", args=[problem.pk])).content.decode()
+    assert "no ready edits for this" in shown and "Open the server" in shown

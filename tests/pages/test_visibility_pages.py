@@ -218,3 +218,18 @@ def test_who_only_looks_may_not_measure(group: ServerGroup) -> None:
     GroupRole.objects.create(user=user, group=group, role=Role.VIEWER)
     assert logged_in(user).post(reverse("networks:measure_server", args=[2])).status_code == 403
     assert not Measurement.objects.exists()
+
+
+def test_a_bare_interface_name_is_asked_back_with_links(admin_client: Client) -> None:
+    text = admin_client.get(
+        reverse("networks:explain"), {"from": "eth0", "to": "other hosts"}
+    ).content.decode()
+    assert "“eth0” is an interface in Containers: say in which." in text
+    assert 'href="?from=102%20eth0%20on%20server1&amp;to=other%20hosts"' in text
+
+
+def test_a_host_routed_container_is_told_where_its_servers_way_ends(admin_client: Client) -> None:
+    text = admin_client.get(reverse("networks:explain"), {"from": "101", "to": "205"}).content.decode()
+    assert "sends by its host-routed interface to physical server server1" in text
+    assert "Virtual Network D is isolated within VLAN 100" in text
+    assert "has only a host-routed interface, which is on no layer-2 network" not in text

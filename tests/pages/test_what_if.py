@@ -100,3 +100,9 @@ def test_the_topology_of_a_container_leads_to_the_question(client: Client) -> No
     container = Container.objects.get(ctid="201")
     page = client.get(reverse("networks:container_topology", args=[container.pk])).content.decode()
     assert f"{PAGE}?what=c%3A{container.server_id}%3A201" in page
+
+
+def test_a_bare_adapter_name_is_asked_back_with_links(client: Client) -> None:
+    text = client.get(reverse("networks:what_if"), {"add": "eth0"}).content.decode()
+    assert "“eth0” is a network adapter of physical servers: say of which." in text
+    assert 'href="?state=draft&amp;add=eth0%20on%20server2"' in text

@@ -207,7 +207,9 @@ class Crossing:
         target = words.listed([self.names.node(wire) for wire in there], 3)
         if any(isinstance(wire, UnknownWire) for wire in (*here, *there)):
             return Hop(f"Whether {mine} and {target} are one wire is unknown.", None)
-        for one, wire in ((node, mine), (goal, target)):
+        # The manual says it of the network in the VLAN.
+        sides = sorted(((node, mine, here), (goal, target, there)), key=lambda side: not _is_tagged(side[2]))
+        for one, wire, _ in sides:
             if isinstance(one, NetworkHere):
                 other = target if one is node else mine
                 return Hop(f"{self.names.node(one)} is isolated within {wire}, apart from {other}.", False)
@@ -246,3 +248,7 @@ class Crossing:
     def _bridge_name(self, node: NetworkHere) -> str:
         network = self.scene.after.network(node.network)
         return network.bridge if network else ""
+
+
+def _is_tagged(wires: list[Wire | UnknownWire]) -> bool:
+    return all(isinstance(wire, Wire) and wire.vid > 0 for wire in wires)

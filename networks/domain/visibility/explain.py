@@ -49,7 +49,7 @@ class Explainer:
         if way.code in ("apart", "segment-unknown"):
             mine, other = self.nearest(a, b)
             if mine is None or other is None:
-                return [self._unplaced(a if mine is None else b)]
+                return self._past_servers(a, b)
             hops = self.crossing.hops(mine, a, other, b)
             return hops if any(hop.ok is not True for hop in hops) else [*hops, self._routers(a, b)]
         start = b if way.back else a
@@ -117,12 +117,34 @@ class Explainer:
                     return p, q
         return first
 
+    def _past_servers(self, a: Host, b: Host) -> list[Hop]:
+        """How far it goes where a container has only a host-routed interface: its server stands for it."""
+        first, second = self._stands_for(a), self._stands_for(b)
+        if first is None or second is None:
+            return [self._unplaced(a if first is None else b)]
+        mine, other = self.nearest(first, second)
+        if mine is None or other is None:
+            return [self._unplaced(a if first is not a else b)]
+        lead = [self._routed(Leg("routed", a.key, first.key))] if first is not a else []
+        hops = self.crossing.hops(mine, first, other, second)
+        broken = any(hop.ok is not True for hop in hops)
+        return [*lead, *hops] if broken else [*lead, *hops, self._routers(a, b)]
+
+    def ports(self, a: Host, b: Host) -> tuple[Port | None, Port | None]:
+        """As `nearest`, of the servers of containers with only a host-routed interface."""
+        first, second = self._stands_for(a), self._stands_for(b)
+        return (None, None) if first is None or second is None else self.nearest(first, second)
+
+    def _stands_for(self, host: Host) -> Host | None:
+        """The host, or the server of one with only a host-routed interface; None if it has neither."""
+        if host.ports:
+            return host
+        return None if host.uplink is None else self.world.hosts.get(ServerRef(host.uplink))
+
     def _unplaced(self, host: Host) -> Hop:
         name = words.sentence(self.names.end(host.key))
         if host.host_routed:
-            return Hop(
-                f"{name} has only a host-routed interface, which leads no further than its server.", False
-            )
+            return Hop(f"{name} has only a host-routed interface, which is on no layer-2 network.", False)
         return Hop(f"{name} has no interface that is bridged and no host-routed address.", False)
 
     def _routers(self, a: Host, b: Host) -> Hop:
@@ -240,7 +262,8 @@ class Explainer:
         answer, mine, other = shares_segment(self.world, a, b)
         if mine is None or other is None:
             way = Way(answer, "segment-unknown" if answer == "unknown" else "apart")
-            hops = self._hops(a, b, way)
+            lonely = next((host for host in (a, b) if not host.ports), None)
+            hops = [self._unplaced(lonely)] if lonely else self._hops(a, b, way)
             broken = next((hop for hop in hops if hop.ok is not True), None)
             because = inner(broken.text) if broken else "nothing joins them."
             lead = f"{first} and {second} share no layer-2 network: "

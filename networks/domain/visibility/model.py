@@ -40,7 +40,7 @@ class Visibility:
         verdict = self._explainer.ip(first, second, (a, b), way)
         if verdict.answer == "yes":
             return verdict
-        ports = self._explainer.nearest(first, second)
+        ports = self._explainer.ports(first, second)
         return replace(verdict, fixes=self._fixer.fixes(first, second, *ports, way))
 
     def with_edits(self, edits: Iterable[Edit]) -> Visibility:

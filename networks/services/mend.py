@@ -1,0 +1,65 @@
+"""Ready drafts for a standing problem: what would mend it, on top of the user's draft."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from networks.desired import head
+from networks.domain.intent import Breach, breaches
+from networks.domain.inventory import Inventory
+from networks.domain.mend import MENDED, Way, servers_about, ways_of_breach, ways_of_rule
+from networks.domain.state import Desired, apply_edits
+from networks.domain.visibility import visibility
+from networks.engine.subjects import subject_of
+from networks.intents import stored
+from networks.inventory_rows import inventory
+from networks.models import NetworkIntent, StandingProblem
+from networks.services.sight import servers_near, token
+from networks.slices import draft_edits
+from nodes.querysets import AnyUser
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A way, named by a token until the situation changes."""
+
+    way: Way
+    token: str
+
+
+def may_be_mended(problem: StandingProblem) -> bool:
+    """Whether the panel may have ready edits for problems of that cause."""
+    return problem.cause == "breach" or problem.cause in MENDED
+
+
+def offered(user: AnyUser, problem: StandingProblem) -> list[Offered]:
+    """Ways to mend the problem, judged with what the user may see. A fixed number of queries."""
+    subjects = tuple(s for row in problem.subjects if (s := subject_of(row)) is not None)
+    state = apply_edits(head().state, draft_edits(user))
+    networks = [row["network"] for row in problem.subjects if row["kind"] == "network"]
+    seeds = {*servers_about(subjects), *(s for n in networks for s in state.servers_of(n))}
+    known = inventory(servers_near(state, seeds), user)
+    if problem.cause == "breach":
+        found = tuple(
+            way
+            for breach in _breaches(uuid.UUID(networks[0]) if networks else None, problem, state, known)
+            for way in ways_of_breach(breach, state, known)
+        )
+    else:
+        found = ways_of_rule(problem.cause, subjects, state, known)
+    return [Offered(way, token(way.fix.edits)) for way in found]
+
+
+def _breaches(
+    network: uuid.UUID | None, problem: StandingProblem, state: Desired, known: Inventory
+) -> list[Breach]:
+    """The breaches of the network's intents that are told like the problem."""
+    intents = stored(NetworkIntent.objects.filter(network_id=network)) if network else []
+    found = breaches(intents, visibility(state, state, known), state)
+    # The words before the first "but" or ":" say which intent it is.
+    return [breach for breach in found if _meant(breach.text) in problem.text]
+
+
+def _meant(text: str) -> str:
+    return text.partition(", but")[0].partition(":")[0]
