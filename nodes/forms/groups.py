@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 
@@ -30,7 +30,11 @@ class GroupForm(forms.Form):
             parents = parents.exclude(path__startswith=group.path)
             if group.parent_id:
                 parents = parents | ServerGroup.objects.filter(pk=group.parent_id)
-        self.fields["parent"].queryset = parents  # type: ignore[attr-defined]
+        field = cast(forms.ModelChoiceField, self.fields["parent"])
+        field.queryset = parents
+        if not getattr(user, "is_superuser", False) and (group is None or group.parent_id):
+            # The top belongs to superusers.
+            field.required, field.empty_label = True, "---------"
 
 
 class RemoveForm(forms.Form):

@@ -18,7 +18,7 @@ from nodes.choices import HostKeyState, Role, ServerState
 from nodes.forms.servers import AddServerForm, OneTimePasswordForm
 from nodes.models import PhysicalServer, ServerGroup
 from nodes.services.errors import NotAllowed, ServiceError
-from nodes.views.gate import has_role, said_on, server_or_404
+from nodes.views.gate import has_role, needs_admin_somewhere, said_on, server_or_404
 from trust import proof
 from trust.proof import recently_proved
 from vnetpanel.htmx import wants_fragment
@@ -30,6 +30,7 @@ READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])
 @recently_proved
 def add(request: HttpRequest) -> HttpResponse:
     """Register a server; a Linux one goes on to its host key."""
+    needs_admin_somewhere(request, "Adding a physical server")
     may = ServerGroup.objects.administered_by(request.user).exists()
     form = AddServerForm(request.POST or None, user=request.user, initial={"group": request.GET.get("group")})
     if request.method == "POST" and form.is_valid():

@@ -37,6 +37,14 @@ def has_role(request: HttpRequest, role: Role, group: ServerGroup | None) -> boo
     return querysets.has_role(request.user, role, group)
 
 
+def needs_admin_somewhere(request: HttpRequest, what: str) -> None:
+    """403, saying which role is lacking, unless she may do `what` in one server group at least."""
+    user = request.user
+    if not (user.is_superuser or ServerGroup.objects.administered_by(user).exists()):
+        role = Role.ADMIN.label
+        raise PermissionDenied(f"{what} needs the role “{role}” in a server group, and you have it in none.")
+
+
 @contextmanager
 def said_on(form: BaseForm) -> Iterator[None]:
     """A service's refusal becomes an error of the form, beside its field; a lacking role is 403."""

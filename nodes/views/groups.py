@@ -18,7 +18,7 @@ from nodes.forms.groups import GroupForm, RemoveForm
 from nodes.models import Container, PhysicalServer, ServerGroup
 from nodes.services.errors import NotAllowed
 from nodes.tables import ContainerTable, ServerTable
-from nodes.views.gate import group_or_404, has_role, said_on
+from nodes.views.gate import group_or_404, has_role, needs_admin_somewhere, said_on
 from nodes.views.lists import answered, matching, paged, text_filter, with_interfaces
 
 READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])
@@ -72,6 +72,7 @@ def _head(request: HttpRequest, group: ServerGroup) -> dict[str, Any]:
 @READ_WRITE
 def create(request: HttpRequest) -> HttpResponse:
     """A new server group."""
+    needs_admin_somewhere(request, "Making a server group")
     form = GroupForm(request.POST or None, user=request.user, initial={"parent": request.GET.get("parent")})
     if request.method == "POST" and form.is_valid():
         with said_on(form):

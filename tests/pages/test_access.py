@@ -12,9 +12,10 @@ from networks.choices import ChangeState
 from networks.domain.state import AddMember, Assign, CreateNetwork, InterfaceKey
 from networks.models import Change
 from networks.services import drafts
+from nodes.choices import Role
 from nodes.models import Container, PhysicalServer, ServerGroup
 from tests.networks.changes import decide, planned
-from tests.networks.conftest import Scene, make_container, make_server
+from tests.networks.conftest import Scene, make_container, make_server, with_role
 from tests.pages.conftest import logged_in
 
 A = "6f1c3a1e-0000-4000-8000-000000000001"
@@ -174,3 +175,23 @@ def test_what_is_in_the_way_is_not_linked_where_one_may_not_see_it(
         assert "has a problem on a physical server that you may not see" in text and "hidden1" not in text
         assert reverse("nodes:server", args=[foreign["server"]]) not in text
         assert "hidden1" in logged_in(admin).get(reverse(name, args=[A])).text
+
+
+@pytest.mark.parametrize("name", ["nodes:add_server", "nodes:create_group"])
+def test_who_is_admin_nowhere_is_told_which_role_it_needs(
+    name: str, scene: Scene, viewer: Any, admin: Any
+) -> None:
+    response = logged_in(viewer).get(reverse(name))
+    assert response.status_code == 403
+    assert "needs the role “Admin” in a server group, and you have it in none" in response.text
+    assert logged_in(admin).get(reverse(name)).status_code == 200
+
+
+def test_an_admin_of_a_group_makes_groups_in_it_and_not_at_the_top(
+    scene: Scene, django_user_model: Any
+) -> None:
+    client = logged_in(with_role(django_user_model, "anna", scene.group, Role.ADMIN))
+    page = reverse("nodes:create_group")
+    assert "at the top" not in client.get(page).text
+    assert client.post(page, {"name": "East"}).status_code == 200
+    assert client.post(page, {"name": "East", "parent": scene.group.pk}).status_code == 302
