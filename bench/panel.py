@@ -125,13 +125,13 @@ class Panel:
         """Stage the edits and have them reviewed, to the stored review."""
         stage(self.user, edits)
         change = start_review(self.user, "benchmark")
-        return _settled(change, lambda one: one.state != ChangeState.PLANNING)
+        return settled(change, lambda one: one.state != ChangeState.PLANNING)
 
     def apply(self, change: Change) -> Change:
         """Apply a reviewed Change, every warning accepted, in the widest waves, to its stored result."""
         ticked = {row["key"] for row in change.problems if row["severity"] == "warn"}
         apply_change(self.user, change, ticked, width=widest(change.operations.count()))
-        done = _settled(change, lambda one: one.is_terminal)
+        done = settled(change, lambda one: one.is_terminal)
         if done.state != ChangeState.DONE:
             told = done.operations.exclude(state=OperationState.DONE).values_list("server_name", "message")[
                 :3
@@ -198,7 +198,8 @@ def _wait(what: str, holds: Callable[[], bool], seconds: float = 300.0) -> None:
     _waited.seconds = getattr(_waited, "seconds", 0.0) + time.thread_time() - mine
 
 
-def _settled(change: Change, holds: Callable[[Change], bool]) -> Change:
+def settled(change: Change, holds: Callable[[Change], bool]) -> Change:
+    """The Change as it is when that holds of its state."""
     found = change
 
     def asked() -> bool:

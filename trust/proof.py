@@ -11,13 +11,18 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.sessions.backends.base import UpdateError
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import urlencode
+
+log = structlog.get_logger(__name__)
 
 SEEN, PROVED, TWO_FACTOR = "seen", "proved", "two_factor"
 SEEN_EVERY_S = 60
@@ -51,6 +56,18 @@ def note_use(request: HttpRequest, *, by_person: bool) -> None:
     now = int(time.time())
     if SEEN not in request.session or (by_person and now - int(request.session[SEEN]) >= SEEN_EVERY_S):
         request.session[SEEN] = now
+        _keep_clock(request)
+
+
+def _keep_clock(request: HttpRequest) -> None:
+    """Store the clock at once: a full disk keeps nobody from reading pages."""
+    try:
+        request.session.save()
+    except UpdateError:
+        return  # ended meanwhile: Django's own middleware says so
+    except OperationalError as error:
+        log.warning("session_not_stored", error=str(error))
+    request.session.modified = False
 
 
 def ask(request: HttpRequest, back_to: str = "") -> HttpResponse:

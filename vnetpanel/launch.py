@@ -218,6 +218,10 @@ class Launcher:
         self.say("Starting worker, scheduler and web server")
         for number in range(settings.WORKERS):
             self.start_worker(number)
+        self.start_scheduler()
+
+    def start_scheduler(self) -> None:
+        """Start the process that sends what is due."""
         self.start_child("scheduler", [*self.prefix, *CELERY, "beat"])
 
     def start_worker(self, number: int = 0) -> None:

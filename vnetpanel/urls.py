@@ -18,3 +18,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("nodes.urls")),
     path("", include("networks.urls")),
 ]
+
+handler500 = views.server_error
