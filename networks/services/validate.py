@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from itertools import islice
 
 from django.db.models import Min, Q
 
@@ -55,6 +56,9 @@ AT_ONCE = frozenset(
     }
 )
 """Codes of refusals that one field of a form decides, whatever else the draft still lacks."""
+Wire = tuple[int, int | None]
+"""A physical segment and a VLAN id, or none for untagged."""
+UNKNOWN: Wire = (0, None)
 MOST_NEIGHBOURS = 20
 """So many other networks on its wires are looked at for one network: a warning names five."""
 
@@ -190,8 +194,9 @@ def problems_of(network_id: str, user: AnyUser) -> tuple[Problem, ...]:
     """
     part = of_network(uuid.UUID(network_id), user)
     servers = part.decided.servers_of(network_id) | part.drafted.servers_of(network_id)
-    servers |= _on_the_same_wires(part.drafted, network_id)
-    area = of_area(servers, [network_id], user)
+    neighbours = _on_the_same_wires(part, network_id)
+    servers |= set(neighbours.values())
+    area = of_area(servers, {network_id, *neighbours}, user)
     known = inventory(servers, user, named=servers_named(area.drafted), about=(area.drafted,))
     return tuple(
         problem
@@ -200,16 +205,44 @@ def problems_of(network_id: str, user: AnyUser) -> tuple[Problem, ...]:
     )
 
 
-def _on_the_same_wires(state: Desired, network_id: str) -> frozenset[int]:
-    """For each other network on a wire of this one a server that shows it, up to MOST_NEIGHBOURS."""
-    keys = [(a.server, a.adapter) for a in state.assignments_of(network_id) if a.adapter]
-    rows = Adapter.objects.filter(
-        server__in={server for server, _ in keys}, name__in={name for _, name in keys}, gone_at=None
-    ).select_related("segment", "base__segment")
+def _on_the_same_wires(part: Drafted, network_id: str) -> dict[str, int]:
+    """For each other network on a wire of this one a server that shows it, up to MOST_NEIGHBOURS.
+
+    Those that are only drafted so included.
+    """
+    mine = {AdapterKey(a.server, a.adapter) for a in part.drafted.assignments_of(network_id) if a.adapter}
+    theirs = {
+        AdapterKey(edit.server, edit.adapter): edit.network
+        for edit in part.edits
+        if isinstance(edit, Assign) and edit.adapter and edit.network != network_id
+    }
+    wires = _wires_of({*mine, *theirs}, part.edits)
+    wanted = {wire for key, wire in wires.items() if key in mine}
     condition = Q(pk__in=[])
-    for segment, vid in {(row.wire.pk, row.vlan_id) for row in rows if row.wire is not None}:
+    for segment, vid in wanted:
         on_base = "adapter__segment" if vid is None else "adapter__base__segment"
         condition |= Q(**{on_base: segment, "adapter__vlan_id": vid})
     others = Assignment.objects.filter(condition).exclude(network_id=uuid.UUID(network_id)).order_by()
     found = others.values_list("network").annotate(server=Min("server"))[:MOST_NEIGHBOURS]
-    return frozenset(server for _, server in found)
+    drafted = ((network, key.server) for key, network in theirs.items() if wires.get(key, UNKNOWN) in wanted)
+    return dict(islice({**{str(n): server for n, server in found}, **dict(drafted)}.items(), MOST_NEIGHBOURS))
+
+
+def _wires_of(keys: Collection[AdapterKey], edits: Iterable[Edit]) -> dict[AdapterKey, Wire]:
+    """The wires of those adapters that are on a known segment, VLAN adapters that the edits make included.
+
+    One query.
+    """
+    made = {AdapterKey(e.server, e.name): e for e in edits if isinstance(e, CreateVlan)}
+    asked = {AdapterKey(key.server, made[key].base) if key in made else key for key in keys}
+    rows = Adapter.objects.filter(
+        server__in={key.server for key in asked}, name__in={key.name for key in asked}, gone_at=None
+    ).select_related("segment", "base__segment")
+    seen = {AdapterKey(row.server_id, row.name): row for row in rows}
+    found: dict[AdapterKey, Wire] = {}
+    for key in keys:
+        new = made.get(key)
+        row = seen.get(AdapterKey(key.server, new.base) if new else key)
+        if row is not None and row.wire is not None:
+            found[key] = (row.wire.pk, new.vid if new else row.vlan_id)
+    return found

@@ -1,6 +1,6 @@
 """Each refusal holds against drafts made by hand, two requests at once, and servers that change.
 
-What forms refuse beside their fields is in tests/pages; what each rule says is in tests/domain/test_rules.py.
+Which test breaks which rule in which way: tests/networks/test_every_rule_every_way.py.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from ipaddress import ip_interface
 from networks.domain import words
 from networks.domain.inventory import ContainerKey, InterfaceView, Inventory, NetworkRef
 from networks.domain.rules.problem import Problem
-from networks.domain.state import Desired, InterfaceKey, Network, grouped
+from networks.domain.state import Desired, InterfaceKey, Member, Network, grouped
 from networks.domain.wires import NetworkHere, layer2
 
 
@@ -131,8 +131,8 @@ def members_have_addresses(before: Desired, after: Desired, inventory: Inventory
 def addresses_are_unique(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
     """Rule 12: on one layer-2 network every IP and MAC address is there once."""
     graph = layer2(before, after, inventory)
-    users: dict[tuple[int, str], dict[ContainerKey, InterfaceKey]] = {}
-    cards: dict[tuple[int, str], set[InterfaceKey]] = {}
+    users: dict[tuple[int, str], dict[ContainerKey, Member]] = {}
+    cards: dict[tuple[int, str], set[Member]] = {}
     for member in after.members:
         view = inventory.interface(member.interface)
         if view is None or view.gone:
@@ -140,25 +140,30 @@ def addresses_are_unique(before: Desired, after: Desired, inventory: Inventory) 
         key = member.interface
         segment = graph.segment(NetworkHere(member.network, key.server))
         if view.mac:
-            cards.setdefault((segment, view.mac), set()).add(key)
+            cards.setdefault((segment, view.mac), set()).add(member)
         for address in view.addresses if view.addresses_known else ():
             # Two interfaces joined inside a container both answer with the bridge's one address.
             host = address.partition("/")[0]
-            users.setdefault((segment, host), {}).setdefault(ContainerKey(key.server, key.ctid), key)
-    doubles = [("duplicate-ip", "IP", host, sorted(by.values())) for (_, host), by in users.items()]
-    doubles += [("duplicate-mac", "MAC", mac, sorted(keys)) for (_, mac), keys in cards.items()]
+            users.setdefault((segment, host), {}).setdefault(ContainerKey(key.server, key.ctid), member)
+    doubles = [("duplicate-ip", "IP", host, list(by.values())) for (_, host), by in users.items()]
+    doubles += [("duplicate-mac", "MAC", mac, list(members)) for (_, mac), members in cards.items()]
     return [
-        Problem(
-            code,
-            "warn",
-            f"{words.sentence(words.listed([_name(key, inventory) for key in keys]))} "
-            f"have the same {kind} address {address} on one network.",
-            tuple(keys),
-            f"Give each its own {kind} address.",
-        )
-        for code, kind, address, keys in doubles
-        if len(keys) > 1
+        _double(code, kind, address, members, inventory)
+        for code, kind, address, members in doubles
+        if len({member.interface for member in members}) > 1
     ]
+
+
+def _double(code: str, kind: str, address: str, members: list[Member], inventory: Inventory) -> Problem:
+    keys = sorted({member.interface for member in members})
+    return Problem(
+        code,
+        "warn",
+        f"{words.sentence(words.listed([_name(key, inventory) for key in keys]))} "
+        f"have the same {kind} address {address} on one network.",
+        (*keys, *map(NetworkRef, sorted({member.network for member in members}))),
+        f"Give each its own {kind} address.",
+    )
 
 
 def _name(key: InterfaceKey, inventory: Inventory, *, short: bool = False) -> str:
