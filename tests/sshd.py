@@ -60,6 +60,11 @@ class Sshd:
     with PASSWORD. `sudoers` is the whole sudoers file. `env` is set for every session (PATH, say).
     """
 
+    @property
+    def inside(self) -> str:
+        """What makes its namespaces and starts it."""
+        return _INSIDE
+
     def __init__(
         self,
         folder: Path,
@@ -130,7 +135,7 @@ class Sshd:
         self._write_config()
         before = len(self.log)
         inside = self.folder / "inside.sh"
-        inside.write_text(_INSIDE.format(folder=self.folder, sshd=SSHD))
+        inside.write_text(self.inside.format(folder=self.folder, sshd=SSHD))
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", str(inside)],

@@ -12,8 +12,8 @@ sudoers=@SUDOERS@
 
 # Every answer ends with "done=" and the exit code.
 end() {
-	echo "$2"
-	echo "done=$1"
+	echo "$2" | tr -s '\n\t' '  '
+	printf '\ndone=%s\n' "$1"
 	exit "$1"
 }
 refuse() { end 69 "error=$*"; }
@@ -84,7 +84,10 @@ case $may in
 	;;
 esac
 more=$(echo "$may" | grep '^ *(.*)' | grep -v "$here/")
-[ -z "$more" ] || refuse "other lines of sudo's configuration let @USER@ run more:$more"
+if [ -n "$more" ]; then
+	rm -f "$sudoers"
+	refuse "other lines of sudo's configuration let @USER@ run more:$more"
+fi
 
 put "$here/home/.ssh/authorized_keys" 0644 <<'VNP_END'
 @key@

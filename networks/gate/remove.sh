@@ -6,8 +6,8 @@ LC_ALL=C
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
 end() {
-	echo "$2"
-	echo "done=$1"
+	echo "$2" | tr -s '\n\t' '  '
+	printf '\ndone=%s\n' "$1"
 	exit "$1"
 }
 [ "$(id -u)" = 0 ] || end 69 'error=only root can take it away'
