@@ -25,6 +25,7 @@ CAUSES: dict[str, Cause] = {
     "server-login_refused": Cause("Login refused", "Open the server", "server"),
     "server-no_sudo": Cause("No sudo", "Open the server", "server"),
     "server-unreadable": Cause("Answer could not be read", "Open the server", "server"),
+    "server-programs": Cause("Programs of an earlier version", "Update them", "prepare"),
     "needs-attention": Cause("A change needs attention", "Open the change", "change"),
     "behind": Cause("Server behind", "Open the change", "change"),
     "in-doubt": Cause("Outcome of a change unknown", "Open the change", "change"),
@@ -72,6 +73,8 @@ def mend_link(code: str, subjects: list[Mapping[str, Any]]) -> str:
     match cause_of(code).mend:
         case "host_key" if server:
             return reverse("nodes:host_key", args=[server])
+        case "prepare" if server:
+            return reverse("networks:prepare_server", args=[server])
         case "drift" if server:
             return reverse("networks:server_drift", args=[server])
         case "container" if container:

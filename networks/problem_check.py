@@ -18,6 +18,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, Exists, OuterRef
 from django.utils import timezone
 
+from networks import gate
 from networks.choices import MeasurementState, OperationState
 from networks.desired import head, head_number
 from networks.domain.intent import HINT
@@ -184,6 +185,15 @@ def of_servers() -> Iterator[Found]:
         yield Found(f"server-{state}", "refuse", text, subjects=({"kind": "server", "server": pk},))
 
 
+def of_programs() -> Iterator[Found]:
+    """Servers whose root-owned programs are not those of this panel: looks go on, Changes are refused."""
+    rows = PhysicalServer.objects.filter(is_enabled=True, credential__by_gate=True, seen_at__isnull=False)
+    for pk, name in rows.exclude(programs=gate.version()).values_list("pk", "name"):
+        text = f"The panel's programs on {name} are of another version: no Change can be made there."
+        hint = "An administrator's login for the server updates them; the panel's own cannot."
+        yield Found("server-programs", "refuse", text, hint, ({"kind": "server", "server": pk},))
+
+
 def of_operations() -> Iterator[Found]:
     """Parts of Changes that did not end as they should, unless a later one on the server did."""
     later = Operation.objects.filter(
@@ -236,7 +246,7 @@ def of_disagreements() -> Iterator[Found]:
         yield Found("disagreement", "warn", row.text, row.cause, tuple(subjects), row.key)
 
 
-SOURCES: tuple[Source, ...] = (of_servers, of_operations, of_follows, of_drift, of_disagreements)
+SOURCES: tuple[Source, ...] = (of_servers, of_programs, of_operations, of_follows, of_drift, of_disagreements)
 
 
 # --- storing ---

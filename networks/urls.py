@@ -24,6 +24,7 @@ from networks.views import (
 )
 from networks.views.forget import forget
 from networks.views.forward import bring_forward
+from networks.views.prepare import prepare, prepare_script
 
 app_name = "networks"
 
@@ -116,5 +117,7 @@ urlpatterns = [
     path("revisions/<int:revision>/", history.networks, name="revision"),
     path("revisions/<int:revision>/<uuid:network_id>/", history.network, name="revision_network"),
     path("servers/<int:server_id>/forget/", forget, name="forget_server"),
+    path("servers/<int:server_id>/prepare/", prepare, name="prepare_server"),
+    path("servers/<int:server_id>/prepare/script/", prepare_script, name="prepare_script"),
     path("servers/<int:server_id>/forward/", bring_forward, name="bring_forward"),
 ]

@@ -19,7 +19,7 @@ from nodes import ssh, sync
 from nodes.choices import HostKeyState, ServerOS, ServerState
 from nodes.facts import ServerFacts
 from nodes.gate import checked, probe_for
-from nodes.models import HostKey, PhysicalServer
+from nodes.models import Credential, HostKey, PhysicalServer
 from nodes.probe import new_nonce
 from nodes.probe_output import UnreadableLook, parse_look
 from nodes.signals import looked
@@ -86,8 +86,8 @@ def pool() -> Pool:
     return ssh.process_pool()
 
 
-def target_of(server: PhysicalServer) -> Target:
-    """How to reach the server, with the host keys that a person has approved.
+def target_of(server: PhysicalServer, login: Credential | None = None) -> Target:
+    """How to reach the server, with the host keys that a person has approved; `login`: not as its own.
 
     Raises LookFailed where nothing may be sent yet: no approved key, no credential, a Windows server.
     """
@@ -102,7 +102,8 @@ def target_of(server: PhysicalServer) -> Target:
     )
     if not pinned:
         raise LookFailed(ServerState.NEW, "Its host key has not been approved yet.")
-    if (login := server.credential) is None:
+    login = login or server.credential
+    if login is None:
         raise LookFailed(ServerState.LOGIN_REFUSED, "It has no credential: choose one for it.")
     return Target(
         address=server.address,
@@ -113,7 +114,7 @@ def target_of(server: PhysicalServer) -> Target:
         ),
         host_keys=pinned,
         legacy=server.legacy_ssh,
-        sudo=server.use_sudo and not server.by_gate,
+        sudo=server.use_sudo and not login.by_gate,
         server=str(server.pk),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain, count
 from typing import Any
 
 from django import forms
@@ -12,7 +11,7 @@ from nodes import services
 from nodes.choices import ServerOS
 from nodes.models import Credential, PhysicalServer, ServerGroup
 from nodes.querysets import AnyUser
-from nodes.services.credentials import Secrets
+from nodes.services.credentials import Secrets, free_name
 from nodes.validators import validate_host
 
 _PLAIN = {"autocomplete": "off", "spellcheck": "false"}
@@ -156,7 +155,7 @@ class AddServerForm(ServerForm):
 
     def _credential(self, user: AnyUser) -> Credential | None:
         data = self.cleaned_data
-        name = _free_name(f"{data['username']} on {data['name']}"[:90])
+        name = free_name(f"{data['username']} on {data['name']}"[:90])
         if data["login"] == self.EXISTING:
             return data["credential"]
         if data["login"] == self.NEW_KEY:
@@ -185,10 +184,3 @@ class OneTimePasswordForm(forms.Form):
         help_text="Used once, now, and not stored.",
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
     )
-
-
-def _free_name(name: str) -> str:
-    """A name that no stored login has: the login of a removed server stays behind when that is added anew."""
-    taken = set(Credential.objects.filter(name__startswith=name).values_list("name", flat=True))
-    numbered = (f"{name} ({number})" for number in count(2))
-    return next(free for free in chain([name], numbered) if free not in taken)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain, count
 
 from django.db import IntegrityError, transaction
 
@@ -21,6 +22,13 @@ class Secrets:
     private_key: str = field(default="", repr=False)
     passphrase: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
+
+
+def free_name(name: str) -> str:
+    """A name that no stored login has: the login of a removed server stays behind when that is added anew."""
+    taken = set(Credential.objects.filter(name__startswith=name).values_list("name", flat=True))
+    numbered = (f"{name} ({number})" for number in count(2))
+    return next(free for free in chain([name], numbered) if free not in taken)
 
 
 def create_credential(

@@ -1,23 +1,16 @@
-"""Putting the panel's key on a server with a password that is used once and stored nowhere.
-
-This talks to the server inside the request, unlike everything else: a password handed to the worker would
-have to lie in the broker or the database meanwhile.
-"""
+"""Putting the panel's key on a server with a password that is used once and stored nowhere (see once.py)."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from django.db import transaction
 
-from nodes import ssh
 from nodes.choices import Role
 from nodes.commands import Command
 from nodes.models import PhysicalServer
-from nodes.observe import LookFailed, target_of
 from nodes.querysets import AnyUser
 from nodes.services.errors import ServiceError, require_role
 from nodes.services.looks import request_looks
+from nodes.services.once import OneTimeLogin, run_once
 from trust.audit import record
 
 DEADLINE_S = 25.0
@@ -43,22 +36,9 @@ def install_key(user: AnyUser, server: PhysicalServer, password: str) -> None:
     require_role(user, Role.ADMIN, server.group)
     if server.credential is None or not server.credential.public_key:
         raise ServiceError("The server's login has no key that could be installed.")
-    try:
-        target = target_of(server)
-    except LookFailed as failure:
-        raise ServiceError(failure.reason) from None
-    # An identity of its own: no connection made with the password is ever used for anything else.
-    once = replace(
-        target, credential=ssh.Credential(password=password), sudo=False, server=f"{server.pk} by password"
-    )
+    login = OneTimeLogin(server.credential.username, password=password)
     command = Command(("sh", "-c", _SCRIPT), f"{server.credential.public_key.strip()}\n".encode())
-    connections = ssh.Pool()
-    try:
-        done = connections.run(once, command, deadline_s=DEADLINE_S, fresh=True)
-    except ssh.SshError as error:
-        raise ServiceError(error.sentence, "password") from None
-    finally:
-        connections.close()
+    done = run_once(server, login, command, deadline_s=DEADLINE_S)
     if not done.ok:
         words = " ".join(done.stderr.decode("utf-8", "replace").split())[:200]
         raise ServiceError(f"The key could not be written on the server: {words or 'it did not say why'}.")

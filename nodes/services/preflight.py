@@ -134,6 +134,7 @@ def _way_in(server: PhysicalServer) -> Iterator[Check]:
         "Allow the user to run commands with sudo without a password (NOPASSWD), or log in as root.",
         ServerState.NO_SUDO, unreached,
     )  # fmt: skip
+    yield _least_privilege(server)
     unreached |= {ServerState.NO_SUDO}
     yield step(
         "answer", "Look could be read", "What is shown must be what is there.",
@@ -146,6 +147,18 @@ def _way_in(server: PhysicalServer) -> Iterator[Check]:
             "SHA-1 signatures and old ciphers can be broken by whoever sits on the way.",
             "Untick legacy SSH unless this is an OpenVZ 6 server.",
         )  # fmt: skip
+
+
+def _least_privilege(server: PhysicalServer) -> Check:
+    """Whether who takes the panel takes the server."""
+    why = "What the panel's login may do on the server, whoever takes the panel may do."
+    if server.by_gate:
+        found = "A user of the panel's own runs three programs that only root can change."
+        return Check("privilege", "Least privilege", Status.OK, found, why)
+    return Check(
+        "privilege", "Least privilege", Status.WARN, "The panel may run anything as root.", why,
+        "“Prepare server” on the server's page makes a user who may run three programs only.",
+    )  # fmt: skip
 
 
 def _what_is_there(facts: ServerFacts | None) -> Iterator[Check]:

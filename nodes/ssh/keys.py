@@ -68,6 +68,11 @@ def login_key(text: str, passphrase: str = "") -> paramiko.PKey:
     return paramiko.ECDSAKey.from_private_key(plain)
 
 
+def forget_opened() -> None:
+    """Forget the keys that `login_key` remembers; they are opened anew when they are next used."""
+    login_key.cache_clear()
+
+
 def _public_line(key: _PrivateKey, comment: str) -> str:
     line = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
     # One line is one key: a line break in the comment would add a second entry to authorized_keys.

@@ -12,7 +12,10 @@ from networks import gate
 from nodes.commands import Command
 from nodes.ssh import Completed, Credential, Pool, Target, make_key_pair
 from tests.conftest import CI
+from tests.networks.conftest import operator, scene
 from tests.sshd import Sshd
+
+__all__ = ["operator", "scene"]
 
 HERE = "127.0.0.1"
 """Where connections to an address of the loopback come from."""
@@ -25,7 +28,7 @@ class Machine(Sshd):
         config = (
             "AuthorizedKeysFile /root/authorized_keys .ssh/authorized_keys\nStrictModes yes\nAcceptEnv VNP_*"
         )
-        config += "\nSubsystem sftp internal-sftp\nAllowTcpForwarding yes\nPermitTTY yes"
+        config += "\nSubsystem sftp internal-sftp\nAllowTcpForwarding yes\nPasswordAuthentication yes"
         rules = sudoers or "root ALL=(ALL) ALL\n@includedir /etc/sudoers.d\n"
         super().__init__(folder, config, sudoers=rules)
         self.panel = make_key_pair("vnetpanel")

@@ -34,6 +34,7 @@ OWN = re.compile(
 #: These need the role admin; a user who is operator is refused.
 ADMIN_ONLY = {
     "networks:forget_server",
+    "networks:prepare_server",
     "nodes:add_server",
     "nodes:edit_group",
     "nodes:edit_server",
