@@ -60,7 +60,8 @@ def prepare_script(request: HttpRequest, server_id: int) -> HttpResponse:
     server = _administered(request, server_id)
     login = preparing.login_of(server)
     if login is None:
-        raise Http404("There is no key for this server yet.")
+        messages.info(request, "Make the key first: it is in the script.")
+        return redirect("networks:prepare_server", server.pk)
     name = f"prepare-{slugify(server.name) or server.pk}.sh"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     script = preparing.script_of(server, login)

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
 from nodes.choices import HostKeyState
-from nodes.models import Credential, HostKey, PhysicalServer
+from nodes.models import Credential, DedicatedLogin, HostKey, PhysicalServer
 from nodes.services import ServiceError, approve_host_key, refuse_host_key
 from nodes.services.credentials import Secrets, set_secrets
 from trust.proved_admin import ProvedAdmin
@@ -108,6 +108,22 @@ class CredentialAdmin(ProvedAdmin):
     @admin.display(description="Used by servers", ordering="number_of_servers")
     def servers(self, credential: Any) -> int:
         return int(credential.number_of_servers)
+
+
+@admin.register(DedicatedLogin)
+class DedicatedLoginAdmin(admin.ModelAdmin):
+    """Keys of the panel's own users: made, used and taken back on the page "Prepare server"."""
+
+    list_display = ("server", "credential", "panel_addresses", "made_at", "installed_at")
+    list_select_related = ("server", "credential")
+    search_fields = ("server__name", "panel_addresses")
+    show_facets = admin.ShowFacets.NEVER
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 @admin.register(HostKey)

@@ -19,6 +19,7 @@ from nodes.models import (
     Container,
     ContainerInterface,
     Credential,
+    DedicatedLogin,
     GroupRole,
     HostKey,
     Look,
@@ -34,8 +35,8 @@ from tests.nodes.test_sync import NOW
 pytestmark = pytest.mark.django_db
 
 MODELS = (
-    ServerGroup, GroupRole, PhysicalServer, Look, Credential, HostKey, PhysicalSegment, Adapter, Bridge,
-    Container, ContainerInterface,
+    ServerGroup, GroupRole, PhysicalServer, Look, Credential, DedicatedLogin, HostKey, PhysicalSegment,
+    Adapter, Bridge, Container, ContainerInterface,
 )  # fmt: skip
 
 
@@ -57,6 +58,7 @@ def observed(server: PhysicalServer, viewer: Any, physical_network: PhysicalSegm
         scene.bridge("br0"),
     )
     store(server.pk, facts, Timing(NOW))
+    DedicatedLogin.objects.create(server=server, credential=server.credential, panel_addresses="192.0.2.1")
     return server
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from nodes.choices import ServerState
 from nodes.facts import Address, Finding
-from nodes.models import HostKey, PhysicalServer
+from nodes.models import Credential, HostKey, PhysicalServer
 from nodes.probe import probe_script
 from nodes.services import Check, preflight
 from nodes.services.preflight import NEEDED_TOOLS, USEFUL_TOOLS
@@ -32,7 +32,12 @@ def test_a_good_server_passes(server: PhysicalServer) -> None:
     tools = dict.fromkeys(("ip", "vzctl", "vzlist", "awk", "setsid", "flock", "arping", "timeout"), "")
     can = frozenset({"bridge", "vlan", "vlan_filtering", "ip_master", "flock", "vznet_hook"})
     store(server.pk, scene.server(tools=tools, capabilities=can), Timing(NOW))
+    Credential.objects.update(by_gate=True)
     assert {one.status for one in checks(server).values()} == {"ok"}
+    Credential.objects.update(by_gate=False)
+    found = checks(server)
+    assert [code for code, one in found.items() if one.status != "ok"] == ["privilege"]
+    assert "Prepare server" in found["privilege"].remedy
 
 
 @pytest.mark.parametrize(
@@ -85,7 +90,7 @@ def test_a_poor_server_is_told_all_that_is_wrong(server: PhysicalServer) -> None
         "tools", "flock", "dialect", "bridge", "dhcp",
     ]  # fmt: skip
     assert [code for code, status in found.items() if status == "warn"] == [
-        "legacy_ssh", "vlan", "vlan_filtering", "owner", "forward_drop", "noisy_shell", "shell",
+        "privilege", "legacy_ssh", "vlan", "vlan_filtering", "owner", "forward_drop", "noisy_shell", "shell",
     ]  # fmt: skip
 
 
