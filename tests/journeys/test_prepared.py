@@ -1,4 +1,4 @@
-"""Server 1 is prepared from the browser; a user who may run three programs then moves its only NIC there and back."""
+"""Server 1 is prepared from the browser; a user who may run three programs then moves its only NIC."""
 
 from __future__ import annotations
 
