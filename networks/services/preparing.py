@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -26,8 +27,8 @@ from nodes.observe import LOOK_DEADLINE_S, LookFailed, target_of
 from nodes.probe import new_nonce
 from nodes.probe_output import UnreadableLook, parse_look
 from nodes.querysets import AnyUser
-from nodes.services import change_server, create_key_credential, request_look
-from nodes.services.credentials import free_name
+from nodes.services import change_server, request_look
+from nodes.services.credentials import Secrets, free_name, save_credential
 from nodes.services.errors import ServiceError, require_role
 from nodes.services.once import OneTimeLogin, run_once
 from trust.audit import record
@@ -63,6 +64,11 @@ def make_login(user: AnyUser, server: PhysicalServer, addresses: str) -> Dedicat
     Needs the admin role. Nothing is sent to the server. ServiceError names the field `addresses`.
     """
     require_role(user, Role.ADMIN, server.group)
+    return store_login(server, addresses, user)
+
+
+def store_login(server: PhysicalServer, addresses: str, actor: Any) -> DedicatedLogin:
+    """As `make_login`, for whoever need not be asked: `actor` is a user or words for the audit trail."""
     if not server.is_managed:
         raise ServiceError(f"{server} is a Windows server: the panel does not log in to it.")
     try:
@@ -73,14 +79,13 @@ def make_login(user: AnyUser, server: PhysicalServer, addresses: str) -> Dedicat
         login = DedicatedLogin.objects.select_for_update().filter(server=server).first()
         if login is None:
             name = free_name(f"{USER} on {server.name}"[:90])
-            credential = create_key_credential(user, name=name, username=USER, group=server.group)
-            credential.by_gate = True
-            credential.save(update_fields=["by_gate"])
+            credential = Credential(name=name, username=USER, group=server.group, by_gate=True)
+            save_credential(credential, Secrets(private_key=ssh.make_key_pair().private))
             login = DedicatedLogin(server=server, credential=credential)
         login.panel_addresses = checked
         login.save()
         text = f"A key for the user {USER} on {server} was made, to be used from {checked}."
-        record("server.login_made", text, actor=user, servers=[server])
+        record("server.login_made", text, actor=actor, servers=[server])
     return login
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
@@ -99,7 +102,7 @@ def test_looks_and_the_script_then_go_by_the_gate(page: Any, server: PhysicalSer
     prepared(page)
     server = PhysicalServer.objects.get(pk=server.pk)
     before = bare.commands
-    facts = observe.look(server.pk)
+    facts = observe.look(server)
     assert facts.programs == gate.version() and bare.commands == before + 1
     host = Host(server)
     assert host.recover().ok
@@ -176,7 +179,7 @@ def test_earlier_programs_are_named_and_no_change_is_made_with_them(
         Host(server).plan("x")
     assert not refused.value.started
     assert hosts.Host(server).recover().ok  # what has begun can be ended
-    observe.look(server.pk)
+    observe.look(server)
     (problem,) = problem_check.of_programs()
     assert server.name in problem.text and problem.severity == "refuse"
     text = page()
@@ -244,3 +247,22 @@ def test_the_password_is_in_no_file_of_the_panel(page: Any, bare: Machine, serve
 
         dump = "\n".join(connection.connection.iterdump())
         assert isinstance(connection.connection, sqlite3.Connection) and PASSWORD not in dump
+
+
+def test_scripts_are_written_at_the_command_line(scene: Scene, tmp_path: Path) -> None:
+    def said(*words: str) -> str:
+        out = StringIO()
+        call_command("prepare_script", *words, stdout=out)
+        return out.getvalue()
+
+    with pytest.raises(CommandError, match="--from"):
+        said("server1")
+    with pytest.raises(CommandError, match="no physical server"):
+        said("nobody")
+    script = said("server1", "--from", HERE)
+    assert script.startswith("#!/bin/sh\n") and DedicatedLogin.objects.get().credential.public_key in script
+    assert said("server1") == script
+    with pytest.raises(CommandError, match="--to"):
+        said("server1", "server2")
+    said("server1", "server2", "--from", HERE, "--to", str(tmp_path))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["prepare-server1.sh", "prepare-server2.sh"]

@@ -20,8 +20,9 @@ from networks.domain.state import Edit, InterfaceKey
 from networks.inventory_rows import inventory, servers_named
 from networks.models import Change, VirtualNetwork
 from networks.services import changes, drafts
+from nodes import observe
+from nodes.facts import ServerFacts
 from nodes.models import PhysicalServer
-from nodes.observe import look
 
 NEW = "7d0f7c52-0000-4000-8000-00000000000"
 
@@ -83,6 +84,11 @@ def ended(change: Change, seconds: float = 240) -> dict[str, Any]:
             for op in change.operations.select_related("server")
         },
     }
+
+
+def look(pk: int) -> ServerFacts:
+    """Look at the server with that key, now."""
+    return observe.look(observe.servers_to_ask().get(pk=pk))
 
 
 def plans_are_empty(*names: str) -> dict[str, bool]:

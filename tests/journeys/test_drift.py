@@ -13,7 +13,6 @@ from tests.vnetpanel.conftest import RunningPanel
 LOOK = """
 import time
 from networks.models import Drift, DriftCheck
-from nodes.observe import look
 def looked(name):
     look(server(name))
     return [[d.link, d.property_name, d.observed] for d in Drift.objects.open().order_by("link")]

@@ -27,7 +27,6 @@ def undone(pk):
 AGREES = """
 from networks.domain.plan import plan
 from networks.inventory_rows import inventory, servers_named
-from nodes.observe import look
 state = head().state
 known = inventory(servers_named(state))
 for pk in servers_named(state):

@@ -48,7 +48,7 @@ from django.contrib.auth.models import User
 from networks.domain.plan import plan
 from networks.desired import head
 from networks.inventory_rows import inventory, servers_named
-from nodes.observe import look
+from tests.journeys.driver import look
 state = head().state
 known = inventory(servers_named(state))
 for server in sorted(servers_named(state)):

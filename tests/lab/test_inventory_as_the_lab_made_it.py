@@ -10,7 +10,7 @@ from lab.status import ContainerStatus
 from nodes.choices import HostKeyState, Origin, ServerState
 from nodes.lab_registration import register, servers_of
 from nodes.models import Adapter, Bridge, Container, Credential, HostKey, PhysicalSegment, PhysicalServer
-from nodes.observe import look, pool
+from nodes.observe import look, pool, servers_to_ask
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db(transaction=True)]
 
@@ -110,9 +110,9 @@ def test_a_container_that_stops_is_seen_stopped(lab: Lab, registered: dict[str, 
     server = registered["server1"]
     lab.check("server1", "vzctl stop 103", timeout_s=60)
     try:
-        look(server.pk)
+        look(servers_to_ask().get(pk=server.pk))
         assert Container.objects.get(server=server, ctid="103").status == "stopped"
     finally:
         lab.check("server1", "vzctl start 103", timeout_s=60)
-    look(server.pk)
+    look(servers_to_ask().get(pk=server.pk))
     assert Container.objects.get(server=server, ctid="103").status == "running"
