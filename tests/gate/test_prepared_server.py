@@ -175,7 +175,7 @@ def test_nothing_that_was_put_there_can_be_changed_by_the_user(machine: Machine)
     code, said = as_user(machine, f"for t in {things}; do [ -w $t ] && echo $t; done; true")
     assert (code, said) == (0, "")
     code, said = as_user(
-        machine, f"mv {FOLDER} /tmp/moved.$$; echo x >{FOLDER}/probe; rm -f {FOLDER}/gate; ls {FOLDER}"
+        machine, f"mv {FOLDER} {FOLDER}.away; echo x >{FOLDER}/probe; rm -f {FOLDER}/gate; ls {FOLDER}"
     )
     assert said.count("ermission denied") >= 3 and "gate" in said
 
