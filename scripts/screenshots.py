@@ -21,8 +21,10 @@ ROOT = Path(__file__).resolve().parents[1]
 LISTEN = "127.0.0.1:8391"
 PICTURES = ROOT / "docs" / "images" / "screens"
 WIDTH, HEIGHT = 1180, 480
-TALLEST = 900
+TALLEST = 760
 """Pixels of a page's picture in the docs: what is below repeats."""
+ROOMY = {"topology-group": (1520, 1000)}
+"""Width of the window and the tallest picture, for pages that are one drawing."""
 
 
 def prepare(var: str) -> dict[str, str]:
@@ -72,7 +74,8 @@ def log_in(page: Any) -> None:
 
 def take(page: Any, address: str, path: Path, *, narrow: bool = False, whole: bool = True) -> None:
     """One picture: of the whole window, or of what is beside the tree."""
-    width = 400 if narrow else WIDTH
+    width, tallest = ROOMY.get(path.stem, (WIDTH, TALLEST))
+    width = 400 if narrow else width
     page.set_viewport_size({"width": width, "height": HEIGHT})
     page.goto(address)
     if not narrow:
@@ -85,7 +88,7 @@ def take(page: Any, address: str, path: Path, *, narrow: bool = False, whole: bo
         page.screenshot(path=path)
         return
     box = page.locator("#content").bounding_box()
-    page.screenshot(path=path, clip={**box, "height": min(box["height"], TALLEST)})
+    page.screenshot(path=path, clip={**box, "height": min(box["height"], tallest)})
 
 
 def main(folder: Path, words: list[str]) -> None:

@@ -37,6 +37,15 @@ from nodes.sync import Timing, store
 F = "00000000-0000-4000-8000-00000000000f"
 
 
+COMMANDS = (
+    ("before", "ip link add name vn-a type bridge stp_state 0 forward_delay 0"),
+    ("critical", "ip link set dev eth0 master vn-a"),
+    ("critical", "ip addr add 10.77.0.11/24 dev vn-a"),
+    ("critical", "ip link set dev veth102.0 master vn-a"),
+)
+"""A picture's worth of what a server is told."""
+
+
 def seed() -> dict[str, str]:
     """Fill an empty database; the addresses of the pages worth a picture, by name."""
     from tests.domain import built, scheme
@@ -131,7 +140,12 @@ def _done(admin: User, edits: tuple[Edit, ...]) -> Change:
     )
     for server in PhysicalServer.objects.filter(os=ServerOS.LINUX):
         Operation.objects.create(
-            change=change, server=server, server_name=server.name, state=OperationState.DONE, is_guarded=True
+            change=change,
+            server=server,
+            server_name=server.name,
+            state=OperationState.DONE,
+            is_guarded=True,
+            commands=[{"phase": phase, "text": text} for phase, text in COMMANDS],
         )
     return change
 

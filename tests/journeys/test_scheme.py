@@ -56,7 +56,7 @@ def built(panel: RunningPanel, browser: Any, applied: list[str]) -> Iterator[str
         choose(page, "D", "server3", "eth0.100")
         new_on_server(page, "E", "server3", "302 ct302 eth0", "303 ct303 eth0")
         apply_draft(page)
-        yield page.inner_text("#change")
+        yield page.text_content("#change")
     told = drive(panel, TAKE_AWAY)
     assert told["state"] == "done", told
 

@@ -26,6 +26,14 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
+def test_every_picture_of_the_screens_is_made_anew_by_the_command() -> None:
+    """`make screenshots` takes the pages that tests/seeded.py names."""
+    shown = set(re.findall(r"images/screens/([a-z-]+)\.png", (ROOT / "docs" / "screens.md").read_text()))
+    taken = set(re.findall(r'"([a-z-]+)": at\(', (ROOT / "tests" / "seeded.py").read_text()))
+    kept = {path.stem for path in (ROOT / "docs" / "images" / "screens").glob("*.png")}
+    assert shown <= taken and shown == kept
+
+
 def test_every_decision_is_listed() -> None:
     folder = ROOT / "docs" / "adr"
     listed = re.findall(r"\]\((\d{4}-[^)]+)\)", (folder / "README.md").read_text())
