@@ -1,4 +1,4 @@
-"""Container network parameters, by clicking: an adapter with an address is added, seen in the lab, and removed."""
+"""Container network parameters by clicking: an adapter is added, seen in the lab, and removed again."""
 
 from __future__ import annotations
 
