@@ -13,6 +13,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from networks.change_cards import card
 from networks.change_filters import KINDS, filtered, filters_of
 from networks.change_page import servers_of, waits_for_worker, width_choices
 from networks.choices import ChangeState
@@ -81,7 +82,7 @@ def _page(request: HttpRequest, change: Change) -> dict[str, Any]:
         "revisions": (min(numbers), max(numbers)) if numbers else None,
         "servers": servers,
         "asked_wave": servers.open_wave if asked else None,
-        "operations": servers.operations,
+        "cards": [card(op, change, servers.count) for op in servers.operations],
         "hidden_count": servers.hidden_count,
         "hidden_problems": hidden_problems,
         "width_choices": width_choices(servers.count),
