@@ -99,10 +99,11 @@ def write_head(
 
 
 def _delete_assignments(gone: set[Assignment]) -> None:
+    by_network: dict[str, list[int]] = {}
     for assignment in gone:
-        AssignmentRow.objects.filter(
-            network_id=uuid.UUID(assignment.network), server_id=assignment.server
-        ).delete()
+        by_network.setdefault(assignment.network, []).append(assignment.server)
+    for network, servers in by_network.items():
+        AssignmentRow.objects.filter(network_id=uuid.UUID(network), server_id__in=servers).delete()
 
 
 def _delete_members(gone: set[Member]) -> None:
