@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from networks.choices import UNUSABLE_BOND_MODES
 from networks.domain.names import vlan_name
 from networks.domain.state import Assign, CreateVlan, Edit
 from networks.grid import ADAPTER, value_of
-from networks.offers import UNUSABLE_BOND_MODES
 from networks.slices import Drafted
 from nodes.models import Adapter, PhysicalServer
 

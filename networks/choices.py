@@ -86,3 +86,7 @@ class MeasurementState(models.TextChoices):
     RUNNING = "running", "Measuring"
     DONE = "done", "Measured"
     FAILED = "failed", "Failed"
+
+
+UNUSABLE_BOND_MODES = {0: "round-robin", 5: "transmit load balancing", 6: "adaptive load balancing"}
+"""Modes of bonds that are refused for bridging."""

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from networks.domain.state import Assign, Desired, Edit, Network, Unassign
 from networks.forms.network import LOCAL, NONE
-from networks.offers import UNUSABLE_BOND_MODES
-from networks.slices import Drafted
-from nodes.models import Adapter, PhysicalServer
+from networks.slices import Cells
+from nodes.models import PhysicalServer
 
 ADAPTER = "adapter:"
 
@@ -55,21 +54,20 @@ def cell_name(server_id: int, network_id: str) -> str:
 def rows(
     servers: Sequence[PhysicalServer],
     networks: Sequence[Network],
-    part: Drafted,
+    part: Cells,
     operable: frozenset[int],
     posted: Mapping[str, str] | None = None,
 ) -> list[Row]:
-    """The grid of those servers and networks; `posted` are choices that were sent and not taken. One query.
+    """The grid of those servers and networks; `posted` are choices that were sent and not taken.
 
     An adapter that another network has is offered with its name: two networks can trade adapters at once.
     """
-    adapters = _adapters(servers)
     names = {n.id: n.name for n in (*part.drafted.networks, *networks)}
     return [
         Row(
             server,
             tuple(
-                _cell(server, network, part, adapters, names, server.pk in operable, posted or {})
+                _cell(server, network, part, names, server.pk in operable, posted or {})
                 for network in networks
             ),
         )
@@ -77,21 +75,10 @@ def rows(
     ]
 
 
-def _adapters(servers: Sequence[PhysicalServer]) -> dict[int, list[str]]:
-    """Names of the adapters that can be assigned, by server."""
-    found: dict[int, list[str]] = {}
-    usable = Adapter.objects.filter(server__in=[s.pk for s in servers], gone_at=None, bond=None)
-    usable = usable.exclude(bond_mode__in=UNUSABLE_BOND_MODES)
-    for server, name in usable.order_by("name").values_list("server_id", "name"):
-        found.setdefault(server, []).append(name)
-    return found
-
-
 def _cell(
     server: PhysicalServer,
     network: Network,
-    part: Drafted,
-    adapters: Mapping[int, list[str]],
+    part: Cells,
     names: Mapping[str, str],
     may_change: bool,
     posted: Mapping[str, str],
@@ -102,7 +89,7 @@ def _cell(
     holders = {a.adapter: a.network for a in part.drafted.assignments_on(server.pk) if a.adapter}
     planned = {v.name for v in part.drafted.vlans_on(server.pk)}
     dropped = {v.name for v in part.decided.vlans_on(server.pk)} - planned
-    known = [one for one in adapters.get(server.pk, []) if one not in dropped]
+    known = [one for one in part.adapters.get(server.pk, []) if one not in dropped]
     known += sorted(planned - set(known))
     if chosen.startswith(ADAPTER) and chosen.removeprefix(ADAPTER) not in known:
         known.append(chosen.removeprefix(ADAPTER))

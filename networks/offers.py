@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from networks.choices import UNUSABLE_BOND_MODES
 from networks.domain.state import Desired, InterfaceKey
 from networks.forms.network import AdapterChoice, InterfaceChoice
 from networks.models import VirtualNetwork
@@ -9,8 +10,6 @@ from networks.slices import Drafted
 from nodes.choices import AdapterKind, InterfaceMode
 from nodes.models import Adapter, ContainerInterface, PhysicalServer
 from vnetpanel.numbers import is_number
-
-UNUSABLE_BOND_MODES = {0: "round-robin", 5: "transmit load balancing", 6: "adaptive load balancing"}
 
 
 def interface_value(key: InterfaceKey) -> str:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db.models import Q
+from django.db.models import CharField, F, Q, QuerySet, Value
+from django.db.models.functions import Cast
 
+from networks.choices import UNUSABLE_BOND_MODES
 from networks.domain.state import (
     Assignment,
     Desired,
@@ -27,6 +30,7 @@ from networks.models import Assignment as AssignmentRow
 from networks.models import Draft, ManagedVlan, VirtualNetwork
 from networks.models import Member as MemberRow
 from networks.state_json import UnreadableState, load_edits
+from nodes.models import Adapter
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,30 +109,79 @@ def decided_on_each(server_ids: Collection[int]) -> dict[int, Desired]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Cells(Drafted):
+    """What the cells of some servers and networks say, and the adapters that can be assigned, by server."""
+
+    adapters: dict[int, list[str]] = field(default_factory=dict)
+
+
 def of_cells(
     server_ids: Collection[int],
     network_ids: Collection[str],
     user: AbstractBaseUser | AnonymousUser,
-) -> Drafted:
-    """Where networks are assigned on those servers, and members there of some networks. Three queries."""
-    if then() is not None:
-        return _back(server_ids)
-    rows = AssignmentRow.objects.filter(server_id__in=server_ids)
-    found = list(rows.values_list("network_id", "server_id", "adapter__name", "bridge", "network__name"))
-    names = {str(network): name for network, _, _, _, name in found}
+) -> Cells:
+    """Where networks are assigned on those servers, and members there of some networks. One query."""
+    networks: dict[str, Network] = {}
+    assignments: list[Assignment] = []
+    members: list[Member] = []
+    vlans: list[VlanAdapter] = []
+    adapters: dict[int, list[str]] = {}
+    for kind, server, network, first, second, third in _rows_of_cells(server_ids, network_ids):
+        match kind:
+            case "assignment":
+                pk = str(uuid.UUID(network))
+                networks[pk] = Network(pk, third)
+                assignments.append(Assignment(pk, server, first or None, second))
+            case "member":
+                members.append(Member(str(uuid.UUID(network)), InterfaceKey(server, first, second)))
+            case "vlan":
+                vlans.append(VlanAdapter(server, first, second, int(third)))
+            case "adapter":
+                adapters.setdefault(server, []).append(first)
+    decided = Desired(tuple(networks.values()), tuple(assignments), tuple(members), tuple(vlans))
+    found = _drafted(decided, user) if then() is None else _back(server_ids)
+    by_name = {server: sorted(names) for server, names in adapters.items()}
+    return Cells(found.decided, found.drafted, found.edits, by_name)
+
+
+def _rows_of_cells(server_ids: Collection[int], network_ids: Collection[str]) -> QuerySet[Any, Any]:
+    """(kind, server, network, and three words about it), of four tables at once."""
+    here = {"server_id__in": server_ids}
     members = MemberRow.objects.filter(
         network_id__in=[uuid.UUID(pk) for pk in network_ids],
         interface__container__server_id__in=server_ids,
     )
-    return _drafted(
-        Desired(
-            networks=tuple(Network(pk, name) for pk, name in names.items()),
-            assignments=tuple(Assignment(str(n), s, a, b) for n, s, a, b, _ in found),
-            members=_members(members),
-            vlans=_vlans(ManagedVlan.objects.filter(server_id__in=server_ids)),
+    usable = Adapter.objects.filter(**here, gone_at=None, bond=None)
+    assignments = AssignmentRow.objects.filter(**here)
+    server = "interface__container__server_id"
+    ctid, ifname = "interface__container__ctid", "interface__ifname"
+    arms = (
+        _arm(
+            "assignment",
+            assignments,
+            "network_id",
+            "adapter__name",
+            "bridge",
+            "network__name",
         ),
-        user,
+        _arm("member", members, "network_id", ctid, ifname, "", server=server),
+        _arm("vlan", ManagedVlan.objects.filter(**here), "", "name", "base", "vid"),
+        _arm("adapter", usable.exclude(bond_mode__in=UNUSABLE_BOND_MODES), "", "name", "", ""),
     )
+    return arms[0].union(*arms[1:], all=True)
+
+
+def _arm(kind: str, rows: QuerySet[Any], *columns: str, server: str = "server_id") -> QuerySet[Any, Any]:
+    """One table's rows as words; "" for a word that it has not."""
+    texts = {
+        f"cell_{number}": Cast(F(column) if column else Value(""), CharField())
+        for number, column in enumerate(columns)
+    }
+    found = rows.order_by().annotate(
+        cell_kind=Value(kind, output_field=CharField()), cell_server=F(server), **texts
+    )
+    return found.values_list("cell_kind", "cell_server", *texts)
 
 
 def of_area(

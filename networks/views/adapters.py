@@ -16,7 +16,7 @@ from networks.domain.state import AdapterKey, CreateVlan, DeleteVlan
 from networks.forms.network import AdapterChoice
 from networks.forms.vlan import VlanForm
 from networks.services.validate import added_refusals
-from networks.slices import Drafted, of_server
+from networks.slices import Drafted, of_cells, of_server
 from networks.tables import AdapterTable
 from networks.views.gate import can_operate, server_or_404, stage
 from networks.views.looking_back import has_a_past
@@ -34,7 +34,7 @@ READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])
 def adapters(request: HttpRequest, server_id: int) -> HttpResponseBase:
     """NICs, bonds and VLAN adapters, whoever made them, with what the draft changes, and the bridges."""
     server = server_or_404(request.user, server_id)
-    shown = adapters_shown(server, of_server(server.pk, request.user))
+    shown = adapters_shown(server, of_cells([server.pk], [], request.user))
     text = text_filter(request)
     table = AdapterTable([one for one in shown if text.lower() in one.text], order_by="name")
     may_operate = _may_change(request, server)
