@@ -110,7 +110,7 @@ def ask_all(
 
 
 def ask(
-    server_id: int, places: tuple[Place, ...], witnesses: tuple[Witness, ...]
+    server_id: int, places: tuple[Place, ...], witnesses: tuple[Witness, ...], deadline_s: float = DEADLINE_S
 ) -> Mapping[str, Heard] | str:
     """One exec on one server."""
     servers = PhysicalServer.objects.select_related("credential").prefetch_related("host_keys")
@@ -124,7 +124,7 @@ def ask(
             if server.by_gate
             else measure_command(nonce, places, witnesses)
         )
-        done = checked(server, pool().run(target_of(server), command, deadline_s=DEADLINE_S))
+        done = checked(server, pool().run(target_of(server), command, deadline_s=deadline_s))
         return read_answer(done.stdout, nonce)
     except SshError as error:
         return error.sentence

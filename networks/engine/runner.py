@@ -33,7 +33,7 @@ from networks.engine.decide import (
     last_wave,
 )
 from networks.engine.lease import Lease, LeaseLost, claim, is_poisoned, kept_alive
-from networks.engine.members import check_members
+from networks.engine.members import Members
 from networks.engine.operation import Step, StepFailed
 from networks.engine.threads import Crew
 from networks.models import Change, Operation
@@ -135,8 +135,7 @@ class _Run:
     def _make_ready(self, wave: int) -> None:
         self._phase(wave, ChangeState.APPLYING, steps.apply)
         self._phase(wave, ChangeState.VERIFYING, steps.verify)
-        if failures := check_members(self.change, self._operations(wave)):
-            raise _PhaseFailed(" ".join(failures))
+        self._check_members(wave)
         self._phase(wave, ChangeState.VERIFYING, steps.extend)
         self._check_clocks(wave)
         self._stop_if_cancelled(wave)
@@ -145,6 +144,21 @@ class _Run:
         except Cancelled:
             raise _PhaseFailed(CANCELLED) from None
         self.change.refresh_from_db()
+
+    def _check_members(self, wave: int) -> None:
+        try:
+            members = Members(self.change, wave, self._operations(wave))
+            if not members.questions:
+                return
+            self._phase(wave, ChangeState.VERIFYING, steps.extend)
+            unheard = members.unheard()
+        except (LeaseLost, _PhaseFailed):
+            raise
+        except Exception:  # what cannot be asked is unknown, and unknown is no reason to take anything back
+            log.exception("members_not_asked", change=str(self.change.pk))
+            return
+        if unheard:
+            raise _PhaseFailed(" ".join(unheard))
 
     def _check_clocks(self, wave: int = 1) -> None:
         """While the slowest server answered, the clocks of the others ran on."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from networks.engine import members, planning, sweeper
 from networks.engine import operation as steps
-from networks.engine import planning, sweeper
 from networks.engine.hosts import NoAnswer, Reply
 from networks.host.grammar import Answer, Command, Note
 from nodes.models import PhysicalServer
@@ -102,6 +102,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fakes:
     monkeypatch.setattr(steps, "Host", fakes.host)
     monkeypatch.setattr(sweeper, "Host", fakes.host)
     monkeypatch.setattr(planning, "Host", fakes.host)
+    monkeypatch.setattr(members, "ask", lambda *args: "Nobody is asked here.")
     monkeypatch.setattr(steps, "look_at", lambda *args: None)
     monkeypatch.setattr(steps, "_differences", lambda operation: "")
     monkeypatch.setattr(steps, "ASK_S", 0)
