@@ -1,4 +1,4 @@
-"""A switch that does not carry a VLAN is found by the next measurement, which names server and VLAN."""
+"""A switch that does not carry a VLAN: nothing is decided over it, and a measurement names the server."""
 
 from __future__ import annotations
 
@@ -41,6 +41,23 @@ say(ended(apply(review(edits))))
 
 def measured(panel: RunningPanel) -> Any:
     return drive(panel, MEASURE)
+
+
+def test_a_network_that_a_trunk_would_split_is_taken_back_before_it_is_decided(
+    panel: RunningPanel, fresh_lab: Lab
+) -> None:
+    """Nothing of it is left on the servers, and what is the matter is in the result."""
+    fresh_lab.trunk("server3", 100, carried=False)
+    try:
+        refused = drive(panel, BUILD)
+    finally:
+        fresh_lab.trunk("server3", 100, carried=True)
+    assert refused["state"] == "failed", refused
+    assert {op["state"] for op in refused["operations"].values()} == {"rolled_back"}
+    assert "do not hear each other in Virtual Network Trunk" in refused["result"]
+    assert "does not carry VLAN 100" in refused["result"]
+    for name in ("server2", "server3"):
+        assert "vn-trunk" not in fresh_lab.check(name, "ip -o link; cat /etc/vnetpanel/committed || true")
 
 
 def test_a_trunk_that_lacks_a_vlan_is_named_and_forgotten_when_it_is_mended(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -22,9 +21,10 @@ from networks.domain.state import (
     Unassign,
 )
 from networks.engine import members
+from networks.engine import operation as steps
 from networks.engine.runner import run_change
 from networks.measure import Heard, Place
-from networks.models import Behind, Change, Disagreement, Operation
+from networks.models import Behind, Change, Disagreement
 from nodes.choices import ServerState
 from nodes.models import PhysicalServer
 from tests.networks.changes import decide, planned
@@ -184,11 +184,9 @@ def test_one_of_which_something_is_known_is_not_asked_for(
 def test_time_that_asking_took_is_given_back_before_the_decision(
     scene: Scene, operator: Any, wire: Wire, fakes: Fakes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def slow(*args: Any) -> Mapping[str, Heard] | str:
-        Operation.objects.update(deadline_at=timezone.now() + timedelta(seconds=20))
-        return wire.ask(*args)
-
-    monkeypatch.setattr(members, "ask", slow)
+    left = steps.seconds_left
+    monkeypatch.setattr(steps, "seconds_left", lambda op: left(op) - (40 if wire.asked else 0))
+    monkeypatch.setattr(steps, "LEAST_LEFT_S", 0)
     change = run(operator, *over_both(scene), servers=(scene.server1, scene.server2))
     assert change.state == ChangeState.DONE
     assert sorted(fakes.verbs("extend")) == ["server1", "server2"]

@@ -10,7 +10,6 @@ from django.utils import timezone
 from networks.choices import ChangeState, OperationState
 from networks.desired import at_revision, head
 from networks.domain.state import Assign, CreateNetwork, CreateVlan, DescribeNetwork, Edit
-from networks.engine import members
 from networks.engine.runner import run_change
 from networks.models import Behind, Change
 from networks.services import changes, queueing
@@ -200,17 +199,6 @@ def test_other_decisions_between_the_waves_are_kept(
     found = head().state.network(other)
     assert found and found.description == "changed meanwhile"
     assert len(head().state.assignments) == 7
-
-
-def test_members_that_do_not_reach_each_other_stop_the_decision(
-    operator: Any, servers: tuple[PhysicalServer, ...], fakes: Fakes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(members, "_checks", [])
-    members.register(lambda change, operations: [f"102 does not reach 201 ({len(operations)} servers)."])
-    change = applied(operator, servers[:2], 0)
-    assert change.state == ChangeState.FAILED
-    assert "102 does not reach 201 (2 servers)." in change.result
-    assert set(states(change).values()) == {OperationState.ROLLED_BACK}
 
 
 def test_an_unreachable_server_stands_in_the_way_until_it_is_left_out(
