@@ -25,7 +25,7 @@ PROGRAMS = ("probe", "transaction", "measure")
 
 PLANNING = ("plan", "apply", "hold", "prepare")
 """Verbs that panel and server must mean the same by: asked with the version, refused by another one."""
-ENDING = ("confirm", "extend", "settle", "abort", "status", "recover", "follow", "forget")
+ENDING = ("confirm", "extend", "settle", "abort", "bar", "status", "recover", "follow", "letgo", "forget")
 """Verbs that end what has begun, and so go on when the panel is newer than the programs."""
 MOST_ADDRESSES = 8
 

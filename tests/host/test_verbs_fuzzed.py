@@ -18,8 +18,8 @@ pytestmark = pytest.mark.netns
 SHELLS = (("dash",), ("busybox", "sh"), ("bash", "--posix"))
 DOCUMENTED = {0, 64, 65, 69, 74, 75, 76, 77}
 VERBS = (
-    b"plan", b"apply", b"hold", b"confirm", b"settle", b"extend", b"abort", b"status", b"recover", b"follow",
-    b"boot", b"-", b"",
+    b"plan", b"apply", b"hold", b"confirm", b"settle", b"extend", b"abort", b"bar", b"status", b"recover",
+    b"follow", b"letgo", b"boot", b"-", b"",
 )  # fmt: skip
 GOOD = b"0f1e2d3c-0000-4000-8000-00112233aabb"
 EVIL = (
