@@ -23,7 +23,7 @@ put() {
 	{ rm -rf "$1.new" && cat >"$1.new" && chmod "$2" "$1.new" && mv -f "$1.new" "$1"; } || broken "cannot write $1"
 }
 is_roots() {
-	[ ! -L "$1" ] && [ -z "$(find "$1" -prune \( ! -user root -o -perm -020 -o -perm -002 \))" ]
+	[ ! -L "$1" ] && [ "$(find "$1" -prune -user 0 ! -perm -020 ! -perm -002)" = "$1" ]
 }
 
 [ "$(id -u)" = 0 ] || refuse 'only root can prepare a server'

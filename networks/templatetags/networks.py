@@ -11,6 +11,7 @@ from networks.choices import ChangeState, OperationState
 from networks.models import Change
 from networks.overview import Activity
 from networks.services.drift import is_rehearsed, reboot_risks
+from networks.services.preparing import is_outdated
 from nodes.models import PhysicalServer
 
 register = template.Library()
@@ -55,3 +56,9 @@ def moment(text: str) -> Any:
 def next_boot(server: PhysicalServer) -> dict[str, Any]:
     """The reboot rehearsal (rule 14): what the server's boot would produce against what runs."""
     return {"server": server, "risks": reboot_risks(server), "is_rehearsed": is_rehearsed(server)}
+
+
+@register.filter
+def has_other_programs(server: PhysicalServer) -> bool:
+    """Whether the panel gets in by its own user there, and finds programs of another version."""
+    return is_outdated(server)

@@ -169,7 +169,7 @@ def test_by_hand_the_script_is_run_and_then_tried(
 
 
 def test_earlier_programs_are_named_and_no_change_is_made_with_them(
-    page: Any, server: PhysicalServer, bare: Machine, monkeypatch: pytest.MonkeyPatch
+    page: Any, server: PhysicalServer, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepared(page)
     server = PhysicalServer.objects.get(pk=server.pk)
@@ -184,6 +184,7 @@ def test_earlier_programs_are_named_and_no_change_is_made_with_them(
     assert server.name in problem.text and problem.severity == "refuse"
     text = page()
     assert "Changes are refused" in text and now in text and "Update the programs" in text
+    assert "of an earlier version" in client.get(reverse("nodes:server", args=[server.pk])).text
     monkeypatch.undo()
     assert not list(problem_check.of_programs())
 

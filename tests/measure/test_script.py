@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from networks.measure import Heard, Place, job_text, measure_command, measure_script, read_answer
 from tests.measure.conftest import NONCE
@@ -144,3 +148,38 @@ def test_as_a_program_it_runs_nothing_that_is_no_job(shell: tuple[str, ...], tmp
 def test_as_a_program_it_wants_a_nonce(first: bytes) -> None:
     done = program(("dash",), first + b"server - ping=127.0.0.1\n")
     assert done.returncode == 64 and done.stdout == b""
+
+
+NEAR = ("ct 101 ping=10.9.9.1 arp=eth0,10.9.9.2", "server - ping=fd00::1", "witness eth0,5,169.254.1.1/16 1")
+mutated = st.tuples(
+    st.sampled_from((*NEAR, *BAD_JOBS)),
+    st.integers(0, 40),
+    st.text("a1;$`'\"\\*?|&<>(){}! \t\x00\x1b-./,=@é", max_size=4),
+).map(lambda parts: parts[0][: parts[1]] + parts[2] + parts[0][parts[1] :])
+HARMLESS = {
+    "V": r"[0-9A-Fa-f][0-9A-Fa-f-]{0,35}",
+    "S": r"set -- [0-9A-Za-z=:.,_ -]*; ",
+    "W": r"[0-9A-Za-z:._/-]+",
+}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(SHELLS), st.lists(mutated, min_size=1, max_size=6))
+def test_whatever_is_asked_only_addresses_and_names_reach_a_tool(
+    shell: tuple[str, ...], lines: list[str]
+) -> None:
+    with TemporaryDirectory() as name:
+        place = Path(name)
+        owned, ran = place / "owned", place / "ran"
+        for tool in ("ip", "ping", "ping6", "arping", "sleep"):
+            (place / tool).write_text(f'#!/bin/sh\nfor word; do echo "W $word"; done >>{ran}\n')
+        words = f'echo "V $2" >>{ran}; printf "S %s\\n" "$3" | head -n 1 >>{ran}'
+        (place / "vzctl").write_text(f"#!/bin/sh\n{words}\n")
+        for tool in place.iterdir():
+            tool.chmod(0o755)
+        text = "\n".join(lines).replace("@", str(owned)).encode()
+        program(shell, f"{NONCE}\n".encode() + text, MEASURE_PATH=f"{place}:/usr/sbin:/usr/bin:/sbin:/bin")
+        assert not owned.exists()
+        for line in ran.read_text().splitlines() if ran.exists() else ():
+            kind, _, word = line.partition(" ")
+            assert re.fullmatch(HARMLESS[kind], word), line
