@@ -24,6 +24,8 @@ MOST_WITH_ROLES = MOST + 1
 """Who is no superuser has her roles read as well."""
 
 
+MOST_OF_A_SERVER = 11
+"""With what it is behind of, how it is prepared, and what has been decided for its next boot."""
 MOST_OF_CANDIDATES = 10
 """The network and its neighbours, and whatever could join it."""
 MOST_OF_A_BULK = 13
@@ -79,7 +81,7 @@ def test_no_page_takes_more_queries_than_it_may(db: None, alice: Any) -> None:
         reverse("networks:group_grid", args=[tops[0].pk]): MOST_WITH_ROLES,
         reverse("networks:group_grid", args=[tops[0].pk]) + "?servers=9&networks=9": MOST_WITH_ROLES,
         reverse("nodes:group", args=[tops[0].pk]): MOST_OF_A_PAGE,
-        reverse("nodes:server", args=[server.pk]): MOST_OF_A_PAGE,
+        reverse("nodes:server", args=[server.pk]): MOST_OF_A_SERVER,
         reverse("networks:server_adapters", args=[server.pk]): MOST_WITH_ROLES,
         reverse("nodes:server_containers", args=[server.pk]): MOST_OF_A_PAGE,
         reverse("nodes:container", args=[container.pk]): MOST_OF_A_PAGE,
