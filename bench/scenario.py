@@ -50,10 +50,11 @@ def both(cost: Cost) -> float:
 
 @dataclass(frozen=True)
 class Done:
-    """One Change of the panel: its costs, and what was counted."""
+    """One Change of the panel: its costs, and what was counted. `after`: measuring who answers whom now."""
 
     review: Cost
     applied: Cost
+    after: Cost
     messages: int
     connections: int
     waves: int
@@ -127,6 +128,7 @@ class Bench:
         """A bridge on the adapter, a container in it: reviewed, applied, and taken away again."""
         runs = [self._change(size, adapter) for _ in range(self.runs)]
         ours, seen = median([run.applied for run in runs], size), median([run.review for run in runs], size)
+        after = median([run.after for run in runs], size)
         kind = "guarded Change" if adapter == "eth0" else "Change"
         self.walls[kind, size] = ours.wall_s
         about = f"{kind}, N={size}"
@@ -136,9 +138,12 @@ class Bench:
             alone(f"{about}: applying, wall", ours.wall_s, "s"),
             alone(f"{about}: applying, controller CPU", ours.controller_s, PER_SERVER),
             alone(f"{about}: applying, server CPU with SSH", ours.servers_s, PER_SERVER),
+            alone(f"{about}: review, CPU of both sides", both(seen), PER_SERVER),
+            alone(f"{about}: measuring afterwards, wall", after.wall_s, "s"),
+            alone(f"{about}: measuring afterwards, CPU of both sides", both(after), PER_SERVER),
             alone(f"{about}: waves", runs[0].waves, ""),
             alone(f"{about}: new connections of applying", statistics.median(opened) / size, "per server"),
-            alone(f"{about}: broker messages, review and apply", statistics.median(messages), "", 4),
+            alone(f"{about}: broker messages, review to measured", statistics.median(messages), "", 4),
         ]
         if kind == "Change":
             self._beside_ssh(about, size, ours)
@@ -285,8 +290,10 @@ class Bench:
             edits += [Assign(network, server.pk, adapter), AddMember(network, port)]
         held: list[Change] = []
         sent, opened = self._messages(), self._connections(size)
+        self.panel.rest()
         review = self._noted(self.panel.measured(lambda: held.append(self.panel.review(edits))))
         applied = self._noted(self.panel.measured(lambda: held.append(self.panel.apply(held[0]))))
+        after = self._noted(self.panel.measured(self.panel.rest))
         sent, opened = self._messages() - sent, self._connections(size) - opened
         bridge = held[1].settled["bridges"][network]
         if wrong := attached(self.farm, size, bridge, (adapter, "veth101.0")):
@@ -295,7 +302,7 @@ class Bench:
         back += [Unassign(network, server.pk) for server in servers]
         self.panel.apply(self.panel.review([*back, DeleteNetwork(network)]))
         waves = len(set(held[1].operations.values_list("wave", flat=True)))
-        return Done(review, applied, sent, opened, waves)
+        return Done(review, applied, after, sent, opened, waves)
 
     def _rival_change(self, size: int, kind: str, adapter: str, runs: int, width: int = 0) -> Cost:
         def once() -> None:
