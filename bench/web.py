@@ -81,6 +81,7 @@ def postgres(programs: Path, folder: Path) -> Iterator[str]:
     run(*as_owner, str(programs / "initdb"), "-D", data, "-A", "trust", "-E", "UTF8")
     group = Group(f"{prefix()}-database")
     words = [str(programs / "postgres"), "-D", data, "-k", str(folder), "-h", "", "-p", "5432"]
+    words += ["-c", "autovacuum=off"]  # bench/pages.py does its work, before anything is measured
     with (folder.parent / "pg.log").open("wb") as log:
         server = subprocess.Popen([*group.prefix, *as_owner, *words], stdout=subprocess.DEVNULL, stderr=log)
     try:
