@@ -42,6 +42,7 @@ def compare(server_id: int, facts: ServerFacts, at: datetime) -> Judgement | Non
 
 def compare_many(looks: Collection[Look]) -> dict[int, Judgement | None]:
     """The same for looks at different servers, in as many queries as for one that found nothing new."""
+    looks = sorted(looks, key=lambda look: look[0])  # rows are locked and written in that order everywhere
     unprepared = [
         server_id
         for server_id, facts, _ in looks

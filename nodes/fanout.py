@@ -176,6 +176,7 @@ def _store(results: list[_Result], stamp: Hashable, until: datetime) -> None:
     whole = [(one, one.answer) for one in results if one.answer]
     try:
         with transaction.atomic():
+            _lock([one.server.pk for one in results])
             sync.store_same(connection, same)
             told = _store_whole(whole)
             for one in results:
@@ -191,6 +192,12 @@ def _store(results: list[_Result], stamp: Hashable, until: datetime) -> None:
     for one, synced in told:
         _remember(one, synced, stamp)
     observe.tell([_look(one, one.answer) for one, _ in told if one.answer])
+
+
+def _lock(pks: list[int]) -> None:
+    """Rows in the order in which every writer of many takes them, so that no two wait for each other."""
+    if connection.features.has_select_for_update:
+        list(PhysicalServer.objects.filter(pk__in=pks).order_by("pk").select_for_update().values_list("pk"))
 
 
 def _look(one: _Result, answer: Answer) -> sync.Seen:
