@@ -10,6 +10,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from chaos.lanes import side_by_side
 from chaos.panel import Panel, PanelDied
 from chaos.verdict import Run, last_line, taken_part, times
 from lab.errors import LabError
@@ -26,6 +27,9 @@ def main() -> int:
     words.add_argument("--only", default="", help="no other faults than those with this in their name")
     words.add_argument(
         "--second", type=float, default=0.08, help="the second panel's share of the runs, 0 to 1"
+    )
+    words.add_argument(
+        "--lanes", type=int, default=2, help="so many runs beside each other, on other servers"
     )
     words.add_argument("--log", default="", help="a file that gets each run's line as well")
     chosen = words.parse_args()
@@ -63,23 +67,26 @@ def run(lab: Lab, panel: Panel, chosen: argparse.Namespace) -> int:
     lab.renew()
     register()
     say(f"chaos: seed {chosen.seed}, {chosen.runs} runs, {machine()}, {datetime.now(UTC):%Y-%m-%d}")
-    chaos = Chaos(lab, panel, chosen.seed, chosen.only, chosen.second)
+    chaos = Chaos(lab, panel, chosen.seed, chosen.only, chosen.second, chosen.lanes)
     chaos.begin()
     runs: list[Run] = []
     began = time.monotonic()
+
+    def work(number: int, lane: int) -> None:
+        done = chaos.run(number, lane)
+        runs.append(done)
+        tell(done, chosen.log)
+
+    numbers = range(chosen.first, chosen.first + chosen.runs)
     try:
-        for number in range(chosen.first, chosen.first + chosen.runs):
-            if chosen.seconds and time.monotonic() - began > chosen.seconds:
-                break
-            done = chaos.run(number)
-            runs.append(done)
-            tell(done, chosen.log)
+        side_by_side(numbers, chaos.needs, work, chosen.lanes, chosen.seconds)
     finally:
         if chaos.rival is not None:
             chaos.rival.stop()
     if runs:
         say(taken_part(runs, SECOND))
         say(times(runs))
+        say(f"chaos: all took {(time.monotonic() - began) / 60:.0f} minutes, {chosen.lanes} at a time")
     line, code = last_line(runs)
     say(line)
     return code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from networks.domain.state import (
     AddMember,
@@ -37,16 +37,20 @@ def first(servers: dict[str, int]) -> list[Edit]:
     ]
 
 
-def draw(dice: random.Random, state: Desired, servers: dict[str, int]) -> tuple[list[Edit], list[str]]:
-    """Edits, and the names of the servers that they touch."""
-    names = dice.sample(sorted(servers), dice.choice([1, 1, 2]))
+def draw_servers(dice: random.Random, servers: Collection[str]) -> list[str]:
+    """The servers of a run."""
+    return dice.sample(sorted(servers), dice.choice([1, 1, 2]))
+
+
+def draw(dice: random.Random, state: Desired, servers: dict[str, int], names: list[str]) -> list[Edit]:
+    """Edits that touch these servers, by what is decided there now."""
     kinds: list[Callable[[str, int, Desired, random.Random], list[Edit]]] = [_nic, _member, _member, _vlan]
     edits: list[Edit] = []
     for name in names:
         for kind in dice.sample(kinds, dice.choice([1, 1, 2])):
             new = kind(name, servers[name], state, dice)
             edits += [edit for edit in new if edit not in edits]
-    return edits, names
+    return edits
 
 
 def moves_an_address(edits: Sequence[Edit]) -> bool:

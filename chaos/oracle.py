@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from django.db.models import Q
@@ -148,8 +148,10 @@ def words(desired: Desired) -> str:
     )
 
 
-def lost_decisions(change: Change, before: Desired, edits: Sequence[Edit]) -> list[str]:
-    """Servers of which desired is not what the Change's end says it is, given what was desired before."""
+def lost_decisions(
+    change: Change, before: Desired, edits: Sequence[Edit], servers: Iterable[PhysicalServer]
+) -> list[str]:
+    """Servers of which desired is not what the Change's end says, given what it was before."""
     now, after = head().state, apply_edits(before, edits)
     state = ChangeState(change.state)
     # What stopped between two waves, or had committed before its decision, may be either, server by server.
@@ -158,7 +160,7 @@ def lost_decisions(change: Change, before: Desired, edits: Sequence[Edit]) -> li
         allowed = [after]
     return [
         f"“{change}” is {state}, but desired of {server.name} is {_part(now, server.pk)}"
-        for server in PhysicalServer.objects.order_by("name")
+        for server in servers
         if _part(now, server.pk) not in [_part(one, server.pk) for one in allowed]
     ]
 
@@ -174,17 +176,30 @@ def _part(state: Desired, server: int) -> str:
     )
 
 
-def open_ends() -> dict[str, str]:
-    """What of the panel's own rows has not come to an end, in words by what names it."""
+def open_ends(servers: Collection[int] | None = None, author: int = 0) -> dict[str, str]:
+    """What of the panel's own rows has not come to an end, in words by what names it.
+
+    With `servers` only what is of those, and Changes of `author`: others may be at work beside.
+    """
+    everything, here = servers is None, set(servers or ())
+
+    def is_meant(change: Change) -> bool:
+        named = here & {*change.repairs, *change.operations.values_list("server_id", flat=True)}
+        return everything or change.author_id == author or bool(named)
+
     going = Change.objects.exclude(state__in=TERMINAL_CHANGE_STATES)
     going = going.exclude(state=ChangeState.PLANNED, is_automatic=False)
-    ends = {f"change {one.pk}": f"“{one}” is {one.state}" for one in going}
+    ends = {f"change {one.pk}": f"“{one}” is {one.state}" for one in going if is_meant(one)}
     for row in Behind.objects.select_related("server"):
+        if not everything and row.server_id not in here:
+            continue
         ends[f"behind {row.pk} {row.missed}"] = f"{row.server.name} is behind: {row.reason}"
     held = Change.objects.filter(state__in=TERMINAL_CHANGE_STATES, lease_until__gt=timezone.now())
-    for one in held:
+    for one in filter(is_meant, held):
         ends[f"lease {one.pk}"] = f"the lease of an ended change is held by {one.lease_owner}"
     for part in Operation.objects.filter(~Q(state__in=IDLE_OPERATION_STATES) | Q(must_follow=True)):
+        if not everything and part.server_id not in here:
+            continue
         follows = " must follow" if part.must_follow else ""
         ends[f"operation {part.pk}"] = f"{part.server_name}: {part.state}{follows}"
     return ends

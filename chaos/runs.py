@@ -36,6 +36,8 @@ END_S = 240.0
 SETTLE_S = 150.0
 SECOND = "a second panel"
 RIVAL_SHARE = 0.08
+ALL_EVERY = 20
+"""After every so many runs all servers are asked about, not only those of the run."""
 LONG_S, SHORT_S = 5.0, 2.5
 """Faults strike in the first seconds of a Change: one that moves an address of a server takes longer."""
 
@@ -44,7 +46,13 @@ class Chaos:
     """Runs on one lab with one panel, and now and then a second one."""
 
     def __init__(
-        self, lab: Lab, panel: Panel, seed: int, only: str = "", second: float = RIVAL_SHARE
+        self,
+        lab: Lab,
+        panel: Panel,
+        seed: int,
+        only: str = "",
+        second: float = RIVAL_SHARE,
+        lanes: int = 1,
     ) -> None:
         self.lab = lab
         self.panel = panel
@@ -55,19 +63,34 @@ class Chaos:
         self.servers = {row.name: row for row in PhysicalServer.objects.order_by("name")}
         self.faults = Faults(lab, panel, {row.name: row.address for row in self.servers.values()})
         self.oracle = Oracle(lab)
-        self.user = User.objects.get(username="admin")
+        self.users = [_user(lane) for lane in range(lanes)]
+        self.mending = threading.Lock()
+        """One user has one review: two servers of a run are repaired one after the other."""
+        self.reviving = threading.Lock()
         self.rival: Rival | None = None
         self.rival_did: list[Edit] = []
 
     def begin(self) -> None:
         """Decide the networks of all runs; nothing of them is on a server yet."""
-        change = self._reviewed(asks.first({name: row.pk for name, row in self.servers.items()}))
-        changes.apply_change(self.user, change, {row["key"] for row in change.problems})
+        first = asks.first({name: row.pk for name, row in self.servers.items()})
+        change = self._reviewed(first, self.users[0])
+        changes.apply_change(self.users[0], change, {row["key"] for row in change.problems})
         self._until(change, lambda c: c.is_terminal, PLAN_S)
 
-    def run(self, number: int) -> Run:
+    def needs(self, number: int) -> set[str]:
+        """What the run needs for itself: its servers, and the second panel if that takes part."""
+        _, names, with_rival = self._begun(number)
+        return {*(self.servers if number % ALL_EVERY == 0 else names), *([SECOND] * with_rival)}
+
+    def _begun(self, number: int) -> tuple[random.Random, list[str], bool]:
+        """The run's dice, to be drawn the same again, its servers, and whether the second panel is there."""
+        dice = random.Random(f"{self.seed}-{number}")  # noqa: S311
+        with_rival = dice.random() < self.rival_share
+        return dice, asks.draw_servers(dice, self.servers), with_rival
+
+    def run(self, number: int, lane: int = 0) -> Run:
         """Run number `number` of this seed. Whatever happens in it, the next one begins healed."""
-        done = Run(number)
+        done = Run(number, lane)
         began = time.monotonic()
         try:
             self._run(number, done)
@@ -78,28 +101,27 @@ class Chaos:
             with done.timed("healing"):
                 self._heal(done)
         done.seconds = time.monotonic() - began
+        connections.close_all()
         return done
 
     def _run(self, number: int, done: Run) -> None:
-        dice = random.Random(f"{self.seed}-{number}")  # noqa: S311 -- to be drawn the same again
+        dice, names, with_rival = self._begun(number)
         keys = {name: row.pk for name, row in self.servers.items()}
-        before = head().state
-        wanted, done.servers = asks.draw(dice, before, keys)
-        names = done.servers
+        user, before = self.users[done.lane], head().state
+        wanted, done.servers = asks.draw(dice, before, keys, names), names
         within = LONG_S if asks.moves_an_address(wanted) else SHORT_S
         strikes = self.faults.draw(dice, names, within, self.only)
-        with_rival = dice.random() < self.rival_share
         done.asked = ", ".join(type(edit).__name__ for edit in wanted) + " on " + " and ".join(names)
         done.strikes = [str(strike) for strike in strikes] + [SECOND] * with_rival
         with done.timed("review"):
-            change = self._reviewed(wanted)
+            change = self._reviewed(wanted, user)
         second = self._second(done, dice, names, keys) if with_rival else None
         with done.timed("change"):
             if second is not None:
                 # The other one has to look and plan first: now this one is the earlier, now that one.
                 time.sleep(dice.uniform(0, 4))
             try:
-                changes.apply_change(self.user, change, {row["key"] for row in change.problems})
+                changes.apply_change(user, change, {row["key"] for row in change.problems})
                 for strike in strikes:
                     strike.start()
             except Conflict as conflict:
@@ -113,18 +135,20 @@ class Chaos:
                 self._rival_takes_back(done)
         if "not applied" not in done.ended:
             change.refresh_from_db()
-            done.verdict.lost += lost_decisions(change, before, wanted)
+            done.verdict.lost += lost_decisions(
+                change, before, wanted, [self.servers[name] for name in names]
+            )
         with done.timed("oracle"):
-            self._ask(done, names if number % 20 else [*self.servers])
+            self._ask(done, names if number % ALL_EVERY else [*self.servers])
 
     def _ask(self, done: Run, names: Sequence[str]) -> None:
         with ThreadPoolExecutor(len(names)) as threads:
             list(threads.map(partial(self._judge, done), names))
 
-    def _reviewed(self, wanted: Sequence[Edit]) -> Change:
-        drafts.discard(self.user)
-        drafts.stage(self.user, wanted)
-        change = changes.start_review(self.user, "chaos")
+    def _reviewed(self, wanted: Sequence[Edit], user: User) -> Change:
+        drafts.discard(user)
+        drafts.stage(user, wanted)
+        change = changes.start_review(user, "chaos")
         return self._until(change, lambda c: c.state != ChangeState.PLANNING, PLAN_S)
 
     @staticmethod
@@ -183,7 +207,12 @@ class Chaos:
 
     def _wait_for_ends(self, done: Run) -> None:
         deadline = time.monotonic() + SETTLE_S
-        while ends := {key: said for key, said in open_ends().items() if key not in self.given_up}:
+        here = [self.servers[name].pk for name in done.servers]
+        while ends := {
+            key: said
+            for key, said in open_ends(here, self.users[done.lane].pk).items()
+            if key not in self.given_up
+        }:
             if time.monotonic() > deadline:
                 done.verdict.lost += ends.values()
                 # They are this run's, not that of each one after it.
@@ -199,11 +228,12 @@ class Chaos:
 
     def _heal(self, done: Run) -> None:
         """After a run that was not ok: panel and servers as a run wants to find them."""
-        try:
-            self.panel.check()
-        except PanelDied as died:
-            done.verdict.lost.append(f"the panel gave up: {died}")
-            self.panel.again()
+        with self.reviving:
+            try:
+                self.panel.check()
+            except PanelDied as died:
+                done.verdict.lost.append(f"the panel gave up: {died}")
+                self.panel.again()
         names = done.servers or [*self.servers]
         with ThreadPoolExecutor(len(names)) as threads:
             list(threads.map(partial(self._heal_one, done), names))
@@ -253,13 +283,25 @@ class Chaos:
 
     def _repair(self, server: PhysicalServer, done: Run) -> None:
         """Bring one server to what is decided, by the same way that a person has."""
-        repair = changes.start_repair(self.user, [server.pk])
-        self._until(repair, lambda c: c.state != ChangeState.PLANNING, PLAN_S)
-        try:
-            changes.apply_change(self.user, repair, {row["key"] for row in repair.problems})
-        except Conflict as conflict:
-            done.ended += f", {server.name} not repaired: {conflict}"
-            return
-        self._until(repair, lambda c: c.is_terminal, END_S)
+        user = self.users[done.lane]
+        with self.mending:
+            repair = changes.start_repair(user, [server.pk])
+            self._until(repair, lambda c: c.state != ChangeState.PLANNING, PLAN_S)
+            try:
+                changes.apply_change(user, repair, {row["key"] for row in repair.problems})
+            except Conflict as conflict:
+                done.ended += f", {server.name} not repaired: {conflict}"
+                return
+            self._until(repair, lambda c: c.is_terminal, END_S)
         done.ended += f", {server.name} repaired ({repair.state})"
         self._wait_for_ends(done)
+
+
+def _user(lane: int) -> User:
+    """Who makes the Changes of a lane: a user has one draft and one review at a time."""
+    name = f"admin{lane}" if lane else "admin"
+    user, is_new = User.objects.get_or_create(username=name, defaults={"is_superuser": True})
+    if is_new:
+        user.set_unusable_password()
+        user.save()
+    return user

@@ -33,6 +33,7 @@ class Run:
     """What happened in one run."""
 
     number: int
+    lane: int = 0
     asked: str = ""
     servers: list[str] = field(default_factory=list)
     strikes: list[str] = field(default_factory=list)
