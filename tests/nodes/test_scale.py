@@ -25,11 +25,11 @@ def fleet(db: None, alice: Any) -> Any:
 
 
 def measured(work: Callable[[], Any]) -> tuple[int, float, Any]:
-    """Number of queries, seconds, result."""
-    started = time.monotonic()
+    """Number of queries, processor seconds, result: a busy machine is no fault."""
+    started = time.thread_time()
     with CaptureQueriesContext(connection) as queries:
         result = work()
-    return len(queries), time.monotonic() - started, result
+    return len(queries), time.thread_time() - started, result
 
 
 # One test, because making the fleet takes longer than everything that is asked of it.

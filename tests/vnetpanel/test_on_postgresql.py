@@ -22,11 +22,18 @@ PART = [
     "tests/networks/test_broken_connections.py",
     "tests/networks/test_drafts.py",
     "tests/networks/test_head.py",
+    "tests/networks/test_killed_worker.py",
     "tests/networks/test_lease.py",
+    "tests/networks/test_problem_check.py",
+    "tests/networks/test_sweeper.py",
+    "tests/networks/test_who_sees_a_change.py",
+    "tests/nodes/test_lookups.py",
     "tests/nodes/test_sync.py",
     "tests/nodes/test_services_groups.py",
     "tests/pages/test_scale.py",
+    "tests/pages/test_nul.py",
     "tests/trust/test_audit_trail.py",
+    "tests/trust/test_key_rotation.py",
     "tests/trust/test_throttle.py",
 ]
 
