@@ -37,10 +37,15 @@ def has_role(request: HttpRequest, role: Role, group: ServerGroup | None) -> boo
     return querysets.has_role(request.user, role, group)
 
 
+def is_admin_somewhere(request: HttpRequest) -> bool:
+    """Whether she has the role admin in one server group at least. No query where roles were asked before."""
+    user = request.user
+    return user.is_superuser or bool(querysets.group_paths(user, Role.ADMIN))
+
+
 def needs_admin_somewhere(request: HttpRequest, what: str) -> None:
     """403, saying which role is lacking, unless she may do `what` in one server group at least."""
-    user = request.user
-    if not (user.is_superuser or ServerGroup.objects.administered_by(user).exists()):
+    if not is_admin_somewhere(request):
         role = Role.ADMIN.label
         raise PermissionDenied(f"{what} needs the role “{role}” in a server group, and you have it in none.")
 

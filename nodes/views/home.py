@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from nodes.choices import ServerState
 from nodes.models import PhysicalServer, ServerGroup
+from nodes.views.gate import is_admin_somewhere
 
 
 @require_safe
@@ -30,6 +31,7 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "groups": tops,
         "states": [(ServerState(state), number) for state, number in sorted(states.items())],
+        "may_add": is_admin_somewhere(request),
         "may_create": bool(getattr(request.user, "is_superuser", False)),
     }
     return render(request, "home.html", context)

@@ -18,7 +18,7 @@ from nodes.forms.servers import ServerForm
 from nodes.models import Container, Look, PhysicalServer
 from nodes.services.errors import NotAllowed, ServiceError
 from nodes.tables import ContainerTable, ServerTable
-from nodes.views.gate import has_role, said_on, server_or_404
+from nodes.views.gate import has_role, is_admin_somewhere, said_on, server_or_404
 from nodes.views.lists import answered, matching, paged, text_filter, with_interfaces
 from trust import proof
 from trust.proof import recently_proved
@@ -35,7 +35,8 @@ def all_servers(request: HttpRequest) -> HttpResponseBase:
     table = ServerTable(matching(rows, text, "name", "address", "hostname"))
     if response := answered(request, table, "servers"):
         return response
-    return render(request, "nodes/servers.html", {"table": paged(request, table), "q": text})
+    context = {"table": paged(request, table), "q": text, "may_add": is_admin_somewhere(request)}
+    return render(request, "nodes/servers.html", context)
 
 
 def _head(request: HttpRequest, server: PhysicalServer) -> dict[str, Any]:

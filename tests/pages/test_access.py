@@ -195,3 +195,10 @@ def test_an_admin_of_a_group_makes_groups_in_it_and_not_at_the_top(
     assert "at the top" not in client.get(page).text
     assert client.post(page, {"name": "East"}).status_code == 200
     assert client.post(page, {"name": "East", "parent": scene.group.pk}).status_code == 302
+    assert reverse("nodes:add_server") in client.get(reverse("nodes:servers")).text
+
+
+def test_what_one_may_not_add_is_not_offered(scene: Scene, viewer: Any) -> None:
+    client = logged_in(viewer)
+    for page in ("home", "nodes:servers"):
+        assert reverse("nodes:add_server") not in client.get(reverse(page)).text
