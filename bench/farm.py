@@ -1,6 +1,7 @@
 """Many servers on one machine: a network namespace and a real sshd each, joined by one bridge.
 
-    controller 10.76.0.1 on bridge `hub` -- eth0 10.76.X.Y of server 0, 1, 2, ... each with a free eth1
+    controller 10.76.0.1 on bridge `hub` -- eth0 10.76.X.Y of server 0, 1, 2, ...
+                              bridge `lan` -- eth1 of each, free, on a wire of its own
 
 Real kernels and real disks are the lab's business (lab/); here it is the number that counts.
 """
@@ -124,7 +125,8 @@ class Farm:
             "-batch",
             "-",
             stdin=f"link set lo up\nlink add hub type bridge forward_delay 0\n"
-            f"link set hub up\naddr add {CONTROLLER}/16 dev hub\n",
+            f"link set hub up\naddr add {CONTROLLER}/16 dev hub\n"
+            "link add lan type bridge forward_delay 0 mcast_snooping 0\nlink set lan up\n",
         )
         for first in range(0, self.size, 25):
             for number in range(first, min(first + 25, self.size)):
@@ -152,7 +154,7 @@ class Farm:
             "-",
             stdin=f"link add p{number} type veth peer name eth0 netns {name}\n"
             f"link set p{number} master hub up\nlink add q{number} type veth peer name eth1 netns {name}\n"
-            f"link set q{number} up\n",
+            f"link set q{number} master lan up\n",
         )
         words = (
             "sh",
