@@ -25,7 +25,6 @@ from networks.domain.waves import ALL_AT_ONCE, widths_offered
 from networks.models import Change, Measurement
 from networks.services.changes import apply_change, start_review
 from networks.services.drafts import stage
-from networks.services.measure import is_under_way
 from nodes.choices import HostKeyState, ServerState
 from nodes.models import HostKey, PhysicalServer
 from nodes.services import (
@@ -142,8 +141,8 @@ class Panel:
 
     def rest(self) -> None:
         """Wait until what the panel does by itself after a Change, measuring who answers whom, has ended."""
-        open_ones = Measurement.objects.filter(state__in=(MeasurementState.WAITING, MeasurementState.RUNNING))
-        _wait("measurements", lambda: not any(is_under_way(row) for row in open_ones.all()))
+        under_way = Measurement.objects.filter(state__in=(MeasurementState.WAITING, MeasurementState.RUNNING))
+        _wait("measurements", lambda: not under_way.exists())
 
     def measured(self, work: Callable[[], object]) -> Cost:
         """Do the work; the service call counts as the controller's, waiting for its end does not."""
