@@ -6,14 +6,14 @@ import django_tables2 as tables
 
 from networks.adapters_page import AdapterShown
 from networks.models import Change, Drift, VirtualNetwork
-from nodes.tables import MarkupColumn
+from nodes.tables import MarkupColumn, WordsColumn
 
 
 class NetworkTable(tables.Table):
     """Virtual networks of a group or of all: the manual's columns, and what is going on."""
 
     name = MarkupColumn(template_name="networks/cells/name.html")
-    description = tables.Column(default="", attrs={"td": {"class": "cell-text"}})
+    description = WordsColumn()
     servers_count = MarkupColumn(verbose_name="Physical servers", template_name="networks/cells/servers.html")
     members_count = tables.Column(verbose_name="Containers", attrs={"td": {"class": "num"}})
     state = MarkupColumn(verbose_name="State", orderable=False, template_name="networks/cells/state.html")
@@ -46,7 +46,7 @@ class ServerNetworkTable(tables.Table):
     """Virtual networks as one physical server has them."""
 
     name = MarkupColumn(template_name="networks/cells/name_on_server.html")
-    description = tables.Column(default="", attrs={"td": {"class": "cell-text"}})
+    description = WordsColumn()
     assigned = MarkupColumn(
         verbose_name="Assigned to",
         accessor="assignment_id",
@@ -136,7 +136,7 @@ class NetworkThenTable(tables.Table):
     """Virtual networks as a revision has them; `number` is put on it by the view."""
 
     name = MarkupColumn(template_name="networks/cells/then_name.html")
-    description = tables.Column(default="", attrs={"td": {"class": "cell-text"}})
+    description = WordsColumn()
     servers_count = tables.Column(verbose_name="Physical servers", attrs={"td": {"class": "num"}})
     members_count = tables.Column(verbose_name="Containers", attrs={"td": {"class": "num"}})
 
@@ -151,7 +151,7 @@ class ServerNetworkThenTable(tables.Table):
     """Virtual networks as one physical server had them; `number` is put on it by the view."""
 
     name = MarkupColumn(template_name="networks/cells/then_name.html")
-    description = tables.Column(default="", attrs={"td": {"class": "cell-text"}})
+    description = WordsColumn()
     assigned = tables.Column(verbose_name="Assigned to")
     members_here = tables.Column(verbose_name="Containers here", attrs={"td": {"class": "num"}})
 

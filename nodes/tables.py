@@ -6,6 +6,7 @@ from html import unescape
 from typing import Any
 
 import django_tables2 as tables
+from django.utils.text import Truncator
 
 from nodes.models import Container, PhysicalServer
 
@@ -20,12 +21,29 @@ class MarkupColumn(tables.TemplateColumn):
         return unescape(str(super().value(**kwargs)))
 
 
+class WordsColumn(tables.Column):
+    """Words of people: a page shows the first of them, a CSV file has all."""
+
+    MOST = 140
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(attrs={"td": {"class": "cell-text"}}, default="", **kwargs)
+
+    def render(self, value: Any) -> str:
+        """The words, cut where they are many; the page of the thing has all."""
+        return str(Truncator(value).chars(self.MOST))
+
+    def value(self, **kwargs: Any) -> Any:
+        """All words."""
+        return kwargs["value"]
+
+
 class ServerTable(tables.Table):
     """Physical servers."""
 
     name = MarkupColumn(template_name="nodes/cells/server.html")
     state = MarkupColumn(template_name="nodes/cells/state.html")
-    group = tables.Column(order_by=("group__name",))
+    group = tables.Column(order_by=("group__name",), attrs={"td": {"class": "cell-name"}})
     address = tables.Column(attrs={"td": {"class": "mono"}})
     containers_count = MarkupColumn(
         "{{ record.running_count }} of {{ record.containers_count }}",
