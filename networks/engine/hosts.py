@@ -2,7 +2,7 @@
 
 The script is kept on the server under its own digest; only a server that lacks it gets it, once. Where the
 panel is a dedicated user it is one of three programs that only an administrator puts there (networks/gate).
-What the server answers is parsed by networks/host/grammar.py and never trusted further.
+What the server answers is parsed by networks/host/answers.py and never trusted further.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from networks.gate import transaction_command
 from networks.host import installation, script_path
-from networks.host.grammar import Answer, BadAnswer, parse_answer
+from networks.host.answers import Answer, BadAnswer, parse_answer
 from nodes.commands import Command
 from nodes.gate import checked
 from nodes.models import PhysicalServer

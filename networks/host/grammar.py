@@ -1,8 +1,7 @@
-"""The words exchanged with the transaction script on a server: plans out, answers in. Pure.
+"""The words of a plan for the transaction script on a server. Pure; what it answers is read in `answers.py`.
 
 `HostPlan.render()` gives the text for the script's standard input and `parse_plan` reads it back under the
 same rules as `plan.awk`, which checks every line again on the server; a test holds the two to one another.
-`parse_answer` reads what the script printed: strictly, bounded, never trusting its characters.
 
 The grammar (one line each, single spaces, ASCII, LF; `-` means none)::
 
@@ -22,10 +21,57 @@ import re
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+from networks.host.lines import (
+    Adopt,
+    Bridge,
+    Errand,
+    IpAdd,
+    IpDel,
+    Keep,
+    KeepBridge,
+    KeepVlan,
+    NetifAdd,
+    NetifDel,
+    Place,
+    Port,
+    RemoveBridge,
+    RemoveVlan,
+    Save,
+    Step,
+    Vlan,
+)
+
+__all__ = [
+    "HEADER",
+    "MAX_BYTES",
+    "MAX_LINES",
+    "NO_BRIDGE_NAME",
+    "Adopt",
+    "BadPlan",
+    "Bridge",
+    "Errand",
+    "HostPlan",
+    "IpAdd",
+    "IpDel",
+    "Keep",
+    "KeepBridge",
+    "KeepVlan",
+    "NetifAdd",
+    "NetifDel",
+    "Place",
+    "Port",
+    "RemoveBridge",
+    "RemoveVlan",
+    "Save",
+    "Step",
+    "Vlan",
+    "is_txid",
+    "parse_plan",
+]
+
 HEADER = "vnetpanel-plan 1"
 MAX_LINES = 4000
 MAX_BYTES = 262_144
-MAX_ANSWER_BYTES = 524_288
 NO_BRIDGE_NAME = "vn-none"
 """What vzctl 4.x saves for "in no network": its `--bridge ''` keeps the old bridge (lib/veth.c)."""
 
@@ -41,7 +87,6 @@ _VID = re.compile(r"[1-9][0-9]{0,3}")
 _CTID = re.compile(r"[1-9][0-9]{0,9}")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _TXID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class BadPlan(ValueError):
@@ -52,204 +97,6 @@ class BadPlan(ValueError):
         self.line = line
         self.field = field_name
         self.reason = reason
-
-
-class BadAnswer(ValueError):
-    """The script's answer could not be read: truncated, too long, or not in its form."""
-
-
-@dataclass(frozen=True, slots=True)
-class Vlan:
-    """Make the VLAN adapter `dev` on `base` with id `vid` (1 to 4094), or check it is just that; up."""
-
-    dev: str
-    base: str
-    vid: int
-
-    def words(self) -> tuple[str, ...]:
-        return ("step", "vlan", self.dev, self.base, str(self.vid))
-
-
-@dataclass(frozen=True, slots=True)
-class Bridge:
-    """`bridge` holds `adapter` and takes over its layer 3; "" makes it local (and releases one it holds)."""
-
-    bridge: str
-    adapter: str = ""
-
-    def words(self) -> tuple[str, ...]:
-        return ("step", "bridge", self.bridge, self.adapter or "-")
-
-
-@dataclass(frozen=True, slots=True)
-class Adopt:
-    """An existing bridge that already holds `adapter`: checked, never changed."""
-
-    bridge: str
-    adapter: str
-
-    def words(self) -> tuple[str, ...]:
-        return ("step", "adopt", self.bridge, self.adapter)
-
-
-@dataclass(frozen=True, slots=True)
-class Port:
-    """A container's host-side interface goes into `bridge`, or with "" out of whatever bridge it is in."""
-
-    iface: str
-    bridge: str = ""
-
-    def words(self) -> tuple[str, ...]:
-        return ("step", "port", self.iface, self.bridge or "-")
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveBridge:
-    """Empty `bridge`: its layer 3 goes back to `adapter`, every port leaves.
-
-    `follow` deletes the bridge itself once no saved container configuration refers to it.
-    """
-
-    bridge: str
-    adapter: str = ""
-
-    def words(self) -> tuple[str, ...]:
-        return ("step", "rmbridge", self.bridge, *((self.adapter,) if self.adapter else ()))
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveVlan:
-    """Delete the VLAN adapter `dev`; refused while it is in a bridge or carries an address."""
-
-    dev: str
-
-    def words(self) -> tuple[str, ...]:
-        return ("step", "rmvlan", self.dev)
-
-
-@dataclass(frozen=True, slots=True)
-class KeepVlan:
-    """Part of the server's committed state after this plan: this VLAN adapter."""
-
-    dev: str
-    base: str
-    vid: int
-
-    def words(self) -> tuple[str, ...]:
-        return ("keep", "vlan", self.dev, self.base, str(self.vid))
-
-
-@dataclass(frozen=True, slots=True)
-class KeepBridge:
-    """Part of the committed state: this bridge with its adapter ("" = local).
-
-    `adopted`: the operating system makes it at boot; the replay checks it and changes nothing of it.
-    """
-
-    bridge: str
-    adapter: str = ""
-    adopted: bool = False
-
-    def words(self) -> tuple[str, ...]:
-        return ("keep", "adopted" if self.adopted else "bridge", self.bridge, self.adapter or "-")
-
-
-@dataclass(frozen=True, slots=True)
-class Save:
-    """What vzctl must have saved after the commit: the `bridge` of one container interface ("" = none).
-
-    `dialect` is vzctl's generation; `ctid` a number, or on 7+ also a UUID.
-    """
-
-    dialect: Literal["4", "7"]
-    ctid: str
-    ifname: str
-    host_ifname: str
-    bridge: str = ""
-
-    def words(self) -> tuple[str, ...]:
-        return ("save", self.dialect, self.ctid, self.ifname, self.host_ifname, self.bridge or "-")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What an earlier commit left vzctl to do for the interface is done for `bridge` now ("": for none).
-
-    An interface that is still to be made is made there; a bridge that is still to be saved is not.
-    """
-
-    dialect: Literal["4", "7"]
-    ctid: str
-    ifname: str
-    bridge: str = ""
-
-    def words(self) -> tuple[str, ...]:
-        return ("place", self.dialect, self.ctid, self.ifname, self.bridge or "-")
-
-
-@dataclass(frozen=True, slots=True)
-class NetifAdd:
-    """What vzctl is to do once after the commit: make a bridged interface, joined to `bridge` ("": none).
-
-    `mac` and `host_ifname` "" leave the choice to vzctl.
-    """
-
-    dialect: Literal["4", "7"]
-    ctid: str
-    ifname: str
-    mac: str = ""
-    host_ifname: str = ""
-    bridge: str = ""
-
-    def words(self) -> tuple[str, ...]:
-        names = (self.mac or "-", self.host_ifname or "-", self.bridge or "-")
-        return ("netif_add", self.dialect, self.ctid, self.ifname, *names)
-
-
-@dataclass(frozen=True, slots=True)
-class NetifDel:
-    """What vzctl is to do once after the commit: take a bridged interface away."""
-
-    dialect: Literal["4", "7"]
-    ctid: str
-    ifname: str
-
-    def words(self) -> tuple[str, ...]:
-        return ("netif_del", self.dialect, self.ctid, self.ifname)
-
-
-@dataclass(frozen=True, slots=True)
-class IpAdd:
-    """What is to be done once after the commit: give the interface `address` ("10.77.0.5/24").
-
-    "venet0" is the host-routed interface. On vzctl 4 a bridged one gets it inside the running container.
-    """
-
-    dialect: Literal["4", "7"]
-    ctid: str
-    ifname: str
-    address: str
-
-    def words(self) -> tuple[str, ...]:
-        return ("ipadd", self.dialect, self.ctid, self.ifname, self.address)
-
-
-@dataclass(frozen=True, slots=True)
-class IpDel:
-    """As `IpAdd`: take `address` away."""
-
-    dialect: Literal["4", "7"]
-    ctid: str
-    ifname: str
-    address: str
-
-    def words(self) -> tuple[str, ...]:
-        return ("ipdel", self.dialect, self.ctid, self.ifname, self.address)
-
-
-Errand = NetifAdd | NetifDel | IpAdd | IpDel
-Step = Vlan | Bridge | Adopt | Port | RemoveBridge | RemoveVlan
-Keep = KeepVlan | KeepBridge
 
 
 @dataclass(frozen=True, slots=True)
@@ -467,109 +314,3 @@ def _disagreement(
         case RemoveVlan():
             agrees = step.dev not in vlans and step.dev not in adapters
     return "" if agrees else "does not agree with the keep lines"
-
-
-# --- reading an answer ---
-
-Phase = Literal["prologue", "critical", "epilogue", "follow"]
-"""What comes after the commit is `follow`; what comes before is taken back if it fails."""
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A warning or refusal of the preflight: a stable `code`, and a sentence with the remedy."""
-
-    code: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One command as the server will run it, for people to read."""
-
-    phase: Phase
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """What `follow` found for one container interface; `reason` is "" when it agrees."""
-
-    ctid: str
-    ifname: str
-    agrees: bool
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer of the script. `values` are its key=value lines; a key is said once."""
-
-    values: dict[str, str] = field(default_factory=dict)
-    warnings: tuple[Note, ...] = ()
-    refusals: tuple[Note, ...] = ()
-    commands: tuple[Command, ...] = ()
-    saved: tuple[Saved, ...] = ()
-
-    def get(self, key: str) -> str:
-        """The value of `key`, "" when it was not said."""
-        return self.values.get(key, "")
-
-    @property
-    def digest(self) -> str:
-        """The reviewed plan's digest (64 hex digits), "" when the answer has none."""
-        return self.get("digest")
-
-    @property
-    def is_guarded(self) -> bool:
-        """Whether the change needs the dead-man and confirmations (`path=guarded`)."""
-        return self.get("path") == "guarded"
-
-
-_KEY = re.compile(r"[a-z][a-z0-9_]{0,31}")
-_CODE = re.compile(r"[a-z][a-z0-9-]{0,31}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-MAX_TEXT = 1000
-
-
-def parse_answer(raw: bytes) -> Answer:
-    """What the script printed. Raises `BadAnswer` unless it is complete (last line `done=CODE`) and in form.
-
-    Texts are cut to `MAX_TEXT` characters and hold no control characters; they are still untrusted.
-    """
-    if len(raw) > MAX_ANSWER_BYTES:
-        raise BadAnswer(f"more than {MAX_ANSWER_BYTES} bytes")
-    lines = raw.decode("utf-8", "replace").split("\n")
-    if len(lines) < 2 or lines[-1] != "" or not re.fullmatch(r"done=[0-9]{1,3}", lines[-2]):
-        raise BadAnswer("the answer is cut short")
-    values: dict[str, str] = {}
-    notes: dict[str, list[Note]] = {"warn": [], "refuse": []}
-    commands: list[Command] = []
-    saved: list[Saved] = []
-    for line in lines[:-1]:
-        clean = _CONTROL.sub("", line)[:MAX_TEXT]
-        head, _, rest = clean.partition(" ")
-        if head in notes:
-            code, _, text = rest.partition(" ")
-            if not _CODE.fullmatch(code):
-                raise BadAnswer(f"a {head} line without a code")
-            notes[head].append(Note(code, text))
-        elif head in ("prologue", "critical", "epilogue", "follow"):
-            commands.append(Command(head, rest))  # type: ignore[arg-type]
-        elif head == "saved":
-            saved.append(_parse_saved(rest))
-        else:
-            key, equals, value = clean.partition("=")
-            if not equals or not _KEY.fullmatch(key) or key in values:
-                raise BadAnswer("a line that is neither key=value nor a known word")
-            values[key] = value
-    if "digest" in values and not _DIGEST.fullmatch(values["digest"]):
-        raise BadAnswer("a digest that is not one")
-    return Answer(values, tuple(notes["warn"]), tuple(notes["refuse"]), tuple(commands), tuple(saved))
-
-
-def _parse_saved(rest: str) -> Saved:
-    words = rest.split(" ", 3)
-    if len(words) < 3 or words[2] not in ("ok", "differs"):
-        raise BadAnswer("a saved line out of form")
-    return Saved(words[0], words[1], words[2] == "ok", words[3] if len(words) > 3 else "")

@@ -30,7 +30,8 @@ from networks.domain.state import (
 )
 from networks.domain.verify import mismatches
 from networks.host import transaction_script
-from networks.host.grammar import Answer, Save, parse_answer
+from networks.host.answers import Answer, parse_answer
+from networks.host.grammar import Save
 from nodes.facts import Container, ContainerInterface, ServerFacts
 from nodes.probe import new_nonce, probe_command
 from nodes.probe_output import parse_look

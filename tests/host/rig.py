@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from networks.host import transaction_script
-from networks.host.grammar import Answer, HostPlan, parse_answer
+from networks.host.answers import Answer, parse_answer
+from networks.host.grammar import HostPlan
 
 _numbers = itertools.count()
 

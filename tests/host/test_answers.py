@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from networks.host.grammar import MAX_TEXT, BadAnswer, Command, Note, Saved, parse_answer
+from networks.host.answers import MAX_TEXT, BadAnswer, Command, Note, Saved, parse_answer
 
 PLANNED = b"""path=guarded
 empty=no

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from networks.host.grammar import HostPlan, KeepBridge, NetifAdd, Place, Port, RemoveBridge, Save, Saved
+from networks.host.answers import Saved
+from networks.host.grammar import HostPlan, KeepBridge, NetifAdd, Place, Port, RemoveBridge, Save
 from tests.host.vz_server import CTID, Vz, vz_server
 
 pytestmark = pytest.mark.netns

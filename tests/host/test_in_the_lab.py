@@ -16,9 +16,9 @@ import pytest
 from lab import netns
 from lab.lab import Lab
 from networks.host import installation, script_path
+from networks.host.answers import Answer, parse_answer
 from networks.host.grammar import (
     Adopt,
-    Answer,
     Bridge,
     HostPlan,
     KeepBridge,
@@ -28,7 +28,6 @@ from networks.host.grammar import (
     RemoveVlan,
     Save,
     Vlan,
-    parse_answer,
 )
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from networks.host.grammar import HostPlan, parse_answer
+from networks.host.answers import parse_answer
+from networks.host.grammar import HostPlan
 from tests.host import rig
 from tests.host.rig import Result, Server, run
 

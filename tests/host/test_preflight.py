@@ -7,16 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from networks.host.grammar import (
-    Adopt,
-    Bridge,
-    HostPlan,
-    KeepBridge,
-    Port,
-    RemoveBridge,
-    RemoveVlan,
-    Step,
-)
+from networks.host.grammar import Adopt, Bridge, HostPlan, KeepBridge, Port, RemoveBridge, RemoveVlan, Step
 from tests.host.rig import Server, run
 
 pytestmark = pytest.mark.netns

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from networks.host.grammar import parse_answer
+from networks.host.answers import parse_answer
 from tests.host import rig
 from tests.host.test_plan_grammar import nearly_plans
 

@@ -11,7 +11,7 @@ import pytest
 from networks.engine import members, planning, sweeper
 from networks.engine import operation as steps
 from networks.engine.hosts import NoAnswer, Reply
-from networks.host.grammar import Answer, Command, Note
+from networks.host.answers import Answer, Command, Note
 from nodes.models import PhysicalServer
 
 REFUSES = "refuses"

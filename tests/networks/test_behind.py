@@ -26,7 +26,7 @@ from networks.domain.state import (
 from networks.engine import forward, planning, sweeper
 from networks.engine.behind import missed_errands
 from networks.engine.runner import run_change
-from networks.host.grammar import Note
+from networks.host.answers import Note
 from networks.models import Behind, Change, Operation
 from networks.services import changes
 from networks.services import forward as by_hand

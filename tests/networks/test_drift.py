@@ -21,7 +21,7 @@ from networks.drift import compare, compare_many
 from networks.engine import operation as steps
 from networks.engine import planning, runner
 from networks.engine.hosts import Reply
-from networks.host.grammar import Answer
+from networks.host.answers import Answer
 from networks.models import Behind, Change, Drift, DriftCheck, Operation, Preparation
 from networks.services import changes, drafts
 from networks.services import drift as services

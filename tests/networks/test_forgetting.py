@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from networks.choices import OperationState
 from networks.engine.hosts import NoAnswer, Reply
-from networks.host.grammar import Answer
+from networks.host.answers import Answer
 from networks.models import Preparation
 from networks.services import forgetting
 from networks.services.errors import Conflict, NotAllowed

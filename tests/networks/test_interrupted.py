@@ -19,7 +19,7 @@ from networks.engine.decide import Cancelled, decide
 from networks.engine.hosts import NoAnswer, Reply
 from networks.engine.lease import MAX_ATTEMPTS, claim
 from networks.engine.threads import Crew
-from networks.host.grammar import Answer, Saved
+from networks.host.answers import Answer, Saved
 from networks.models import Change, Operation
 from networks.services import changes
 from networks.services.errors import Conflict

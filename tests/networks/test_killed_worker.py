@@ -15,7 +15,7 @@ from networks.engine import lease as leases
 from networks.engine import operation as steps
 from networks.engine import runner
 from networks.engine.hosts import Reply
-from networks.host.grammar import Answer
+from networks.host.answers import Answer
 from networks.models import Change
 from tests.networks.changes import planned
 from tests.networks.conftest import Scene
