@@ -120,20 +120,24 @@ class Chaos:
             if second is not None:
                 # The other one has to look and plan first: now this one is the earlier, now that one.
                 time.sleep(dice.uniform(0, 4))
+            is_applied = False
             try:
                 changes.apply_change(user, change, {row["key"] for row in change.problems})
+                is_applied = True
                 for strike in strikes:
                     strike.start()
             except Conflict as conflict:
                 done.ended += f" not applied: {conflict}"
             if second is not None:
                 second.join(300)
-            self._end(change, strikes, done)
+            self._end(change, strikes)
+            if is_applied:
+                done.ended += f" {change.state}"
         with done.timed("ends"):
             self._wait_for_ends(done)
             if second is not None:
                 self._rival_takes_back(done)
-        if "not applied" not in done.ended:
+        if is_applied:
             change.refresh_from_db()
             done.verdict.lost += lost_decisions(
                 change, before, wanted, [self.servers[name] for name in names]
@@ -197,13 +201,11 @@ class Chaos:
         thread.start()
         return thread
 
-    def _end(self, change: Change, strikes: list[Strike], done: Run) -> None:
+    def _end(self, change: Change, strikes: list[Strike]) -> None:
         for strike in strikes:
             if strike.thread is not None:
                 strike.end()
         self._until(change, lambda c: c.is_terminal or c.state == ChangeState.PLANNED, END_S)
-        if "not applied" not in done.ended:
-            done.ended += f" {change.state}"
 
     def _wait_for_ends(self, done: Run) -> None:
         deadline = time.monotonic() + SETTLE_S

@@ -41,7 +41,9 @@ def test_it_can_be_repeated_and_leaves_nothing(server: Server, init: str) -> Non
     for path in there:
         if path.endswith((".d/vnetpanel-net", "transaction", "hook")):
             assert subprocess.run(["sh", "-n", path]).returncode == 0 and os.access(path, os.X_OK)
+    assert server.apply("t", HostPlan((Bridge("vn-c"),), (KeepBridge("vn-c"),))).state == "committed"
     moved = server.state()
+    assert "link vn-c UP" in moved
     assert server.call("forget", check=True).state == "forgotten"
     assert vznet.read_text() == "# mine\n"
     assert list(files(server)) == [str(vznet)] and server.state() == moved

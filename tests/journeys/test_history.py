@@ -171,6 +171,45 @@ def test_the_scheme_is_there_again_after_all_servers_rebooted_with_the_panel_off
     assert drive(panel, AGREES) == []
 
 
+REHEARSED = """
+from networks.services.drift import is_rehearsed, reboot_risks
+from nodes.observe import look as look_now
+look_now(server("server1"))
+row = PhysicalServer.objects.get(name="server1")
+say([is_rehearsed(row), [[one.text, one.hint] for one in reboot_risks(row)]])
+"""
+REPAIR = """
+change = changes.start_repair(User.objects.get(username="admin"), [server("server1")])
+say(ended(apply(until(lambda c: c.state != ChangeState.PLANNING, change, 120))))
+"""
+
+
+def test_a_boot_brings_what_the_rehearsal_said(
+    fresh_lab: Lab, panel: RunningPanel, applied: list[str], page: Any
+) -> None:
+    """Rule 14: nothing at risk, and it is there again; the replay gone, that is said, and so it is not."""
+    assert drive(panel, REHEARSED) == [True, []]
+    fresh_lab.reboot("server1")
+    assert "vn-a" in fresh_lab.check("server1", "ip -o link show master vn-a")
+
+    fresh_lab.check("server1", "rm -f /etc/init.d/vnetpanel-net /etc/rc.d/rc*.d/*vnetpanel-net")
+    rehearsed, risks = drive(panel, REHEARSED)
+    assert rehearsed and len(risks) == 1
+    text, remedy = risks[0]
+    assert "server1 would lose Virtual Network A at its next boot" in text and "prepares it again" in remedy
+    here = drive(panel, "say(server('server1'))")
+    page.goto(f"/servers/{here}/")
+    shown = page.inner_text("section[aria-labelledby=reboot-title]")
+    assert text in shown and remedy in shown
+    fresh_lab.reboot("server1")
+    assert fresh_lab.check("server1", "ip -o link show vn-a 2>/dev/null || echo none").strip() == "none"
+
+    assert drive(panel, REPAIR)["state"] == "done"
+    assert drive(panel, REHEARSED) == [True, []]
+    assert "vn-a" in fresh_lab.check("server1", "ip -o link show master vn-a")
+    assert drive(panel, AGREES) == []
+
+
 def test_of_twelve_changes_the_seventh_is_reverted_and_all_agree(
     fresh_lab: Lab, panel: RunningPanel, applied: list[str], page: Any
 ) -> None:
