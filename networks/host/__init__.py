@@ -46,13 +46,14 @@ def script_path() -> str:
 def installation() -> tuple[tuple[str, ...], bytes]:
     """The command (argv) and standard input that put the script where `script_path()` says.
 
-    Whole or not at all, and only if what arrived is what was sent; repeating it changes nothing. Exit code 0,
-    or 74 when it could not be written or arrived damaged.
+    Whole or not at all, and only if what arrived is what was sent; repeating it, or doing it twice at once,
+    changes nothing. Exit code 0, or 74 when it could not be written or arrived damaged.
     """
     # Without the fsync a power cut soon after leaves an empty file under the right name (seen on ext4).
     program = (
-        'umask 077; mkdir -p "${1%/*}" && dd of="$1.new" conv=fsync 2>/dev/null '
-        '&& [ "$(sha256sum <"$1.new")" = "$2  -" ] && chmod 0700 "$1.new" && mv -f "$1.new" "$1" || exit 74'
+        'umask 077; new=$1.$$; mkdir -p "${1%/*}" && dd of="$new" conv=fsync 2>/dev/null '
+        '&& [ "$(sha256sum <"$new")" = "$2  -" ] && chmod 0700 "$new" && mv -f "$new" "$1" '
+        '|| { rm -f "$new"; exit 74; }'
     )
     argv = ("sh", "-c", program, "install", script_path(), script_digest())
     return argv, transaction_script().encode()

@@ -46,6 +46,21 @@ def test_it_is_sent_whole_or_not_at_all(tmp_path: Path) -> None:
     assert not place.exists()
 
 
+def test_it_can_be_sent_by_many_at_once(tmp_path: Path) -> None:
+    argv, stdin = installation()
+    place = tmp_path / "lib" / "transaction.sh"
+    there = [str(place) if word == script_path() else word for word in argv]
+    senders = [subprocess.Popen(there, stdin=subprocess.PIPE) for _ in range(12)]
+    for sender in senders:
+        assert sender.stdin
+        sender.stdin.write(stdin[:-100])
+        sender.stdin.flush()
+    for sender in senders:
+        sender.communicate(stdin[-100:])
+    assert [sender.returncode for sender in senders] == [0] * 12
+    assert place.read_bytes() == stdin and list(place.parent.iterdir()) == [place]
+
+
 def test_nothing_of_an_argument_is_run(tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_text(transaction_script())
