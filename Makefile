@@ -42,6 +42,11 @@ bench: ## the panel beside Ansible, ssh and paramiko, and its pages (root; QUICK
 	@scripts/prepare.sh bench
 	@exec $(PYTHON) -m bench $(if $(QUICK),--quick) $(ARGS)
 
+.PHONY: crowd
+crowd: ## 200 users reading pages while 20 Changes are applied at once (root; two minutes)
+	@scripts/prepare.sh bench
+	@exec $(PYTHON) -m bench.crowd $(ARGS)
+
 .PHONY: scheme visibility
 scheme: ## builds the manual's networks on the lab, measures, compares cell by cell with the manual (root)
 	@scripts/prepare.sh test

@@ -176,6 +176,7 @@ def change_on(ours: Panel) -> Callable[[int], Change]:
     from networks.domain.state import AddMember, Assign, CreateNetwork, CreateVlan, InterfaceKey
     from networks.services.changes import apply_change, start_review
     from networks.services.drafts import stage
+    from networks.services.errors import Conflict
 
     servers = list(ours.servers(ours.farm.size))
 
@@ -195,7 +196,11 @@ def change_on(ours: Panel) -> Callable[[int], Change]:
             stage(user, edits)
             change = settled(start_review(user, "crowd"), lambda one: one.state != ChangeState.PLANNING)
             ticked = {row["key"] for row in change.problems if row["severity"] == "warn"}
-            return settled(apply_change(user, change, ticked), lambda one: one.is_terminal)
+            try:
+                return settled(apply_change(user, change, ticked), lambda one: one.is_terminal)
+            except Conflict as error:
+                change.result = str(error)
+                return change
         finally:
             connections.close_all()
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-PAUSE_S = (2.0, 6.0)
+PAUSE_S = (3.0, 12.0)
 """How long a page is looked at."""
 TIMEOUT_S = 60
 
