@@ -12,6 +12,7 @@ from django.test import Client
 from networks.domain.state import AddMember, Assign, CreateNetwork, CreateVlan
 from networks.models import Change
 from networks.problem_check import check
+from networks.services.preparing import store_login
 from nodes.choices import HostKeyState, ServerState
 from nodes.models import Container, Credential, HostKey, PhysicalServer
 from tests.networks.changes import decide, drifted, planned
@@ -63,6 +64,7 @@ def site(transactional_db: None, scene: Scene, admin: Any, live_server: Any) -> 
         sha256="SHA256:" + "x" * 43,
         state=HostKeyState.OFFERED,
     )
+    store_login(scene.server2, "192.0.2.1", "nobody")
     check()
     live_server.scene = scene
     live_server.review = planned(admin, servers=(scene.server1,), problems=[WARNING])

@@ -37,6 +37,8 @@ def addresses(site: Any) -> list[str]:
         reverse("networks:delete_vlan", args=[one, "eth0.100"]),
         *(reverse(f"nodes:{name}", args=[two]) for name in ("server", "host_key", "preflight")),
         reverse("nodes:remove_server", args=[one]),
+        *(reverse("networks:prepare_server", args=[server]) for server in (one, two)),
+        reverse("networks:prepare_server", args=[two]) + "?take=away",
         reverse("nodes:container", args=[container]),
         *(reverse(f"networks:{name}", args=[container]) for name in ("container_network", "add_interface")),
         reverse("nodes:search") + "?q=10",

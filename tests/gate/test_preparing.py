@@ -132,6 +132,17 @@ def test_a_login_that_is_lent_is_nowhere_afterwards(page: Any, server: PhysicalS
     assert server.by_gate and Credential.objects.filter(name="root of it").exists()
 
 
+def test_somebody_with_sudo_can_be_lent_as_well(page: Any, server: PhysicalServer, bare: Machine) -> None:
+    page("key", addresses=HERE)
+    lent = {"login": "key", "username": "panel", "private_key": bare.key.private}
+    assert "sudo" in page("install", **lent)  # it says what sudo lacks
+    bare.root("echo 'panel ALL=(ALL) NOPASSWD: ALL' >>/etc/sudoers")
+    text = page("install", **lent)
+    assert "is prepared" in text, text
+    server.refresh_from_db()
+    assert server.by_gate
+
+
 def test_what_goes_wrong_is_said_beside_the_form_and_no_secret_is_shown(page: Any, bare: Machine) -> None:
     page("key", addresses=HERE)
     text = page("install", login="password", username="root", password="wr0ng-Pa55")
