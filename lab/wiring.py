@@ -1,7 +1,9 @@
 """The wires of the lab: switch, cables, the other host, the panel's place on the LAN.
 
-The switch is a plain bridge in a namespace of its own; it passes VLAN tags through untouched. A cable is a
-tap device (the server's kernel holds its other end); what a port does not carry is an nft rule.
+The switch is a plain bridge in a namespace of its own; it passes VLAN tags through untouched. It learns
+no addresses: switches learn them for each VLAN apart, a plain bridge would for all together, and lose
+frames to a container that bridges two networks and so shows one address on both. A cable is a tap device
+(the server's kernel holds its other end); what a port does not carry is an nft rule.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ def wire(place: Place) -> set[str]:
         netns.create(place.namespace(role))
     switch = place.namespace("switch")
     if BRIDGE not in _links(switch):
-        options = ["stp_state", "0", "forward_delay", "0", "mcast_snooping", "0"]
+        options = ["stp_state", "0", "forward_delay", "0", "mcast_snooping", "0", "ageing_time", "0"]
         run(["ip", "-n", switch, "link", "add", BRIDGE, "type", "bridge", *options])
         run(["ip", "-n", switch, "link", "set", BRIDGE, "up"])
     run(["ip", "netns", "exec", switch, "sh", "-c", _SWITCH_SYSCTLS])

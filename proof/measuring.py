@@ -38,13 +38,14 @@ def measure(
 ) -> tuple[Visibility, tuple[MeasuredCell, ...]]:
     """Every pair that the panel measured after the Change (on demand without one), and the other host's.
 
+    What differs because it was not seen is measured again.
+
     The prediction, given back with them, is made here, from desired and the inventory; `amend` adds to it
     what no look can see.
     """
     from networks.desired import head
     from networks.domain.visibility import visibility
     from networks.inventory_rows import inventory
-    from networks.measure.plan import unseen
     from nodes.models import PhysicalServer
 
     row = _after(change) if change else _on_demand()
@@ -53,7 +54,7 @@ def measure(
     sight = visibility(desired, desired, amend(inventory(servers)))
     cells = _cells(sight, row, _from_other(lab, sight))
     for _ in range(TRIES):
-        if not unseen(cells):
+        if not any(cell.differs and cell.predicted == "yes" for cell in cells):
             break
         cells = _either(cells, _cells(sight, _on_demand(), _from_other(lab, sight)))
     return sight, cells

@@ -33,7 +33,7 @@ def say(sentence: str) -> None:
 
 
 @contextmanager
-def panel_on(lab: Lab) -> Iterator[None]:
+def panel_on(lab: Lab, *, measures: bool = True) -> Iterator[None]:
     """The panel runs in the lab's panel namespace and knows its servers; Django is set up in this process."""
     lab.enter_panel()
     var = Path(tempfile.mkdtemp(prefix="vnp-"))
@@ -44,6 +44,7 @@ def panel_on(lab: Lab) -> Iterator[None]:
         "VNETPANEL_WEB_PROCESSES": "1",
         "VNETPANEL_WORKER_THREADS": "8",
         "VNETPANEL_LOG_LEVEL": "ERROR",
+        "VNETPANEL_MEASURE_AFTER_CHANGES": "on" if measures else "off",
     }
     for name in ("DATABASE_URL", "REDIS_URL"):
         os.environ.pop(name, None)
