@@ -183,7 +183,7 @@ def look(keys: dict[str, int]) -> None:
     """Have the panel see what is there now; on a busy machine a server may need more than one try."""
     from nodes import observe
 
-    for server in keys.values():
+    for server in observe.servers_to_ask().filter(pk__in=keys.values()):
         for _ in range(LOOKS - 1):
             try:
                 observe.look(server)
