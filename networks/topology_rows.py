@@ -18,11 +18,12 @@ from networks.domain.topology.around import Start, around
 from networks.domain.topology.build import Kept, Seen, scene_of
 from networks.domain.topology.collapse import collapsed
 from networks.domain.topology.observed import observed_state
-from networks.domain.topology.scene import Scene
+from networks.domain.topology.scene import LineId, Scene, Sign
 from networks.inventory_rows import inventory
 from networks.looking_back import shown_head, then
 from networks.models import StandingProblem
 from networks.problem_check import OTHER_CAUSES
+from networks.services.measure import open_disagreements
 from networks.slices import draft_edits
 from nodes.models import Adapter, Container, PhysicalSegment, PhysicalServer
 from nodes.querysets import AnyUser
@@ -55,6 +56,7 @@ def version(part: Part, view: View, user: AnyUser) -> str:
         ),
         head_number(),
         list(_not_by_rules(part.servers, user).values_list("pk", "text")),
+        [row.text for row in open_disagreements(user) if row.is_of_trunk],
         repr(draft_edits(user)) if view == "draft" else "",
         [view, part.hops, repr(part.start)],
     ]
@@ -77,7 +79,8 @@ def scene(part: Part, view: View, user: AnyUser) -> Scene:
     problems = problems_of(_within(drafted, kept.servers), known)
     if then() is None:
         problems = (*problems, *_standing(kept.servers, user))
-    return collapsed(scene_of(decided, drafted, known, kept, _seen(kept.servers), problems))
+    wires = _wires(kept.servers, user) if then() is None else {}
+    return collapsed(scene_of(decided, drafted, known, kept, _seen(kept.servers), problems, wires))
 
 
 def _not_by_rules(servers: frozenset[ServerId], user: AnyUser) -> QuerySet[StandingProblem]:
@@ -92,6 +95,16 @@ def _standing(servers: frozenset[ServerId], user: AnyUser) -> Iterator[Problem]:
     for text, severity, subjects in _not_by_rules(servers, user).values_list("text", "severity", "subjects"):
         about = tuple(found for subject in subjects if (found := _subject(subject)) is not None)
         yield Problem("standing", "refuse" if severity == "refuse" else "warn", text, about)
+
+
+def _wires(servers: frozenset[ServerId], user: AnyUser) -> dict[LineId, tuple[Sign, ...]]:
+    """What measurements have found of wires: a VLAN that a switch does not carry to a server."""
+    found: dict[LineId, tuple[Sign, ...]] = {}
+    for row in open_disagreements(user):
+        if row.is_of_trunk and set(row.servers) & servers:
+            line = row.wire
+            found[line] = (*found.get(line, ()), Sign("warn", row.text))
+    return found
 
 
 def _subject(row: dict[str, Any]) -> Subject | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from networks.domain import words
 from networks.domain.intent import Breach, breaches
-from networks.domain.inventory import Inventory, NetworkRef, ServerRef, Subject
+from networks.domain.inventory import ContainerKey, Inventory, NetworkRef, ServerRef, Subject
 from networks.domain.names import LINK_NAME_BYTES
 from networks.domain.rules import problems_of, review
 from networks.domain.state import (
@@ -67,8 +68,9 @@ def ways_of_breach(breach: Breach, state: Desired, known: Inventory) -> tuple[Wa
     """What would keep an intent: the network made local, or the fixes for the first pair that is apart."""
     desk = _Desk(state, known)
     intent = breach.intent
+    found: Iterable[Fix]
     if intent.kind == "isolated":
-        found = desk.local(intent.network)
+        found = chain(desk.local(intent.network), desk.unbridged(breach))
     else:
         verdict = visibility(state, state, known).reaches(*breach.pairs[0])
         found = (fix for fix in verdict.fixes if fix.edits)
@@ -128,6 +130,17 @@ class _Desk:
             edits = tuple(edit for server in on for edit in self._here_alone(network, server).edits)
             name = words.network(network, self.state)
             yield Fix(f"Make {name} local: bridged to no network adapter", edits)
+
+    def unbridged(self, breach: Breach) -> Iterator[Fix]:
+        """Containers that bridge the network to others inside, taken out of it."""
+        sight = visibility(self.state, self.state, self.known)
+        hops = (hop for pair in breach.pairs for hop in sight.reaches(*pair).hops)
+        bridging = {hop.subject for hop in hops if isinstance(hop.subject, ContainerKey)}
+        for member in self.state.members_of(breach.intent.network):
+            key = member.interface
+            view = self.known.container(ContainerKey(key.server, key.ctid))
+            if view is not None and view.key in bridging and any(key.ifname in one for one in view.joined):
+                yield from self.without([key])
 
     def _here_alone(self, network: NetworkId, server: ServerId) -> Fix:
         name, where = words.network(network, self.state), words.server(server, self.known)

@@ -69,3 +69,14 @@ class Disagreement(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+    @property
+    def is_of_trunk(self) -> bool:
+        """Whether it says that a switch does not carry a VLAN to a server."""
+        return self.key.startswith("trunk:")
+
+    @property
+    def wire(self) -> tuple[int, int]:
+        """The physical segment and the VLAN id of one that is of a trunk."""
+        _, segment, vid, _ = self.key.split(":")
+        return int(segment), int(vid)

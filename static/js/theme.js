@@ -24,4 +24,9 @@
   dark.addEventListener("change", show);
   window.addEventListener("storage", show);
   window.addEventListener("vnetpanel:theme", show);
+  // Paper is white.
+  window.addEventListener("beforeprint", () => {
+    root.dataset.bsTheme = "light";
+  });
+  window.addEventListener("afterprint", show);
 })();

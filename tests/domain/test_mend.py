@@ -83,9 +83,13 @@ def test_members_that_are_apart_get_the_fixes_of_explain() -> None:
         assert way.fix.edits
 
 
-def test_what_the_panel_has_no_edits_for_has_no_way() -> None:
-    assert ways_of_rule("duplicate-ip", (interface(2, "202"),), built.DESIRED, KNOWN) == ()
+def test_a_container_that_bridges_an_isolated_network_out_is_taken_out_of_it() -> None:
     (breach,) = breaches(
         [Intent(B, "isolated")], visibility(built.DESIRED, built.DESIRED, KNOWN), built.DESIRED
     )
-    assert ways_of_breach(breach, built.DESIRED, KNOWN) == ()
+    (way,) = ways_of_breach(breach, built.DESIRED, KNOWN)
+    assert way.fix.edits == (RemoveMember(interface(2, "201", "eth1")),) and way.mends
+
+
+def test_what_the_panel_has_no_edits_for_has_no_way() -> None:
+    assert ways_of_rule("duplicate-ip", (interface(2, "202"),), built.DESIRED, KNOWN) == ()

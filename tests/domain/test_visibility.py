@@ -19,7 +19,7 @@ from networks.domain.state import (
 )
 from networks.domain.visibility import HostKey, OtherHosts, Visibility, observed, visibility
 from tests.domain import built, scheme
-from tests.domain.scheme import interface
+from tests.domain.scheme import D, interface
 
 OTHER = OtherHosts(scheme.SEGMENT)
 FOUND = scheme.inventory(built.LOOKS)
@@ -275,3 +275,20 @@ def test_a_bridge_inside_ends_at_an_interface_that_is_switched_off() -> None:
     off = sight(with_container(ct("201"), off=("eth1",)))
     assert off.answer(ct("201"), OTHER) == "yes"
     assert off.answer(ct("202"), OTHER) == off.answer(ct("202"), ct("201")) == "no"
+
+
+def test_a_server_with_one_hardware_address_on_two_joined_bridges_is_not_known_to_hear() -> None:
+    """Seed 104: 201 joins A on eth0, which has the server's address, and D on its VLAN adapter."""
+    edits = (
+        RemoveMember(interface(2, "201", "eth1")),
+        AddMember(D, interface(2, "201", "eth1")),
+    )
+    joined = sight(desired=apply_edits(built.DESIRED, edits))
+    assert joined.answer(ct("205"), ct("102")) == "yes"
+    for other in (ct("205"), ct("301")):
+        assert joined.answer(ServerRef(2), other) == joined.answer(other, ServerRef(2)) == "unknown"
+        assert joined.layer2_answer(ServerRef(2), other) == "unknown"
+    verdict = joined.shares_layer2(ServerRef(2), ct("205"))
+    assert verdict.answer == "unknown" and "one hardware address on two bridges" in verdict.text
+    # 201 stands on both; server 1 has no bridge inside.
+    assert joined.answer(ct("201"), ServerRef(2)) == joined.answer(ct("205"), ServerRef(1)) == "yes"

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from networks.domain.state import AddMember, Assign, CreateNetwork, RemoveMember
-from networks.models import Drift
+from networks.models import Disagreement, Drift
 from networks.problem_check import check
 from networks.services import drafts
 from nodes.choices import ServerState
@@ -114,6 +114,23 @@ def test_what_stands_in_the_list_of_problems_is_a_sign_on_the_server(
     assert changed.status_code == 200
     signs = changed.content.decode().partition('class="t-signs"')[2].partition("</svg>")[0]
     assert "1 property differs from what was decided on server2." in signs
+
+
+def test_a_vlan_that_a_switch_does_not_carry_is_a_sign_on_its_wire(
+    as_viewer: Client, scene: Scene, network_a: str
+) -> None:
+    now, eth0 = timezone.now(), scene.eth0(scene.server1)
+    Disagreement.objects.create(
+        key=f"trunk:{eth0.segment_id}:0:{scene.server1.pk}",
+        text="The switch does not carry it to server1.",
+        servers=[scene.server1.pk],
+        first_seen_at=now,
+        last_seen_at=now,
+    )
+    text = as_viewer.get(reverse("networks:topology")).content.decode()
+    signs, _, rest = text.partition('class="t-signs"')[2].partition("</svg>")
+    assert "The switch does not carry it to server1." in signs
+    assert "physical network, untagged: The switch does not carry it to server1." in rest
 
 
 def test_a_draft_is_drawn_for_its_author_only(

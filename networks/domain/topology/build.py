@@ -81,12 +81,14 @@ def scene_of(
     kept: Kept,
     seen: Seen | None = None,
     problems: Iterable[Problem] = (),
+    wires: Mapping[LineId, tuple[Sign, ...]] | None = None,
 ) -> Scene:
     """The scene of `drafted`, with marks where it differs from `decided`. Both may tell of servers not kept.
 
+    `wires` are signs at lines: what is no adapter's and no server's own.
     Deterministic: the same arguments give the same scene, whatever the order of their parts.
     """
-    builder = _Builder(decided, drafted, inventory, kept, seen or Seen(), signs_of(problems))
+    builder = _Builder(decided, drafted, inventory, kept, seen or Seen(), signs_of(problems), wires or {})
     return builder.scene()
 
 
@@ -98,6 +100,7 @@ class _Builder:
     kept: Kept
     seen: Seen
     signs: Mapping[Subject, tuple[Sign, ...]]
+    wires: Mapping[LineId, tuple[Sign, ...]]
 
     def scene(self) -> Scene:
         servers = sorted(
@@ -274,7 +277,7 @@ class _Builder:
         used = {socket.line for column in columns for socket in column.sockets if socket.line}
         names = {a.segment: a.segment_name for a in self.inventory.adapters if a.segment is not None}
         return tuple(
-            Line(line, _line_name(names.get(line[0], ""), line), line[1] == 0)
+            Line(line, _line_name(names.get(line[0], ""), line), line[1] == 0, self.wires.get(line, ()))
             for line in sorted(used, key=lambda line: (natural(names.get(line[0], "")), line))
         )
 

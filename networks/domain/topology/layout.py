@@ -132,7 +132,7 @@ class _Layout:
             dots=tuple(self._dots()),
             sockets=sockets,
             lines=lines,
-            signs=tuple(self._signs(boxes, strips, sockets)),
+            signs=tuple(self._signs(boxes, strips, sockets, lines)),
             crossings=self.arranged.crossings,
         )
 
@@ -321,6 +321,7 @@ class _Layout:
         boxes: tuple[BoxShape, ...],
         strips: tuple[StripShape, ...],
         sockets: tuple[SocketShape, ...],
+        lines: tuple[LineShape, ...],
     ) -> Iterator[SignShape]:
         for number, column in enumerate(self.scene.columns):
             if column.signs:
@@ -339,6 +340,9 @@ class _Layout:
         for socket in sockets:
             if socket.socket.signs:
                 yield SignShape(socket.frame.right - 10, socket.frame.y + 12, socket.socket.signs)
+        for line in lines:
+            if line.line.signs:
+                yield SignShape(line.x1 - 12, line.y + 1, line.line.signs)
 
     def _placed(self) -> Iterator[tuple[int, PlacedBox]]:
         for number, plan in enumerate(self.plans):

@@ -125,6 +125,7 @@ class Line:
     id: LineId
     name: str
     is_untagged: bool = True
+    signs: tuple[Sign, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

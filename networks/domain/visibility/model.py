@@ -17,7 +17,7 @@ from networks.domain.visibility.explain import Explainer
 from networks.domain.visibility.fixes import Fixer
 from networks.domain.visibility.hosts import Host, Scene, on_interface
 from networks.domain.visibility.naming import Names
-from networks.domain.visibility.paths import judge, shares_segment
+from networks.domain.visibility.paths import judge, shadowed, shares_segment
 from networks.domain.visibility.verdict import Answer, EndPoint, HostKey, Verdict
 from networks.domain.visibility.world import World
 
@@ -71,8 +71,10 @@ class Visibility:
             return "no"
         if _machine(a) == _machine(b):
             return "yes"
-        answer = shares_segment(self.world, first, second)[0]
-        return "unknown" if answer == "yes" and None in (first.up, second.up) else answer
+        answer, mine, _ = shares_segment(self.world, first, second)
+        if mine is not None and (None in (first.up, second.up) or shadowed(self.world, first, mine, second)):
+            return "unknown"
+        return answer
 
     def components(self) -> tuple[Component, ...]:
         """The layer-2 networks as they are, with readable names and their members."""

@@ -22,7 +22,7 @@ MOST_ROUTERS = 8
 Code = Literal[
     "arrives", "down", "status-unknown", "no-address", "address-unknown", "apart", "segment-unknown",
     "no-route", "routes-unknown", "nobody-answers", "not-forwarding", "forwarding-unknown", "clash",
-    "router-unknown", "others-unknown",
+    "router-unknown", "others-unknown", "shadowed",
 ]  # fmt: skip
 
 
@@ -240,11 +240,23 @@ def _over_segment(world: World, host: Host, port: Port, target: Ip, router: Ip |
     if len(keys) > 1:
         return Way("unknown", "clash", at=keys[0], router=router)
     if keys:
+        if (deaf := shadowed(world, host, port, world.hosts[keys[0]])) is not None:
+            return Way("unknown", "shadowed", at=deaf, router=router)
         return Leg("segment", host.key, keys[0], port.segment, port)
     others = [w for w in world.wires.get(port.segment, ()) if isinstance(w, Wire) and w.vid == 0]
     if others:
-        return Leg("segment", host.key, OtherHosts(others[0].segment), port.segment, port)
+        there = OtherHosts(others[0].segment)
+        if (deaf := shadowed(world, host, port, world.hosts[there])) is not None:
+            return Way("unknown", "shadowed", at=deaf, router=router)
+        return Leg("segment", host.key, there, port.segment, port)
     return Way("no", "nobody-answers", at=host.key, router=router)
+
+
+def shadowed(world: World, a: Host, mine: Port, b: Host) -> ServerRef | None:
+    """The server of the two that does not hear the other over that segment (see shadows.py)."""
+    here, there = ([p for p in host.ports if p.segment == mine.segment] for host in (a, b))
+    found = [world.shadows.lies_on(a, one, b, other) for one in here for other in there]
+    return found[0] if found and None not in found else None
 
 
 def shares_segment(world: World, a: Host, b: Host) -> tuple[Answer, Port | None, Port | None]:

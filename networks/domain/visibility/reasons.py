@@ -62,6 +62,11 @@ class Reasons:
                 )
             case "others-unknown":
                 return f"Whether other hosts have a route to {dest} is not known."
+            case "shadowed":
+                return (
+                    f"{name} has one hardware address on two bridges that a Container joins: the nearer one "
+                    "takes what is meant for the other."
+                )
             case _:
                 return f"Nobody answers for {dest} on the network of {self.names.end(key)}."
 

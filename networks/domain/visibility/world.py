@@ -11,6 +11,7 @@ from networks.domain.inventory import ContainerKey, ServerRef
 from networks.domain.state import ServerId, grouped
 from networks.domain.visibility.addresses import BITS, Ip, read
 from networks.domain.visibility.hosts import NOWHERE, Host, Port, Scene
+from networks.domain.visibility.shadows import Shadows
 from networks.domain.visibility.verdict import HostKey, OtherHosts
 from networks.domain.wires import LooseEnd, UnknownWire, Wire, adapter_wanted
 
@@ -23,6 +24,10 @@ class World:
     """Everything that one state says, indexed on first use."""
 
     scene: Scene
+
+    @cached_property
+    def shadows(self) -> Shadows:
+        return Shadows(self.scene)
 
     @property
     def hosts(self) -> Mapping[HostKey, Host]:
