@@ -7,6 +7,7 @@ whole (kernel, committed record, vzctl's files) with how it was every other time
 from __future__ import annotations
 
 import difflib
+import re
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -30,18 +31,12 @@ from nodes.observe import LookFailed, look
 
 CONF4 = "/proc/sys/net/ipv4/conf/*"
 STATE = (
-    "ip -o link | sed 's/^[0-9]*: //; s/ qdisc.*//; s/@if[0-9]*//' | grep -v '^venet' | sort;"
-    " ip -o link | sed -n 's/^[0-9]*: \\([^@:]*\\).* master \\([^ ]*\\).*/port \\1 \\2/p' | sort;"
-    " ip -o addr show scope global | sed 's/^[0-9]*: //; s/ *valid_lft.*//' | sort;"
-    " ip neigh show proxy | sort; ip rule; ip -6 rule;"
-    " ip -4 route show table all | grep -v linkdown | sort;"
-    " ip -6 route show table all | grep -v -e fe80:: -e ff00:: -e linkdown -e '^anycast' | sort;"
+    "ip -o link; echo ==; ip -o addr show scope global; echo ==; ip neigh show proxy; echo ==;"
+    " ip rule; ip -6 rule; echo ==; ip -4 route show table all; ip -6 route show table all; echo ==;"
     f" grep -sH '' {CONF4}/arp_ignore {CONF4}/rp_filter {CONF4}/proxy_arp {CONF4}/forwarding"
     " /proc/sys/net/ipv6/conf/*/disable_ipv6 /sys/class/net/*/bridge/stp_state"
-    " /sys/class/net/*/bridge/forward_delay /sys/class/net/*/bridge/vlan_filtering | sort;"
-    " grep '^keep' /etc/vnetpanel/committed 2>/dev/null | sort; "
-    # Never saved and saved as none are the same to vzctl 4.x: in no network.
-    "grep -H '' /etc/vz/conf/*.conf | sed 's/bridge=vn-none,//'; :"
+    " /sys/class/net/*/bridge/forward_delay /sys/class/net/*/bridge/vlan_filtering; echo ==;"
+    " grep '^keep' /etc/vnetpanel/committed 2>/dev/null; echo ==; grep -H '' /etc/vz/conf/*.conf; :"
 )
 """What of a server is compared as a whole: names and values, no numbers that the kernel gives out anew."""
 MINUTE = "sh /var/lib/vnetpanel/transaction recover"
@@ -95,7 +90,7 @@ class Oracle:
 
     def whole(self, name: str) -> str:
         """The server as one text."""
-        return self.lab.check(name, STATE)
+        return canonical(self.lab.check(name, STATE))
 
     def _leaks(self, name: str) -> list[str]:
         """Locks and transactions that are still held; a watcher has some seconds to end."""
@@ -107,6 +102,29 @@ class Oracle:
                 return []
             time.sleep(0.5)
         return found
+
+
+def canonical(answer: str) -> str:
+    """What STATE printed, without what the kernel gives out anew and in an order of our own.
+
+    Here and not on the server, where each filter would be one more process.
+    """
+    links, addresses, proxies, rules, routes, settings, keeps, saved = (
+        part.splitlines() for part in answer.split("==\n")
+    )
+    found = [re.sub(r"^\d+: ", "", line) for line in links]
+    shown = [re.sub(r"@if\d+", "", line.partition(" qdisc")[0]) for line in found]
+    ports = [match.expand(r"port \1 \2") for line in found if (match := _PORT.match(line))]
+    here = [re.sub(r" *valid_lft.*", "", re.sub(r"^\d+: ", "", line)) for line in addresses]
+    kept = [line for line in routes if not _PASSING.search(line)]
+    # Never saved and saved as none are the same to vzctl 4.x: in no network.
+    conf = [line.replace("bridge=vn-none,", "") for line in saved]
+    parts = ([one for one in shown if not one.startswith("venet")], ports, here, proxies, rules, kept)
+    return "\n".join(line for part in (*parts, settings, keeps, conf) for line in sorted(part))
+
+
+_PORT = re.compile(r"([^@:]*).* master (\S+).*")
+_PASSING = re.compile(r"linkdown|fe80::|ff00::|^anycast")
 
 
 def drift_of(server: PhysicalServer, within_s: float) -> tuple[Drift, ...] | None:
