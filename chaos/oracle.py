@@ -39,6 +39,13 @@ STATE = (
     " grep '^keep' /etc/vnetpanel/committed 2>/dev/null; echo ==; grep -H '' /etc/vz/conf/*.conf; :"
 )
 """What of a server is compared as a whole: names and values, no numbers that the kernel gives out anew."""
+STARTED = (
+    "vzlist -a -H -o ctid,status | while read -r c s; do"
+    " [ $s = running ] || vzctl start $c </dev/null >/dev/null 2>&1 || { sleep 3;"
+    " case $(vzlist -a -H -o status $c) in *running*) ;; *)"
+    " said=$(vzctl start $c 2>&1 </dev/null) || echo container $c does not start: $said ;; esac; }; done"
+)
+"""A first try may come while the server's own boot is just starting it."""
 MINUTE = "sh /var/lib/vnetpanel/transaction recover"
 """What the server's timer does once a minute, for which nobody waits here."""
 LEAKS = (
@@ -60,8 +67,13 @@ class Oracle:
 
     def ask(self, server: PhysicalServer, verdict: Verdict) -> None:
         """Add what is wrong with the server as a whole now to the verdict."""
+        verdict.divergent += [f"{server.name}: {line}" for line in self._stopped(server.name)]
         verdict.leaked += [f"{server.name}: {line}" for line in self._leaks(server.name)]
         verdict.divergent += self._differs(server)
+
+    def _stopped(self, name: str) -> list[str]:
+        """Containers that cannot be started, with vzctl's words. One that a fault stopped is started here."""
+        return [line for line in self.lab.execute(name, STARTED, timeout_s=120).stdout.splitlines() if line]
 
     def _differs(self, server: PhysicalServer) -> list[str]:
         """Against every other time that the same was decided for the server."""
