@@ -87,7 +87,7 @@ def open_page(browser: Any, site: Any, admin: Any) -> Iterator[Callable[..., Any
         cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
         context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": site.url}])
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)
         page.goto(path)
         return page
 

@@ -66,3 +66,22 @@ def test_the_tree_shows_where_the_page_belongs(open_page: Callable[..., Any], si
     container = site.scene.server1.containers.get(ctid="102")
     page.goto(reverse("nodes:container", args=[container.pk]))
     page.wait_for_selector("#tree a[aria-current='page']:has-text('102')")
+
+
+def test_a_network_is_created_without_a_mouse(open_page: Callable[..., Any], site: Any) -> None:
+    page = open_page(reverse("networks:create_on_server", args=[site.scene.server1.pk]))
+    press = page.keyboard.press
+    page.keyboard.type("B")  # the cursor is in the first field
+    press("Tab")
+    page.keyboard.type("By keys alone")
+    press("Tab")
+    press("ArrowDown")  # from "Not defined here" to local
+    press("Tab")
+    press("Space")
+    press("Tab")
+    press("Enter")
+    page.wait_for_selector("h1:has-text('Configure B')")
+    assert "ct103" in page.inner_text("#members") and "By keys alone" in page.input_value(
+        "[name=description]"
+    )
+    assert "local" in page.locator("#assignments select option:checked").all_inner_texts()

@@ -79,3 +79,35 @@ def test_columns_are_chosen(plain: Callable[[str], Any]) -> None:
     page.click("button:has-text('Show these')")
     page.wait_for_selector("th:has-text('State')")
     assert page.locator("th:has-text('vzctl')").count() == 0
+
+
+def test_a_network_is_configured_for_all_servers_and_an_edit_dropped(
+    plain: Callable[[str], Any], site: Any
+) -> None:
+    page = plain(reverse("networks:configure", args=[A]))
+    page.fill("#add [name=container]", "ct20")
+    page.click("#add button:has-text('Search')")
+    page.click("#add th a:has-text('Container')")
+    page.check("#add [aria-label^='Add 202 eth0 ']")
+    page.click("#add button:has-text('Add ticked ones')")
+    page.wait_for_selector("#members th:has-text('202')")
+    page.select_option("[aria-label='A on server2']", label="eth0")
+    page.click("#assignments button:has-text('Add to draft')")
+    page.wait_for_selector("[aria-label='A on server2'].is-changed")
+    page.click(".draft-bar a")
+    page.click("[aria-label^='Drop: Assign Virtual Network A to eth0']")
+    page.wait_for_selector("text=Dropped.")
+    page.click("button:has-text('Undo last step')")
+    page.wait_for_selector("text=Assign Virtual Network A to eth0 of physical server server2")
+
+
+def test_a_vlan_is_made_and_a_grid_is_set(plain: Callable[[str], Any], site: Any) -> None:
+    page = plain(reverse("networks:create_vlan", args=[site.scene.server2.pk]))
+    page.select_option("[name=base]", "eth0")
+    page.fill("[name=vid]", "7")
+    page.click("button:has-text('Add to draft')")
+    page.wait_for_selector("#adapters tr:has-text('eth0.7'):has-text('new in your draft')")
+    page.goto(reverse("networks:group_grid", args=[site.scene.group.pk]))
+    page.select_option("[aria-label='A on server2']", label="eth0.7")
+    page.click("button:has-text('Add to draft')")
+    page.wait_for_selector("[aria-label='A on server2'].is-changed")
