@@ -87,7 +87,8 @@ class Change(models.Model):
         ordering = ("-created_at",)
 
     def __str__(self) -> str:
-        return self.summary.split("\n", 1)[0] or f"change {self.pk}"
+        first, *others = self.summary.splitlines() or [f"change {self.pk}"]
+        return f"{first.rstrip('.')} and {len(others)} more" if others else first
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Store it; a new one with the servers that it names, which its edits never change afterwards."""

@@ -123,3 +123,17 @@ def test_the_list_of_changes_says_who_when_and_how_it_ended(
     Change.objects.update(state=ChangeState.DONE)
     text = as_operator.get(reverse("networks:changes")).text
     assert "Create Virtual Network A." in text and "otto" in text and "Done" in text
+
+
+def test_a_long_change_is_named_by_its_first_edit_and_folds_what_was_asked_for(
+    scene: Scene, operator: Any, as_operator: Client
+) -> None:
+    change = planned(operator)
+    sentences = ["Create Virtual Network A.", *(f"Do thing {number:02}." for number in range(20))]
+    Change.objects.filter(pk=change.pk).update(summary="\n".join(sentences), state=ChangeState.DONE)
+    text = as_operator.get(reverse("networks:change", args=[change.pk])).text
+    assert "Create Virtual Network A and 20 more</h1>" in text
+    shown, folded = text.split('id="asked-rest"')
+    assert "Do thing 08." in shown and "Do thing 09." not in shown
+    assert "<summary>11 more</summary>" in folded and "Do thing 19." in folded
+    assert "Create Virtual Network A and 20 more" in as_operator.get(reverse("networks:changes")).text
