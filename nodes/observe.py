@@ -146,7 +146,9 @@ def _store_all(looks: list[sync.Seen]) -> None:
         for look in looks:
             _store_all([look])
         return
-    found = sync.store_many(looks)
+    # Durable: looks of other threads must not hang on what the caller does afterwards.
+    with transaction.atomic(durable=True):
+        found = sync.store_many(looks)
     tell([look for look, synced in zip(looks, found, strict=True) if synced.is_stored])
 
 

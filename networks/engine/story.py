@@ -44,7 +44,8 @@ def record(lease: Lease, operation: Operation, text: str = "", **columns: Any) -
 def _store(lease: Lease, rows: list[tuple[uuid.UUID, dict[str, Any]]]) -> None:
     """Write these columns of operations, all or none; LeaseLost if another worker owns the Change."""
     lease.check()
-    with transaction.atomic():
+    # Durable: rows of other threads must not hang on what the caller does afterwards.
+    with transaction.atomic(durable=True):
         # Written first: until the end of this transaction nobody else can claim the Change.
         mine = Change.objects.filter(pk=lease.change_id, fence=lease.fence)
         if not mine.update(version=F("version") + 1):
