@@ -40,12 +40,12 @@ STATE = (
 )
 """What of a server is compared as a whole: names and values, no numbers that the kernel gives out anew."""
 STARTED = (
-    "vzlist -a -H -o ctid,status | while read -r c s; do"
-    " [ $s = running ] || vzctl start $c </dev/null >/dev/null 2>&1 || { sleep 3;"
-    " case $(vzlist -a -H -o status $c) in *running*) ;; *)"
-    " said=$(vzctl start $c 2>&1 </dev/null) || echo container $c does not start: $said ;; esac; }; done"
+    "vzlist -a -H -o ctid,status | while read -r c s; do [ $s = running ] && continue; sleep 2;"
+    " case $(vzlist -a -H -o status $c) in *running*) continue ;; esac;"
+    " if said=$(vzctl start $c 2>&1 </dev/null); then echo container $c was $s;"
+    " else echo container $c does not start: $said; fi; done"
 )
-"""A first try may come while the server's own boot is just starting it."""
+"""Asked twice: the server's own boot may be just starting it."""
 MINUTE = "sh /var/lib/vnetpanel/transaction recover"
 """What the server's timer does once a minute, for which nobody waits here."""
 LEAKS = (
@@ -65,14 +65,17 @@ class Oracle:
         self.lab = lab
         self.seen: dict[tuple[str, str], str] = {}
 
-    def ask(self, server: PhysicalServer, verdict: Verdict) -> None:
-        """Add what is wrong with the server as a whole now to the verdict."""
-        verdict.divergent += [f"{server.name}: {line}" for line in self._stopped(server.name)]
+    def ask(self, server: PhysicalServer, verdict: Verdict) -> list[str]:
+        """Add what is wrong with the server as a whole now to the verdict; which containers did not run."""
+        started = self._started(server.name)
+        failed = [line for line in started if "does not start" in line]
+        verdict.divergent += [f"{server.name}: {line}" for line in failed]
         verdict.leaked += [f"{server.name}: {line}" for line in self._leaks(server.name)]
         verdict.divergent += self._differs(server)
+        return [line for line in started if line not in failed]
 
-    def _stopped(self, name: str) -> list[str]:
-        """Containers that cannot be started, with vzctl's words. One that a fault stopped is started here."""
+    def _started(self, name: str) -> list[str]:
+        """Containers that did not run and have been started, or cannot be, with vzctl's words."""
         return [line for line in self.lab.execute(name, STARTED, timeout_s=120).stdout.splitlines() if line]
 
     def _differs(self, server: PhysicalServer) -> list[str]:

@@ -271,7 +271,7 @@ class Chaos:
                 done.verdict.stranded.append(f"{name} cannot be reached")
                 return
             done.verdict.divergent += [f"{name}: {text(drift)}" for drift in drifts]
-            self.oracle.ask(server, done.verdict)
+            done.ended += "".join(f", {name}: {line}" for line in self.oracle.ask(server, done.verdict))
             if drifts:
                 self._repair(server, done)
         finally:
