@@ -5,7 +5,6 @@ A step returns when the server has got there, and raises StepFailed with a sente
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -15,20 +14,16 @@ from typing import Any
 from django.db.models import F
 from django.utils import timezone
 
-from networks.choices import TERMINAL_OPERATION_STATES, OperationState
-from networks.desired import head, head_number
-from networks.domain.inventory import ServerView
-from networks.domain.state import AddMember, Desired, InterfaceKey
-from networks.domain.verify import mismatches
-from networks.drift import not_known
+from networks.choices import OperationState
+from networks.desired import head
 from networks.engine.behind import caught_up, missed_decision
+from networks.engine.comparing import differences
 from networks.engine.hosts import Host, NoAnswer, Reply
 from networks.engine.lease import Lease
 from networks.engine.story import record
 from networks.host import script_digest
 from networks.models import Operation, Preparation
 from networks.ours import ours_of
-from networks.state_json import load_edits
 from nodes.models import PhysicalServer
 from nodes.observe import LookFailed
 from nodes.observe import look as look_at
@@ -45,8 +40,6 @@ POLL_S = 1.0
 ASK_S = 20
 """How long a server that fell silent before the decision is waited for; it takes its change back itself."""
 FOLLOW_AGAIN_S = 30
-FOLLOWS_LATER = "saved configuration"
-"""The property (of domain/verify.py) that agrees only after the commit: vzctl saves outside any rollback."""
 
 CONFIRM_GAP_S = 3.05
 """The server wants its two confirmations 3 seconds apart (networks/host/README.md)."""
@@ -65,121 +58,9 @@ def server_of(operation: Operation) -> PhysicalServer:
     return operation.server
 
 
-def apply(lease: Lease, operation: Operation) -> None:
-    """Run the reviewed plan; afterwards it is applied and armed, or (short path) committed."""
-    if operation.state not in (OperationState.QUEUED, OperationState.APPLYING):
-        return
-    host = Host(server_of(operation))
-    # A worker that died may have sent it: then silence says nothing about what the server has done.
-    was_sent = operation.state == OperationState.APPLYING
-    # First: once it has committed the power may go at any moment, and the boot must know what to bring back.
-    _prepare(lease, operation)
-    record(
-        lease,
-        operation,
-        f"Sending the plan to {operation.server_name}.",
-        state=OperationState.APPLYING,
-        started_at=operation.started_at or timezone.now(),
-        deadline_at=timezone.now() + timedelta(seconds=TIMEOUT_S),
-    )
-    began = time.monotonic()
-    answer = _told_or_asked(lease, operation, host, was_sent)
-    operation.timings_ms["apply"] = round((time.monotonic() - began) * 1000)
-    _store_applied(lease, operation, answer, was_sent)
-
-
-def _store_applied(lease: Lease, operation: Operation, answer: Reply, was_sent: bool) -> None:
-    """What the server's answer to the plan means. Only "none" and "rolledback" are certain ends."""
-    match answer.state:
-        case "applied" if not operation.is_guarded:
-            record(
-                lease,
-                operation,
-                "Applied, and compared by the server itself. Undecided, it takes it back.",
-                state=OperationState.VERIFIED,
-                deadline_at=_deadline(answer),
-                timings_ms=operation.timings_ms,
-            )
-        case "applied":
-            record(
-                lease,
-                operation,
-                "Applied. The dead-man is armed: without confirmation the server takes it back.",
-                state=OperationState.APPLIED,
-                deadline_at=_deadline(answer),
-                timings_ms=operation.timings_ms,
-            )
-        case "committed":
-            record(
-                lease,
-                operation,
-                "Applied and committed.",
-                state=OperationState.COMMITTED,
-                deadline_at=None,
-                timings_ms=operation.timings_ms,
-            )
-        case "rolledback":
-            words = answer.words or "The server took it back."
-            raise _failed(lease, operation, OperationState.ROLLED_BACK, words)
-        case "none" if not (was_sent and answer.is_busy):
-            words = answer.words or "The server refused it without a word."
-            raise _failed(lease, operation, OperationState.FAILED, words)
-        case state:
-            words = f"The server has not ended it ({state}). {answer.words}".strip()
-            raise _failed(lease, operation, OperationState.IN_DOUBT, words)
-
-
-def _told_or_asked(lease: Lease, operation: Operation, host: Host, was_sent: bool) -> Reply:
-    """Send the plan; if the answer is lost on the way, ask for the outcome until the deadline has passed."""
-    arguments = (operation.pk, TIMEOUT_S, operation.digest, operation.host_plan)
-    try:
-        answer = host.apply(*arguments, hold=_holds(operation))
-        if answer.is_busy:
-            # A transaction that a crash left, or another panel's: the server knows which.
-            recovered = host.recover()
-            record(lease, operation, f"The server was busy; recover said: {recovered.state}.")
-            answer = host.apply(*arguments, hold=_holds(operation))
-        return answer
-    except NoAnswer as error:
-        if not error.started and not was_sent:
-            raise _failed(lease, operation, OperationState.FAILED, f"Nothing was sent: {error}") from error
-        record(lease, operation, f"The connection was lost ({error}); asking for the outcome.")
-        outcome = ask(lease, operation, host, ASK_S)
-        if outcome is None:
-            words = f"It cannot be reached: {error}"
-            raise _failed(lease, operation, OperationState.IN_DOUBT, words) from error
-        return _barred(lease, operation, host, error) if outcome.state == "none" else outcome
-
-
-def _barred(lease: Lease, operation: Operation, host: Host, error: NoAnswer) -> Reply:
-    """Have the plan refused when it arrives. Where it has begun meanwhile, what became of it.
-
-    It must not be taken back here: another worker may have sent it, and decided, while this one slept.
-    """
-    lease.check()
-    try:
-        answer = host.bar(operation.pk)
-    except NoAnswer:
-        answer = None
-    if answer is None or answer.state == "none":
-        raise _failed(lease, operation, OperationState.IN_DOUBT, f"It may begin yet: {error}") from error
-    if answer.state == "rolledback":
-        words = f"Nothing was changed: {error}"
-        raise _failed(lease, operation, OperationState.FAILED, words) from error
-    return answer
-
-
-def _holds(operation: Operation) -> bool:
-    """Whether the plan must be told to wait for the decision; a guarded one waits anyway.
-
-    Also one server alone: until the decision anybody's may come first and forbid this one.
-    """
-    return not operation.is_guarded
-
-
-def ask(lease: Lease, operation: Operation, host: Host, within_s: float) -> Reply | None:
+def ask(lease: Lease, operation: Operation, host: Host, within_s: float | None = None) -> Reply | None:
     """The transaction's settled state, asked over new connections until it answers; None if it does not."""
-    until = time.monotonic() + within_s
+    until = time.monotonic() + (ASK_S if within_s is None else within_s)
     while True:
         lease.check()
         try:
@@ -212,7 +93,7 @@ def verify(lease: Lease, operation: Operation) -> None:
 
 
 def _compare(lease: Lease, operation: Operation) -> None:
-    texts = _differences(operation)
+    texts = differences(operation, server_of(operation))
     if not texts:
         return
     if operation.state in (OperationState.COMMITTED, OperationState.DONE):
@@ -220,48 +101,6 @@ def _compare(lease: Lease, operation: Operation) -> None:
         record(lease, operation, f"Looked at after the commit: {texts}")
     else:
         raise StepFailed(f"The server is not as planned: {texts}")
-
-
-def _differences(operation: Operation) -> str:
-    """What a look finds otherwise than the Change would have it, as one text; "" if nothing."""
-    server = server_of(operation)
-    desired, added = _wanted_by(operation)
-    try:
-        facts = look_at(server, ours_of(desired, server.pk))
-    except LookFailed as failure:
-        return f"it could not be looked at after the change: {failure}"
-    view = ServerView(server.pk, server.name, dialect=facts.vzctl_dialect, facts=facts)
-    different = [
-        m
-        # Drift stood before: it is shown as such and never stops an unrelated edit.
-        for m in not_known(server.pk, mismatches(view, desired, facts))
-        # A member whose container is gone was reviewed as such: it must not stop unrelated edits for ever.
-        if m.property != FOLLOWS_LATER and not (m.property == "interface" and m.subject not in added)
-    ]
-    return "; ".join(
-        f"{m.link or m.property}: {m.property} is {m.observed}, not {m.desired}" for m in different[:5]
-    )
-
-
-_wanted: dict[tuple[uuid.UUID, str, int, int], tuple[Desired, frozenset[InterfaceKey]]] = {}
-_wanted_lock = threading.Lock()
-
-
-def _wanted_by(operation: Operation) -> tuple[Desired, frozenset[InterfaceKey]]:
-    """What the operation's wave makes of the newest desired, and the members that the Change adds.
-
-    The same for all servers of a wave, and long where these are many: worked out once.
-    """
-    from networks.engine.decide import settled
-
-    change, wave = operation.change, operation.wave
-    key = (change.pk, change.edits, wave, head_number())
-    with _wanted_lock:
-        if key not in _wanted:
-            _wanted.clear()
-            added = frozenset(e.interface for e in load_edits(change.edits) if isinstance(e, AddMember))
-            _wanted[key] = settled(change, head().state, wave), added
-        return _wanted[key]
 
 
 def seconds_left(operation: Operation) -> float:
@@ -281,7 +120,7 @@ def extend(lease: Lease, operation: Operation) -> None:
         raise StepFailed(f"Its deadline could not be moved: {error}") from error
     if not answer.ok:
         raise StepFailed(f"Its deadline could not be moved: {answer.words}")
-    record(lease, operation, "Deadline moved.", deadline_at=_deadline(answer))
+    record(lease, operation, "Deadline moved.", deadline_at=deadline(answer))
 
 
 def confirm(lease: Lease, operation: Operation) -> None:
@@ -302,7 +141,7 @@ def confirm(lease: Lease, operation: Operation) -> None:
     if answer is not None and answer.ok and answer.state == "committed":
         for note in answer.answer.warnings:
             record(lease, operation, note.text)
-        if answer.answer.get("follows") == "agrees" and _is_prepared(operation):
+        if answer.answer.get("follows") == "agrees" and is_prepared(operation):
             record(
                 lease,
                 operation,
@@ -322,10 +161,10 @@ def confirm(lease: Lease, operation: Operation) -> None:
     words = (answer.words if answer else "") or "it could not be reached in time"
     if settled is None or settled.state not in ("rolledback", "none"):
         # It may have committed with the answer lost: only the server can say, and the sweeper asks it.
-        raise _failed(lease, operation, OperationState.IN_DOUBT, f"Not known whether it committed: {words}")
-    failed = _failed(lease, operation, OperationState.BEHIND, f"Missed the decision: {words}")
-    missed_decision(operation, str(failed))
-    raise failed
+        raise failed(lease, operation, OperationState.IN_DOUBT, f"Not known whether it committed: {words}")
+    missed = failed(lease, operation, OperationState.BEHIND, f"Missed the decision: {words}")
+    missed_decision(operation, str(missed))
+    raise missed
 
 
 def _settled(lease: Lease, operation: Operation, host: Host) -> Reply | None:
@@ -356,7 +195,7 @@ def follow(lease: Lease, operation: Operation) -> None:
     """Let vzctl's saved configuration follow; what does not agree yet is replayed by the sweeper."""
     if operation.state != OperationState.COMMITTED:
         return
-    _prepare(lease, operation)
+    prepare(lease, operation)
     words = ""
     try:
         answer = Host(server_of(operation)).follow(operation.pk)
@@ -381,13 +220,13 @@ def follow(lease: Lease, operation: Operation) -> None:
     caught_up(operation)
 
 
-def _is_prepared(operation: Operation) -> bool:
+def is_prepared(operation: Operation) -> bool:
     return Preparation.objects.filter(server=operation.server, script=script_digest()).exists()
 
 
-def _prepare(lease: Lease, operation: Operation) -> None:
+def prepare(lease: Lease, operation: Operation) -> None:
     """Once per server and version of the script: what was committed must also be there after a reboot."""
-    if _is_prepared(operation):
+    if is_prepared(operation):
         return
     try:
         reply = Host(server_of(operation)).prepare()
@@ -417,53 +256,11 @@ def look(lease: Lease, operation: Operation) -> None:
         record(lease, operation, f"Not looked at afterwards: {failure}")
 
 
-def roll_back(lease: Lease, operation: Operation) -> None:
-    """Take this server's part back, or leave it to its dead-man if it cannot be reached."""
-    if operation.state in TERMINAL_OPERATION_STATES or operation.state == OperationState.IN_DOUBT:
-        return
-    if operation.state == OperationState.QUEUED:
-        record(lease, operation, state=OperationState.CANCELLED)
-        return
-    record(lease, operation, "Taking it back.", state=OperationState.ROLLING_BACK)
-    host = Host(server_of(operation))
-    try:
-        answer: Reply | None = host.abort(operation.pk)
-    except NoAnswer:
-        answer = None
-    if answer is None or answer.state not in ("rolledback", "committed"):
-        answer = ask(lease, operation, host, ASK_S)
-    _store_rolled_back(lease, operation, answer)
-
-
-def _store_rolled_back(lease: Lease, operation: Operation, answer: Reply | None) -> None:
-    """What the answer to a roll-back means; None: there was none."""
-    words = answer.words if answer else ""
-    match answer.state if answer else None:
-        case "rolledback":
-            record(lease, operation, "As before.", state=OperationState.ROLLED_BACK, deadline_at=None)
-            return
-        case "none":
-            # Nothing has begun, but the server could not be kept from beginning yet.
-            text, state = "Nothing has begun there; it is told not to.", OperationState.IN_DOUBT
-        case "committed":
-            text, state = "The server had committed already.", OperationState.NEEDS_ATTENTION
-            words = "The server had committed before the Change failed; it differs from desired."
-        case "failed":
-            text, state = "The server gave up taking it back.", OperationState.NEEDS_ATTENTION
-        case None:
-            text = "It cannot be reached; its dead-man takes the change back."
-            state = OperationState.IN_DOUBT
-        case other:
-            text = f"Not taken back yet ({other}); the server goes on by itself and is asked again."
-            state = OperationState.IN_DOUBT
-    record(lease, operation, text, state=state, message=words or operation.message)
-
-
-def _failed(lease: Lease, operation: Operation, state: OperationState, words: str) -> StepFailed:
+def failed(lease: Lease, operation: Operation, state: OperationState, words: str) -> StepFailed:
     record(lease, operation, words, state=state, message=words)
     return StepFailed(words)
 
 
-def _deadline(answer: Reply) -> Any:
+def deadline(answer: Reply) -> Any:
     """When the dead-man fires, on our clock: the server gives seconds left, never its wall clock."""
     return timezone.now() + timedelta(seconds=answer.seconds_left or 0)

@@ -23,6 +23,7 @@ from networks.change_trail import record_change
 from networks.choices import IDLE_OPERATION_STATES, ChangeState, OperationState
 from networks.domain.waves import MOST
 from networks.domain.words import listed
+from networks.engine import applying
 from networks.engine import operation as steps
 from networks.engine.decide import (
     Cancelled,
@@ -133,7 +134,7 @@ class _Run:
         )
 
     def _make_ready(self, wave: int) -> None:
-        self._phase(wave, ChangeState.APPLYING, steps.apply)
+        self._phase(wave, ChangeState.APPLYING, applying.apply)
         self._phase(wave, ChangeState.VERIFYING, steps.verify)
         self._check_members(wave)
         self._phase(wave, ChangeState.VERIFYING, steps.extend)
@@ -198,7 +199,7 @@ class _Run:
 
     def _roll_back(self, wave: int, why: str) -> _Stopped:
         self.lease.update(state=ChangeState.ROLLING_BACK, result=why)
-        self._each(wave, steps.roll_back)
+        self._each(wave, applying.roll_back)
         operations = self._operations(wave)
         doubtful = [op for op in operations if op.state == OperationState.IN_DOUBT]
         if doubtful:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from networks.engine import members, planning, sweeper
+from networks.engine import applying, members, planning, sweeper
 from networks.engine import operation as steps
 from networks.engine.hosts import NoAnswer, Reply
 from networks.host.answers import Answer, Command, Note
@@ -100,11 +100,12 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fakes:
     """Put fakes in place of the servers' scripts, and looks that find what was planned."""
     fakes = Fakes()
     monkeypatch.setattr(steps, "Host", fakes.host)
+    monkeypatch.setattr(applying, "Host", fakes.host)
     monkeypatch.setattr(sweeper, "Host", fakes.host)
     monkeypatch.setattr(planning, "Host", fakes.host)
     monkeypatch.setattr(members, "ask", lambda *args: "Nobody is asked here.")
     monkeypatch.setattr(steps, "look_at", lambda *args: None)
-    monkeypatch.setattr(steps, "_differences", lambda operation: "")
+    monkeypatch.setattr(steps, "differences", lambda *args: "")
     monkeypatch.setattr(steps, "ASK_S", 0)
     monkeypatch.setattr(steps, "POLL_S", 0)
     return fakes

@@ -17,8 +17,7 @@ from django.db import connections
 from networks.choices import ChangeState
 from networks.desired import head
 from networks.domain.state import CreateNetwork
-from networks.engine import operation as steps
-from networks.engine import runner
+from networks.engine import applying, runner
 from networks.engine.decide import DecisionRefused, decide
 from networks.engine.lease import claim
 from networks.models import Change, Revision
@@ -153,7 +152,7 @@ def test_a_server_alone_commits_nothing_that_another_change_may_forbid(
     if is_under_way:
         Change.objects.filter(pk=other.pk).update(state=ChangeState.QUEUED)
     changes.apply_change(operator, mine, ())
-    assert steps._holds(mine.operations.get())
+    assert applying._holds(mine.operations.get())
     fakes = fake(monkeypatch)
     fakes.before["server1", "apply"] = lambda: take_the_name(operator, other)
     runner.run_change(mine.pk)

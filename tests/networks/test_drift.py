@@ -18,8 +18,8 @@ from networks.domain.drift import Judgement, judge
 from networks.domain.inventory import ServerView
 from networks.domain.state import Desired, InterfaceKey, RemoveMember
 from networks.drift import compare, compare_many
+from networks.engine import applying, comparing, planning, runner
 from networks.engine import operation as steps
-from networks.engine import planning, runner
 from networks.engine.hosts import Reply
 from networks.host.answers import Answer
 from networks.models import Behind, Change, Drift, DriftCheck, Operation, Preparation
@@ -259,8 +259,9 @@ def server1(group: ServerGroup, monkeypatch: pytest.MonkeyPatch) -> Answers:
         compare(server.pk, said["facts"], timezone.now())
         return said["facts"]  # type: ignore[no-any-return]
 
-    for module in (steps, planning):
+    for module in (steps, applying, planning):
         monkeypatch.setattr(module, "Host", Server)
+    for module in (steps, comparing, planning):
         monkeypatch.setattr(module, "look_at", look)
     return said
 

@@ -13,8 +13,8 @@ from networks.choices import ChangeState, OperationState
 from networks.desired import head
 from networks.domain.state import AddMember, CreateNetwork
 from networks.domain.verify import Mismatch
+from networks.engine import applying, comparing, planning, runner, story, sweeper
 from networks.engine import operation as steps
-from networks.engine import planning, runner, story, sweeper
 from networks.engine.decide import Cancelled, decide
 from networks.engine.hosts import NoAnswer, Reply
 from networks.engine.lease import MAX_ATTEMPTS, claim
@@ -66,8 +66,10 @@ def said(monkeypatch: pytest.MonkeyPatch) -> Said:
         raise LookFailed(ServerState.UNREACHABLE, "no route")
 
     monkeypatch.setattr(steps, "Host", Server)
+    monkeypatch.setattr(applying, "Host", Server)
     monkeypatch.setattr(sweeper, "Host", Server)
     monkeypatch.setattr(steps, "look_at", look)
+    monkeypatch.setattr(comparing, "look_at", look)
     monkeypatch.setattr(steps, "ASK_S", 0)
     monkeypatch.setattr(steps, "POLL_S", 0)
     return answers
@@ -214,7 +216,7 @@ def test_a_lost_answer_to_the_last_confirmation_is_asked_for_until_it_is_known(
     said["confirm"] = CUT
     monkey = steps.ask
     try:
-        steps.ask = lambda lease, operation, host, within_s: monkey(lease, operation, host, 0)
+        steps.ask = lambda lease, operation, host, within_s=0: monkey(lease, operation, host, 0)
         runner.run_change(change.pk)
     finally:
         steps.ask = monkey
@@ -299,12 +301,12 @@ def test_a_member_whose_container_is_gone_does_not_stop_unrelated_edits(
     change: Change, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = Mismatch(scene.key(scene.server1, "103"), "interface", "in vn-a", "missing")
-    monkeypatch.setattr(steps, "look_at", lambda *args: ServerFacts())
-    monkeypatch.setattr(steps, "mismatches", lambda *args: (gone,))
-    assert steps._differences(change.operations.get()) == ""
+    monkeypatch.setattr(comparing, "look_at", lambda *args: ServerFacts())
+    monkeypatch.setattr(comparing, "mismatches", lambda *args: (gone,))
+    assert comparing.differences(change.operations.get(), scene.server1) == ""
     own = AddMember(A, scene.key(scene.server1, "103"))
     change.edits = dump_edits([CreateNetwork(A, "A"), own])
-    assert "missing" in steps._differences(change.operations.get())
+    assert "missing" in comparing.differences(change.operations.get(), scene.server1)
 
 
 def test_words_of_a_server_are_cut_and_hold_no_control_characters(change: Change) -> None:

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from networks.choices import ChangeState, OperationState
 from networks.desired import head
+from networks.engine import applying, runner
 from networks.engine import lease as leases
 from networks.engine import operation as steps
-from networks.engine import runner
 from networks.engine.hosts import Reply
 from networks.host.answers import Answer
 from networks.models import Change
@@ -63,7 +63,9 @@ class Writes:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.left, self.after, self.was_killed = 0, False, False
         self.lock = threading.Lock()
-        monkeypatch.setattr(steps, "record", self.killing(steps.record))
+        killing = self.killing(steps.record)
+        for module in (steps, applying):
+            monkeypatch.setattr(module, "record", killing)
         monkeypatch.setattr(leases.Lease, "update", self.killing(leases.Lease.update))
         monkeypatch.setattr(runner, "decide", self.killing(runner.decide))
 
@@ -94,8 +96,9 @@ def test_a_worker_killed_at_any_write_is_replaced_by_one_that_ends_whole(
 ) -> None:
     writes = Writes(monkeypatch)
     monkeypatch.setattr(steps, "Host", Server)
+    monkeypatch.setattr(applying, "Host", Server)
     monkeypatch.setattr(steps, "look_at", lambda *args: None)
-    monkeypatch.setattr(steps, "_differences", lambda operation: "vn-a: missing" if differs else "")
+    monkeypatch.setattr(steps, "differences", lambda *args: "vn-a: missing" if differs else "")
     for number in range(1, 60):
         Change.objects.all().delete()
         Server.state, Server.applied = "none", 0

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from networks.choices import ChangeState
 from networks.engine.lease import LeaseLost, claim
-from networks.engine.operation import record
+from networks.engine.story import record
 from networks.models import Change
 from tests.networks.changes import planned
 from tests.networks.conftest import Scene
