@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from networks import gate
+from networks.engine import hosts
 
 SHELLS = (("dash",), ("busybox", "sh"), ("bash", "--posix"))
 KNOWN = {one.asked: one.runs for one in gate.commands()}
@@ -112,6 +114,12 @@ def test_the_sudoers_file_has_no_wildcard_and_lists_the_same_commands() -> None:
     assert [" ".join(line.split()) for line in listed] == [one.runs for one in gate.commands()]
     assert not set("*?[]^$") & set(text)
     assert "ALL=(root) NOPASSWD:" in text and text.count("ALL") == 1
+
+
+def test_every_verb_that_the_engine_uses_is_listed() -> None:
+    used = set(re.findall(r'_run\(\s*"([a-z]+)"', Path(hosts.__file__).read_text())) | {"apply", "hold"}
+    assert len(used) > 8
+    assert used == {*gate.PLANNING, *gate.ENDING}
 
 
 @pytest.mark.parametrize(
