@@ -36,6 +36,9 @@ class _Reader(HTMLParser):
             self.forms.append(Form(given.get("action") or self.page, given.get("method", "get").lower()))
         elif self.form is None or ((not name or "disabled" in given) and tag != "option"):
             return
+        elif tag == "button" and given.get("type") == "submit":
+            # As Enter does: the first button.
+            self.form.fields.setdefault(name, given.get("value", ""))
         elif tag == "textarea":
             self.form.fields[name] = ""
             self.form.typed.append(name)
