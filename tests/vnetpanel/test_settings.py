@@ -114,3 +114,44 @@ def test_sqlite_takes_the_write_lock_at_the_start_and_syncs_each_commit() -> Non
 )
 def test_the_broker_url_is_said_in_celerys_words(given: str, kombu: str) -> None:
     assert env.broker(given, Path("/var/broker.sock")) == kombu
+
+
+ANSWER = """
+import django
+django.setup()
+from django.conf import settings
+from django.test import Client
+client = Client(SERVER_NAME="panel.example")
+plain, safe = client.get("/healthz"), client.get("/healthz", secure=True)
+hsts = safe.headers.get("Strict-Transport-Security")
+secure = settings.SESSION_COOKIE_SECURE and settings.CSRF_COOKIE_SECURE
+print(plain.headers.get("Location"), hsts, secure)
+"""
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({}, "None None False"),
+        (
+            {"VNETPANEL_HTTPS": "1"},
+            "https://panel.example/healthz max-age=31536000; includeSubDomains; preload True",
+        ),
+        (
+            {"VNETPANEL_HTTPS": "1", "VNETPANEL_HSTS_SUBDOMAINS": "0", "VNETPANEL_HSTS_PRELOAD": "0"},
+            "https://panel.example/healthz max-age=31536000 True",
+        ),
+    ],
+    ids=["plain", "HTTPS", "HTTPS for this name only"],
+)
+def test_https_is_kept_to_and_cookies_with_it(var_dir: Path, variables: dict[str, str], said: str) -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "VNETPANEL_VAR": str(var_dir),
+        "VNETPANEL_HOSTS": "panel.example",
+        "DJANGO_SETTINGS_MODULE": "vnetpanel.settings",
+        **variables,
+    }
+    words = [sys.executable, "-W", "ignore", "-c", ANSWER]
+    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1:] == [said], done.stderr[-2000:]
