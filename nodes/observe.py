@@ -6,6 +6,8 @@ in a person's words, the time. Nothing is ever sent to a server whose host key n
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,6 +32,8 @@ log = structlog.get_logger(__name__)
 
 LOOK_DEADLINE_S = 25.0
 """For connecting and the probe together; parsing and storing fit into what is left of 30 seconds."""
+GATHER_S = 0.2
+"""How long a look may wait to be stored together with others that are under way."""
 CLAIM = timedelta(seconds=45)
 """How long a look may own a server: longer than any look, so that only a dead worker's claim runs out."""
 
@@ -119,7 +123,17 @@ def target_of(server: PhysicalServer, login: Credential | None = None) -> Target
     )
 
 
-_stored_together: Together[sync.Seen] = Together()
+_under_way: set[int] = set()
+"""Threads whose servers have not answered yet."""
+
+
+def _wait_for_others() -> None:
+    end = time.monotonic() + GATHER_S
+    while _under_way and time.monotonic() < end:
+        time.sleep(GATHER_S / 20)
+
+
+_stored_together: Together[sync.Seen] = Together(_wait_for_others)
 
 
 def look(server: PhysicalServer, ours: sync.Ours | None = None) -> ServerFacts:
@@ -130,11 +144,14 @@ def look(server: PhysicalServer, ours: sync.Ours | None = None) -> ServerFacts:
     Raises LookFailed, stored as well.
     """
     at = timezone.now()
+    _under_way.add(threading.get_ident())
     try:
         answer = ask(server)
     except LookFailed as failure:
         store_failure(server, failure, at)
         raise
+    finally:
+        _under_way.discard(threading.get_ident())
     _stored_together.write(sync.Seen(server.pk, answer.facts, answer.timing(at), ours), _store_all)
     return answer.facts
 

@@ -23,7 +23,9 @@ class Together(Generic[Item]):
     A thread goes on when what it wrote is stored, as if it had stored it alone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, gather: Callable[[], None] | None = None) -> None:
+        """`gather` returns when it is not worth waiting for more."""
+        self._gather = gather
         self._guard = threading.Lock()
         self._storing = threading.Lock()
         self._waiting: list[_Entry[Item]] = []
@@ -38,6 +40,8 @@ class Together(Generic[Item]):
             self._waiting.append(entry)
         with self._storing:
             if not entry.is_over:
+                if self._gather:
+                    self._gather()
                 with self._guard:
                     entries, self._waiting = self._waiting, []
                 _store_all(entries, store)

@@ -172,9 +172,33 @@ def test_threads_that_look_at_the_same_time_store_what_they_found_together(
         return real(looks)
 
     monkeypatch.setattr(observe.sync, "store_many", counted)
+    monkeypatch.setattr(observe, "GATHER_S", 0.0)
     servers = [PhysicalServer.objects.get(pk=pk) for pk in (seen.pk, other.pk, seen.pk)]
     in_threads(observe.look, servers, 3, "try")
     pool().forget(str(other.pk))
     # One was stored while two waited: they were two servers, or one that was looked at twice.
     assert stored in ([1, 2], [1, 1, 1])
     assert {look.server_id for look in Look.objects.all()} == {seen.pk, other.pk}
+
+
+def test_a_look_waits_a_moment_for_others_that_are_under_way_and_alone_it_does_not(
+    seen: PhysicalServer, sshd: Sshd, group: ServerGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = PhysicalServer.objects.create(
+        name="other", group=group, address="192.0.2.1", credential=seen.credential
+    )
+    behind(sshd, other)
+    stored: list[int] = []
+    real = observe.sync.store_many
+
+    def counted(looks: Any) -> Any:
+        stored.append(len(looks))
+        return real(looks)
+
+    monkeypatch.setattr(observe.sync, "store_many", counted)
+    monkeypatch.setattr(observe, "GATHER_S", 30.0)
+    in_threads(observe.look, [PhysicalServer.objects.get(pk=pk) for pk in (seen.pk, other.pk)], 2, "try")
+    observe.look(PhysicalServer.objects.get(pk=seen.pk))
+    pool().forget(str(other.pk))
+    assert sum(stored) == 3 and stored[-1] == 1
+    assert not observe._under_way
