@@ -173,8 +173,7 @@ def test_the_scheme_is_there_again_after_all_servers_rebooted_with_the_panel_off
 
 REHEARSED = """
 from networks.services.drift import is_rehearsed, reboot_risks
-from nodes.observe import look as look_now
-look_now(server("server1"))
+look(server("server1"))
 row = PhysicalServer.objects.get(name="server1")
 say([is_rehearsed(row), [[one.text, one.hint] for one in reboot_risks(row)]])
 """
