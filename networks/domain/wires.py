@@ -214,7 +214,7 @@ class Places:
         """The networks or foreign bridge that the container interface is in: one or none, as a rule."""
         members = self.after.memberships(key)
         if members:
-            return tuple(NetworkHere(member.network, key.server) for member in members)
+            return tuple([self._here(member.network, key.server) for member in members])
         view = self.inventory.interface(key)
         if view is None or view.gone or not view.bridge:
             return ()
@@ -223,6 +223,17 @@ class Places:
         if stays or self.is_foreign(view.bridge, key.server):
             return (self.of_bridge(key.server, view.bridge),)
         return ()
+
+    def _here(self, network: NetworkId, server: ServerId) -> NetworkHere:
+        """The node, made once: thousands of interfaces stand on it."""
+        made = self._made.get((network, server))
+        if made is None:
+            made = self._made[network, server] = NetworkHere(network, server)
+        return made
+
+    @cached_property
+    def _made(self) -> dict[tuple[NetworkId, ServerId], NetworkHere]:
+        return {}
 
     def stand(self, key: InterfaceKey) -> tuple[Node, ...]:
         """As `of_interface`; a bridged interface that is in nothing stands alone with its server."""

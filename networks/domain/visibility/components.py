@@ -147,16 +147,9 @@ def signature(world: World, host: Host, *, by_server: bool = False) -> Hashable:
     Containers in no network stand alone with their servers, which they hear on layer 2: they are told apart
     by that only with `by_server`.
     """
-    ports = sorted(
-        (
-            _place(world, host, port, by_server),
-            port.known,
-            tuple(sorted({ip.network for ip in port.addresses})),
-            _is_clashing(world, port),
-        )
-        for port in host.ports
-        if port.segment != NOWHERE and not (isinstance(host.key, ServerRef) and world.is_lonely(port))
-    )
+    ports = [_port(world, host, port, by_server) for port in host.ports if _counts(world, host, port)]
+    if len(ports) > 1:
+        ports.sort()
     kind = type(host.key)
     routing = host.routing
     if isinstance(host.key, ContainerKey):
@@ -165,7 +158,7 @@ def signature(world: World, host: Host, *, by_server: bool = False) -> Hashable:
             if routing is None
             else (
                 routing.forwards,
-                frozenset((r.dst, r.via, _where(world, host, r.dev, by_server)) for r in routing.routes),
+                frozenset([(r.dst, r.via, _where(world, host, r.dev, by_server)) for r in routing.routes]),
             )
         )
         return kind, host.up, tuple(ports), host.uplink, bool(host.routed), routes
@@ -178,9 +171,29 @@ def signature(world: World, host: Host, *, by_server: bool = False) -> Hashable:
     return kind, host.key if isinstance(host.key, OtherHosts) else None, tuple(ports)
 
 
+def _counts(world: World, host: Host, port: Port) -> bool:
+    """Whether the port tells the host from others: a server's loose ends do not."""
+    if port.segment == NOWHERE:
+        return False
+    return not world.has_loose_ends or not (isinstance(host.key, ServerRef) and world.is_lonely(port))
+
+
+def _port(
+    world: World, host: Host, port: Port, by_server: bool
+) -> tuple[tuple[int, int], bool, tuple[tuple[int, int, int], ...], bool]:
+    place = _place(world, host, port, by_server) if world.has_loose_ends else (0, port.segment)
+    addresses = port.addresses
+    if len(addresses) == 1:
+        return place, port.known, (addresses[0].network,), _is_clashing(world, port)
+    networks = tuple(sorted({ip.network for ip in addresses}))
+    return place, port.known, networks, _is_clashing(world, port)
+
+
 def _where(world: World, host: Host, dev: str, by_server: bool) -> tuple[int, int]:
-    found = (_place(world, host, port, by_server) for port in host.ports if dev in port.links)
-    return next(found, (0, NOWHERE))
+    for port in host.ports:
+        if dev in port.links:
+            return _place(world, host, port, by_server) if world.has_loose_ends else (0, port.segment)
+    return 0, NOWHERE
 
 
 def _place(world: World, host: Host, port: Port, by_server: bool) -> tuple[int, int]:
@@ -191,9 +204,8 @@ def _place(world: World, host: Host, port: Port, by_server: bool) -> tuple[int, 
 
 
 def _is_clashing(world: World, port: Port) -> bool:
-    return any(
-        len(world.answering.get((port.segment, ip.version, ip.value), ())) > 1 for ip in port.addresses
-    )
+    answering = world.answering
+    return any(len(answering.get((port.segment, ip.version, ip.value), ())) > 1 for ip in port.addresses)
 
 
 def groups(world: World, names: Names, keys: Iterable[HostKey]) -> tuple[Group, ...]:

@@ -159,10 +159,10 @@ class Scene:
         found: dict[HostKey, Host] = {}
         interfaces = grouped(
             (i for i in self.inventory.interfaces if not i.gone),
-            lambda i: ContainerKey(i.key.server, i.key.ctid),
+            lambda i: (i.key.server, i.key.ctid),
         )
         for container in self.inventory.containers:
-            host = self._container(container, interfaces.get(container.key, ()))
+            host = self._container(container, interfaces.get((container.server, container.ctid), ()))
             found[host.key] = host
         adapters = grouped((a for a in self.inventory.adapters if not a.gone), lambda a: a.server)
         bridges = grouped(self.inventory.bridge_views, lambda b: b.server)

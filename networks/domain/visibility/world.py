@@ -54,6 +54,15 @@ class World:
         for host in self.hosts.values():
             if host.up is False or isinstance(host.key, OtherHosts):
                 continue
+            if isinstance(host.key, ContainerKey) and len(host.ports) == 1:
+                # By far the most, and simple: every address answers on the one port there is.
+                port = host.ports[0]
+                for ip in host.addresses if port.segment != NOWHERE else ():
+                    if ip.version == 4 or ip in port.addresses:
+                        keys = found.setdefault((port.segment, ip.version, ip.value), [])
+                        if not keys or keys[-1] is not host.key:
+                            keys.append(host.key)
+                continue
             every = [ip for ip in host.addresses if ip.version == 4]
             for port in host.ports:
                 if port.segment == NOWHERE:
@@ -166,6 +175,11 @@ class World:
         if isinstance(host.key, ServerRef):
             places.append(("server", host.key.id))
         return places
+
+    @cached_property
+    def has_loose_ends(self) -> bool:
+        """Whether any interface is in no bridge."""
+        return any(isinstance(port.node, LooseEnd) for host in self.hosts.values() for port in host.ports)
 
     def is_lonely(self, port: Port) -> bool:
         """Whether a container and its server are alone on the segment: nothing joins it to anything."""
