@@ -6,13 +6,22 @@ from dataclasses import replace
 
 import pytest
 
-from networks.domain.inventory import BridgeView, ContainerKey, Inventory, RouteView, RoutingView, ServerRef
+from networks.domain.inventory import (
+    AdapterView,
+    BridgeView,
+    ContainerKey,
+    Inventory,
+    RouteView,
+    RoutingView,
+    ServerRef,
+)
 from networks.domain.state import (
     AdapterKey,
     AddAddress,
     AddInterface,
     AddMember,
     Assign,
+    CreateVlan,
     Desired,
     RemoveMember,
     apply_edits,
@@ -292,3 +301,17 @@ def test_a_server_with_one_hardware_address_on_two_joined_bridges_is_not_known_t
     assert verdict.answer == "unknown" and "one hardware address on two bridges" in verdict.text
     # 201 stands on both; server 1 has no bridge inside.
     assert joined.answer(ct("201"), ServerRef(2)) == joined.answer(ct("205"), ServerRef(1)) == "yes"
+
+
+def test_a_server_listens_on_an_adapter_that_is_in_no_bridge() -> None:
+    """Seed 109: a VLAN adapter of server 1 that no network is assigned to."""
+    vlan = AdapterView(1, "eth0.100", "vlan", base="eth0", vid=100, up=True, carrier=True)
+    desired = apply_edits(built.DESIRED, (CreateVlan(1, "eth0.100", "eth0", 100),))
+    heard = sight(replace(FOUND, adapters=(*FOUND.adapters, vlan)), desired)
+    assert (
+        heard.layer2_answer(ct("205"), ServerRef(1)) == heard.layer2_answer(ServerRef(1), ct("301")) == "yes"
+    )
+    assert heard.answer(ct("205"), ServerRef(1)) == heard.answer(ServerRef(1), ct("205")) == "no"
+    assert heard.answer(ct("205"), ct("102")) == "no"
+    down = sight(replace(FOUND, adapters=(*FOUND.adapters, replace(vlan, up=False))), desired)
+    assert down.layer2_answer(ct("205"), ServerRef(1)) == "no"

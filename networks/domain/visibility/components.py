@@ -147,7 +147,9 @@ def signature(world: World, host: Host, *, by_server: bool = False) -> Hashable:
     Containers in no network stand alone with their servers, which they hear on layer 2: they are told apart
     by that only with `by_server`.
     """
-    ports = [_port(world, host, port, by_server) for port in host.ports if _counts(world, host, port)]
+    ports = [
+        _port(world, host, port, by_server) for port in host.ports if _counts(world, host, port, by_server)
+    ]
     if len(ports) > 1:
         ports.sort()
     kind = type(host.key)
@@ -171,11 +173,13 @@ def signature(world: World, host: Host, *, by_server: bool = False) -> Hashable:
     return kind, host.key if isinstance(host.key, OtherHosts) else None, tuple(ports)
 
 
-def _counts(world: World, host: Host, port: Port) -> bool:
-    """Whether the port tells the host from others: a server's loose ends do not."""
+def _counts(world: World, host: Host, port: Port, by_server: bool) -> bool:
+    """Whether the port tells the host from others: where a server only listens, it does on few servers."""
     if port.segment == NOWHERE:
         return False
-    return not world.has_loose_ends or not (isinstance(host.key, ServerRef) and world.is_lonely(port))
+    if not isinstance(host.key, ServerRef):
+        return True
+    return not world.is_lonely(port) and (by_server or not world.is_one_way(host, port))
 
 
 def _port(

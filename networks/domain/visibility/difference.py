@@ -11,7 +11,6 @@ from networks.domain.state import grouped
 from networks.domain.visibility.components import Group, signature
 from networks.domain.visibility.verdict import Answer, HostKey, OtherHosts
 from networks.domain.visibility.world import World, Zone
-from networks.domain.wires import LooseEnd
 
 if TYPE_CHECKING:
     from networks.domain.visibility.model import Visibility
@@ -135,8 +134,8 @@ def _contents(world: World) -> Mapping[Zone, int]:
             tuple(
                 (port.links, port.texts, port.known, port.answers)
                 for port in host.ports
-                # A server's ends of interfaces in no bridge matter on their own segments only.
-                if not (isinstance(host.key, ServerRef) and isinstance(port.node, LooseEnd))
+                # Where a server only listens matters on those segments only.
+                if not world.is_one_way(host, port)
             ),
         )
         for zone in world.zones(host):

@@ -42,8 +42,8 @@ class Port:
     """A host's place on a segment. `node` is the bridge or wire it stands on, None if on none.
 
     `links` are the names it has on its machine: a bridge with its adapters, or the interface. `known`: the
-    addresses are; `answers`: it answers ARP though it has no address itself (a plain bridge of a server, the
-    host side of a container interface that is in no bridge).
+    addresses are; `answers`: it answers ARP though it has no address itself (a plain bridge of a server, its
+    end of a container interface that is in no bridge, an adapter that is in none).
     """
 
     node: Node | None
@@ -237,6 +237,12 @@ class Scene:
                 yield Port(node, self.segment(node), links, bridge.addresses)
             elif bridge.answers and self._is_somebody_elses(bridge):
                 yield Port(node, self.segment(node), links, answers=True)
+        for view in adapters:
+            is_bare = not view.addresses and not view.is_slave and self.places.holder(view) is None
+            if is_bare and carries(view.key, self.before, self.after, self.inventory):
+                # In no bridge and without an address, Linux answers ARP on it all the same.
+                wire = self.places.wire(view)
+                yield Port(wire, self.segment(wire), (view.name,), answers=True)
 
     def _is_somebody_elses(self, bridge: BridgeView) -> bool:
         """The panel's own bridges do not answer for the server: isolation is made, not assumed."""

@@ -254,7 +254,11 @@ def _over_segment(world: World, host: Host, port: Port, target: Ip, router: Ip |
 
 def shadowed(world: World, a: Host, mine: Port, b: Host) -> ServerRef | None:
     """The server of the two that does not hear the other over that segment (see shadows.py)."""
-    here, there = ([p for p in host.ports if p.segment == mine.segment] for host in (a, b))
+    # A server does not send from where it only listens.
+    here, there = (
+        [p for p in host.ports if p.segment == mine.segment and not world.is_one_way(host, p)]
+        for host in (a, b)
+    )
     found = [world.shadows.lies_on(a, one, b, other) for one in here for other in there]
     return found[0] if found and None not in found else None
 

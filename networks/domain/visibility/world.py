@@ -166,9 +166,7 @@ class World:
 
     def _places(self, host: Host) -> list[Zone]:
         places: list[Zone] = [
-            port.segment
-            for port in host.ports
-            if port.segment != NOWHERE and not self._is_one_way(host, port)
+            port.segment for port in host.ports if port.segment != NOWHERE and not self.is_one_way(host, port)
         ]
         if host.uplink is not None:
             places.append(("server", host.uplink))
@@ -192,9 +190,10 @@ class World:
         return frozenset(scene.segment(joint.a) for joint in scene.layer2.joints)
 
     @staticmethod
-    def _is_one_way(host: Host, port: Port) -> bool:
-        """A server hears what a container sends it at a loose end, and sends nothing back without a route."""
-        if not (isinstance(host.key, ServerRef) and isinstance(port.node, LooseEnd)):
+    def is_one_way(host: Host, port: Port) -> bool:
+        """A server hears what it is sent where it has no address, and sends nothing back without a route."""
+        is_bare = port.answers and isinstance(port.node, LooseEnd | Wire | UnknownWire)
+        if not (isinstance(host.key, ServerRef) and is_bare):
             return False
         return not any(route.dev in port.links for route in (host.routing.routes if host.routing else ()))
 
