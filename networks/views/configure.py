@@ -82,7 +82,7 @@ def _page(
         "member_pages": pages(request, "members", more, "#members"),
         "candidates": offered,
         "candidate_pages": pages(request, "containers", more_offered, "#add"),
-        "candidate_sorts": sort_links(request, "sort", SORTS, "#add"),
+        "candidate_sorts": sort_links(request, "sort", SORTS, "containers", "#add"),
         "sort": sort,
         "find_container": find,
         "refused": with_links(refused, request.user),

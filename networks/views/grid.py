@@ -113,7 +113,7 @@ def _shown(
         "network_pages": pages(request, "networks", len(networks) > start + NETWORKS),
         "find_server": text,
         "find_network": wanted,
-        "sorts": sort_links(request, "sort", ["server"]),
+        "sorts": sort_links(request, "sort", ["server"], "servers"),
         "csv_query": urlencode({"server": text, "network": wanted, "format": "csv"}),
         "refused": with_links(refused, request.user),
         "may_operate": bool(operable),

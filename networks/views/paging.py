@@ -7,9 +7,6 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 
-PAGES = frozenset({"containers"})
-"""Page numbers of lists that can be sorted."""
-
 
 @dataclass(frozen=True, slots=True)
 class Pages:
@@ -46,15 +43,16 @@ class SortLink:
     now: str
 
 
-def sort_links(request: HttpRequest, name: str, keys: Iterable[str], anchor: str = "") -> dict[str, SortLink]:
-    """A link for each key; asked for again, the other way round. The list begins anew at its first page."""
+def sort_links(
+    request: HttpRequest, name: str, keys: Iterable[str], page: str, anchor: str = ""
+) -> dict[str, SortLink]:
+    """A link for each key; asked for again, the other way round. `page` is left out: it begins anew."""
     asked = request.GET.get(name, "")
     links = {}
     for key in keys:
         query = request.GET.copy()
         query[name] = f"-{key}" if asked == key else key
-        for page in [one for one in query if one in PAGES]:
-            del query[page]
+        query.pop(page, None)
         now = "ascending" if asked == key else "descending" if asked == f"-{key}" else ""
         links[key] = SortLink(f"?{query.urlencode()}{anchor}", now)
     return links

@@ -256,6 +256,9 @@ def test_the_grid_is_sorted_and_saved_whole(scene: Scene, as_viewer: Client) -> 
     )
     text = as_viewer.get(grid(scene), {"sort": "-server"}).text.split("<main")[1]
     assert text.index("server2") < text.index("server1") and 'aria-sort="descending"' in text
+    assert (
+        'href="?networks=2&amp;sort=server"' in as_viewer.get(grid(scene), {"networks": 2, "servers": 1}).text
+    )
     lines = csv_of(as_viewer, grid(scene) + "?format=csv")
     assert lines[0].split(",") == ["Physical server", "Server group", *(f"net{n:02}" for n in range(7))]
     assert lines[1] == "server1,Lab,local" + ",not here" * 6
