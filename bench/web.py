@@ -19,6 +19,7 @@ from bench.meter import Group
 from bench.report import Row, against, alone, exponent
 
 SIZES = (250, 1000)
+QUICK_SIZES = (100, 400)
 PROGRAMS = Path("/usr/lib/postgresql")
 MOST_QUERIES = 6
 
@@ -38,11 +39,11 @@ def measure_pages(folder: Path, quick: bool, say: Callable[[str], None]) -> list
 
 def measured(name: str, url: str, quick: bool, say: Callable[[str], None]) -> list[Row]:
     """Rows of one database."""
-    rounds = 6 if quick else 15
+    rounds, sizes = (6, QUICK_SIZES) if quick else (15, SIZES)
     found: dict[int, dict[str, Any]] = {}
-    for size in SIZES:
+    for size in sizes:
         say(f"pages with {size} servers on {name}")
-        viewers = ["10", "100"] if size == SIZES[-1] else []
+        viewers = ["10", "100"] if size == sizes[-1] else []
         address = url.replace("/bench?", f"/bench{size}?") if url else ""
         done = subprocess.run(
             [sys.executable, "-m", "bench.pages", str(size), str(rounds), *viewers],
@@ -51,7 +52,7 @@ def measured(name: str, url: str, quick: bool, say: Callable[[str], None]) -> li
         if done.returncode:
             raise RuntimeError(f"pages on {name}: {done.stderr[-800:]}")
         found[size] = json.loads(done.stdout)
-    small, large = (found[size] for size in SIZES)
+    small, large = (found[size] for size in sizes)
     rows = []
     for page, figures in large["pages"].items():
         (wall, cpu), *deepest = figures
@@ -60,9 +61,9 @@ def measured(name: str, url: str, quick: bool, say: Callable[[str], None]) -> li
         rows.append(alone(f"{about}: queries", large["queries"][page], "", MOST_QUERIES))
         for _, cpu_there in deepest:
             rows.append(against(f"{about}: CPU of the deepest page, the first", cpu_there, cpu, "ms", 1.5))
-        growth = exponent(SIZES, (small["pages"][page][0][1], cpu))
+        growth = exponent(sizes, (small["pages"][page][0][1], cpu))
         rows.append(alone(f"{about}: growth of CPU with servers", growth, "exponent", 0.1))
-    for number, figures in found[SIZES[-1]]["viewers"].items():
+    for number, figures in found[sizes[-1]]["viewers"].items():
         about = f"{name}, progress of a Change, {number} viewers"
         rows.append(alone(f"{about}: median", figures["median"], "ms"))
         rows.append(alone(f"{about}: 95 of 100 within", figures["p95"], "ms"))
