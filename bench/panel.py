@@ -49,6 +49,8 @@ USED = (
 )
 
 POLL_S = 0.02
+SETTLE_S = 0.3
+"""So long after a Change has ended its measurement may take to be asked for."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,7 @@ class Panel:
 
     def rest(self) -> None:
         """Wait until what the panel does by itself after a Change, measuring who answers whom, has ended."""
+        time.sleep(SETTLE_S)
         under_way = Measurement.objects.filter(state__in=(MeasurementState.WAITING, MeasurementState.RUNNING))
         _wait("measurements", lambda: not under_way.exists())
 

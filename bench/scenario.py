@@ -139,7 +139,6 @@ class Bench:
             alone(f"{about}: applying, controller CPU", ours.controller_s, PER_SERVER),
             alone(f"{about}: applying, server CPU with SSH", ours.servers_s, PER_SERVER),
             alone(f"{about}: review, CPU of both sides", both(seen), PER_SERVER),
-            alone(f"{about}: measuring afterwards, wall", after.wall_s, "s"),
             alone(f"{about}: measuring afterwards, CPU of both sides", both(after), PER_SERVER),
             alone(f"{about}: waves", runs[0].waves, ""),
             alone(f"{about}: new connections of applying", statistics.median(opened) / size, "per server"),
