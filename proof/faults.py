@@ -77,12 +77,16 @@ def inflict(lab: Lab, faults: Faults) -> None:
             lab.check(server, f"vzctl exec {ctid} ip link set dev eth1 up")
     if faults.unbridged:
         lab.check("server2", "vzctl exec 201 ip link set dev eth1 nomaster")
-    for server, vid in faults.untrunked:
-        lab.trunk(server, vid, carried=False)
 
 
 def inflict_after(lab: Lab, faults: Faults) -> None:
-    """What may only be once the design is there: a bridge inside must not close a ring of the one before."""
+    """What may only be once the design is there.
+
+    A bridge inside must not close a ring of the design before, and a Change whose members do not hear each
+    other is taken back.
+    """
+    for server, vid in faults.untrunked:
+        lab.trunk(server, vid, carried=False)
     for server, ctid, *addresses in SECOND:
         if ctid in faults.bridged:
             lab.check(server, f"vzctl exec {ctid} '{_bridge_inside(addresses)}'")
