@@ -181,8 +181,20 @@ class Server:
         shutil.rmtree(self.run_dir)
         configure(self)
 
+    def wait_for_local_routes(self, seconds: float = 8) -> None:
+        """The kernel gives an IPv6 address its local route from a work queue, so a moment later."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            lines = self.run("ip", "-6", "-o", "addr", "show", "up", "scope", "global").splitlines()
+            wanted = {f"local {words[3].split('/')[0]} dev {words[1]} " for words in map(str.split, lines)}
+            routes = self.run("ip", "-6", "-o", "route", "show", "table", "local")
+            if all(route in routes for route in wanted):
+                return
+            time.sleep(0.05)
+
     def state(self) -> str:
         """The server's network in canonical words: the oracle of every test. Volatile things left out."""
+        self.wait_for_local_routes()
         out = []
         for line in self.run("ip", "-o", "link").splitlines():
             words = line.split()
