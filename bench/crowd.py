@@ -173,7 +173,7 @@ def change_on(ours: Panel) -> Callable[[int], Change]:
 
     from bench.panel import settled
     from networks.choices import ChangeState
-    from networks.domain.state import AddMember, Assign, CreateNetwork, CreateVlan, InterfaceKey
+    from networks.domain.state import AddMember, Assign, CreateNetwork, InterfaceKey
     from networks.services.changes import apply_change, start_review
     from networks.services.drafts import stage
     from networks.services.errors import Conflict
@@ -185,12 +185,10 @@ def change_on(ours: Panel) -> Callable[[int], Change]:
             server, network = servers[number], str(uuid.uuid4())
             # Every fourth may operate.
             user = User.objects.get(username=f"user{number * READERS_PER_GROUP:03}")
-            # A VLAN id each: on one wire they would be one network, which is warned of.
-            vid = 100 + number
+            # Local: on one wire they would be one network, which is warned of.
             edits = [
                 CreateNetwork(network, f"crowd {number}"),
-                CreateVlan(server.pk, f"eth1.{vid}", "eth1", vid),
-                Assign(network, server.pk, f"eth1.{vid}"),
+                Assign(network, server.pk, None),
                 AddMember(network, InterfaceKey(server.pk, "101", "eth0")),
             ]
             stage(user, edits)
