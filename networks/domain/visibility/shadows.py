@@ -21,15 +21,14 @@ from networks.domain.wires import ForeignBridge, NetworkHere, Node
 
 @dataclass(frozen=True)
 class Shadows:
-    """Finds them, in a scene. Costs nothing for servers without a bridge inside one of their containers."""
+    """Finds them, in a scene. Costs nothing where no container bridges its interfaces."""
 
     scene: Scene
 
     @cached_property
-    def _servers(self) -> frozenset[ServerId]:
-        """Servers with a running container that bridges its interfaces."""
-        containers = self.scene.inventory.containers
-        return frozenset(c.server for c in containers if c.joined and c.status == "running")
+    def _is_any_joined(self) -> bool:
+        """Whether a running container anywhere bridges its interfaces."""
+        return any(c.joined and c.status == "running" for c in self.scene.inventory.containers)
 
     @cached_property
     def _around(self) -> Mapping[Node, list[Node]]:
@@ -44,15 +43,17 @@ class Shadows:
         """NICs and bonds whose hardware address a bridge has."""
         found: dict[Node, set[tuple[ServerId, str]]] = {}
         for view in self.scene.inventory.adapters:
-            if view.server in self._servers and (node := self.scene.places.holder(view)) is not None:
+            if (node := self.scene.places.holder(view)) is not None:
                 found.setdefault(node, set()).add((view.server, view.base or view.name))
         return {node: frozenset(bases) for node, bases in found.items()}
 
     def lies_on(self, a: Host, mine: Port, b: Host, other: Port) -> ServerRef | None:
         """The server of the two that would not hear the other over their ports; None if both do."""
+        if not self._is_any_joined:
+            return None
         for host, port, far in ((a, mine, other), (b, other, mine)):
             key = host.key
-            if isinstance(key, ServerRef) and key.id in self._servers and port.node and far.node:
+            if isinstance(key, ServerRef) and port.node and far.node:
                 own = self._bases.get(port.node, frozenset())
                 for node in self._way(port.node, far.node):
                     is_bridge = isinstance(node, NetworkHere | ForeignBridge) and node.server == key.id
