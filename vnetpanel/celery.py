@@ -49,6 +49,8 @@ app.conf.update(
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
         "socket_connect_timeout": 5,
+        # A broker that takes connections and answers nothing would otherwise hold a web request for ever.
+        "socket_timeout": 5,
         "socket_keepalive": True,
     },
     # A web request must not hang when the broker is away: the row stays queued and the sweeper sends it.
