@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from ipaddress import ip_address, ip_interface
 from typing import NamedTuple
 
 BITS = {4: 32, 6: 128}
+_QUAD = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})(?:/([0-9]{1,3}))?").fullmatch
 
 
 class Ip(NamedTuple):
@@ -40,17 +42,14 @@ class Ip(NamedTuple):
 @lru_cache(maxsize=1 << 18)
 def read(text: str) -> Ip | None:
     """The address of "10.0.0.1/24" or "10.0.0.1"; None for link-local ones and for what is none."""
-    host, slash, length = text.partition("/")
-    if ":" in host:
-        return _read_slowly(text)
-    parts = host.split(".")
-    if len(parts) != 4 or not all(part.isdecimal() and part.isascii() for part in parts):
+    found = _QUAD(text)
+    if found is None:
+        return _read_slowly(text) if ":" in text else None
+    a, b, c, d = int(found[1]), int(found[2]), int(found[3]), int(found[4])
+    prefix = int(found[5] or 32)
+    if a > 255 or b > 255 or c > 255 or d > 255 or prefix > 32 or (a == 169 and b == 254):
         return None
-    a, b, c, d = map(int, parts)
-    if max(a, b, c, d) > 255 or (a, b) == (169, 254):
-        return None
-    prefix = int(length) if slash and length.isdecimal() else 32
-    return Ip(4, a << 24 | b << 16 | c << 8 | d, prefix) if prefix <= 32 else None
+    return Ip(4, a << 24 | b << 16 | c << 8 | d, prefix)
 
 
 def _read_slowly(text: str) -> Ip | None:
