@@ -1,6 +1,6 @@
 # The project's commands. `make` or `make help` lists them; each may be run again at any time.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-postgresql soak chaos bench scheme visibility screenshots lint audit lab-up lab-down lock
+.PHONY: help demo run test test-postgresql soak chaos bench crowd scheme visibility screenshots lint audit lab-up lab-down lock
 
 PYTHON := .venv/bin/python
 LISTEN ?= 127.0.0.1:8000
@@ -42,12 +42,10 @@ bench: ## the panel beside Ansible, ssh and paramiko, and its pages (root; QUICK
 	@scripts/prepare.sh bench
 	@exec $(PYTHON) -m bench $(if $(QUICK),--quick) $(ARGS)
 
-.PHONY: crowd
 crowd: ## 200 users reading pages while 20 Changes are applied at once (root; two minutes)
 	@scripts/prepare.sh bench
 	@exec $(PYTHON) -m bench.crowd $(ARGS)
 
-.PHONY: scheme visibility
 scheme: ## builds the manual's networks on the lab, measures, compares cell by cell with the manual (root)
 	@scripts/prepare.sh test
 	@exec $(PYTHON) -m proof scheme
