@@ -14,7 +14,7 @@ from django.db.models import Q
 from networks.choices import IDLE_OPERATION_STATES, OperationState
 from networks.desired import head
 from networks.domain import words
-from networks.domain.inventory import ContainerKey, Inventory
+from networks.domain.inventory import AdapterView, ContainerKey, Inventory
 from networks.domain.state import (
     AdapterKey,
     AddMember,
@@ -92,12 +92,20 @@ class Members:
             key = AdapterKey(server, (assignment and assignment.adapter) or "")
             view = adapter_wanted(key, self.before, self.after, self.known) if key.name else None
             wire = wire_of(view, self.known) if view else None
-            if view is None or wire is None or view.up is False or view.carrier is False:
+            if view is None or wire is None or self._is_silent(view):
                 continue
             for member in sorted(self.after.members_of(network, server), key=lambda m: m.interface):
                 if address := _address(member.interface, self.known):
                     yield Voice(network, wire, member.interface, address, server in new)
                     break
+
+    def _is_silent(self, view: AdapterView) -> bool:
+        """An adapter that was down or without a cable; a VLAN's is its base, as it may be made just now.
+
+        The wave has switched it on a moment ago, and switch ports say nothing for some seconds after that.
+        """
+        base = self.known.adapter(AdapterKey(view.server, view.base)) if view.base else None
+        return any(one is not None and (one.up is False or one.carrier is False) for one in (view, base))
 
     def _sentence(self, one: Deaf) -> str:
         asker, target = one.question.asker, one.question.target
@@ -150,7 +158,9 @@ def _neighbours(
         if not networks or network in networks
         for server in servers
     }
-    well = rows.exclude(busy | left_out).exclude(pk__in=known_deaf).order_by("pk")
+    well = rows.exclude(busy | left_out).exclude(pk__in=known_deaf)
+    # Others at the next try: two that hear nobody, unknown as yet, must not stop all that join.
+    well = well.order_by("?")
     return frozenset(well.values_list("pk", flat=True)[:NEIGHBOURS])
 
 

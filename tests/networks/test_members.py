@@ -128,6 +128,17 @@ def test_what_cannot_be_asked_stands_in_nobodys_way(
     assert change.state == ChangeState.DONE and len(wire.asked) == 1
 
 
+@pytest.mark.parametrize("adapter", ["eth0", "eth0.100"])
+@pytest.mark.parametrize("silent", [{"is_up": False}, {"has_carrier": False}], ids=["off", "no-cable"])
+def test_behind_an_adapter_that_was_silent_nobody_is_asked(
+    scene: Scene, operator: Any, wire: Wire, adapter: str, silent: dict[str, bool]
+) -> None:
+    """The Change has just switched it on, and a switch port says nothing for some seconds after that."""
+    scene.server2.adapters.filter(name="eth0").update(**silent)
+    change = run(operator, *over_both(scene, adapter), servers=(scene.server1, scene.server2))
+    assert change.state == ChangeState.DONE and wire.asked == []
+
+
 def test_a_container_that_does_not_run_is_not_asked(scene: Scene, operator: Any, wire: Wire) -> None:
     scene.server2.containers.update(status="stopped")
     change = run(operator, *over_both(scene), servers=(scene.server1, scene.server2))
