@@ -79,7 +79,8 @@ def _do(work: Callable[[Any], Result], item: Any, result: Future[Result]) -> Non
 
 
 def _leave_broken_connections() -> None:
-    """After an error of the database the next work opens a connection anew."""
+    """After an error of the database the next work opens a connection anew, and asks first if it is there."""
     for one in connections.all(initialized_only=True):
+        one.health_check_done = False  # type: ignore[attr-defined]
         if one.errors_occurred:
             one.close()
