@@ -36,9 +36,9 @@ done
 [ ! -s /run/vnetpanel/pending ] || refuse 'a change of the network is not decided yet: wait for its end'
 said=$(visudo -c 2>&1) || refuse "sudo's configuration has an error already, mend that first: $said"
 mkdir -p "$here/home/.ssh" || broken "cannot make $here"
-# Whoever may rename a folder above the programs could put others in their place.
-for folder in / /usr /usr/local /usr/local/lib "$here" "$here/home" "$here/home/.ssh"; do
-	is_roots "$folder" || refuse "others than root can write to $folder: chown root $folder; chmod go-w $folder"
+# Whoever may rename a folder above the programs could put others in their place, or theirs before the tools.
+for folder in / /usr /usr/local /usr/local/bin /usr/local/sbin /usr/local/lib "$here" "$here/home" "$here/home/.ssh"; do
+	[ ! -e "$folder" ] || is_roots "$folder" || refuse "others than root can write to $folder: chown root $folder; chmod go-w $folder"
 done
 user=$(grep '^@USER@:' /etc/passwd)
 case $user in

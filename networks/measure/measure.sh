@@ -132,7 +132,9 @@ is_witness() (
     [ $# = 2 ] && is_number "$2" 30 || exit 1
     base=${1%%,*} rest=${1#*,}
     vid=${rest%%,*} address=${rest#*,}
-    is_link "$base" && is_number "$vid" 4094 && is_address "${address%/*}" && is_number "${address##*/}" 128
+    # Link-local only: whoever has the key must not be able to answer for a gateway.
+    case $address in 169.254.*/16) ;; *) exit 1 ;; esac
+    is_link "$base" && is_number "$vid" 4094 && is_address "${address%/*}"
 )
 
 measure() {
