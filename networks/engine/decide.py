@@ -62,7 +62,7 @@ def _decide(lease: Lease, change: Change, wave: int) -> None:
     now, newest = timezone.now(), head()
     edits = wave_edits(change, wave)
     made = frozenset(AdapterKey(e.server, e.name) for e in edits if isinstance(e, CreateVlan))
-    problems = refusals(newest.state, edits, made=made, found=change.is_found)
+    problems = refusals(newest.state, edits, change.author, made=made, found=change.is_found)
     if problems:
         raise DecisionRefused(" ".join(problem.text for problem in problems))
     if new := not_reviewed(change, newest, edits, wave_edits(change, *range(1, wave + 1)), made):

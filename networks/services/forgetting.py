@@ -6,6 +6,7 @@ from networks.choices import IDLE_OPERATION_STATES
 from networks.engine.hosts import Host, NoAnswer
 from networks.models import Operation, Preparation
 from networks.services.errors import Conflict, NotAllowed
+from networks.services.queueing import told_as
 from nodes.choices import Role
 from nodes.models import PhysicalServer
 from nodes.querysets import AnyUser, has_role
@@ -22,7 +23,7 @@ def forget_server(user: AnyUser, server: PhysicalServer) -> None:
         raise NotAllowed(f"To forget {server.name} you need the admin role on its server group.")
     open_part = Operation.objects.filter(server=server).exclude(state__in=IDLE_OPERATION_STATES)
     if busy := open_part.select_related("change").first():
-        raise Conflict(f"“{busy.change}” is under way on {server.name}. Wait for its end.")
+        raise Conflict(f"{told_as(busy.change, user)} is under way on {server.name}. Wait for its end.")
     try:
         answer = Host(server).forget()
     except NoAnswer as error:

@@ -16,6 +16,7 @@ from django.utils import timezone
 from networks import gate
 from networks.choices import IDLE_OPERATION_STATES
 from networks.models import Operation
+from networks.services.queueing import told_as
 from nodes import ssh
 from nodes.choices import Role
 from nodes.commands import Command
@@ -123,7 +124,7 @@ def use(user: AnyUser, server: PhysicalServer, *, drop_old: bool = False) -> Non
         PhysicalServer.objects.filter(pk=server.pk).update(
             programs=facts.programs, panel_address=facts.panel_address
         )
-        if drop_old and old is not None and may_drop(old, server):
+        if drop_old and old is not None and may_drop(user, old, server):
             old.delete()
     server.refresh_from_db()
     if server.is_enabled:
@@ -150,10 +151,12 @@ def take_away(user: AnyUser, server: PhysicalServer, lent: OneTimeLogin | None) 
     server.refresh_from_db()
 
 
-def may_drop(credential: Credential, server: PhysicalServer) -> bool:
-    """Whether nothing but this server uses the login, and it is not the panel's user's own."""
+def may_drop(user: AnyUser, credential: Credential, server: PhysicalServer) -> bool:
+    """Whether the user may remove the login, only this server uses it, and it is not the panel's own."""
     others = credential.servers.exclude(pk=server.pk)
-    return not credential.by_gate and not others.exists()
+    if credential.by_gate or others.exists():
+        return False
+    return Credential.objects.administered_by(user).filter(pk=credential.pk).exists()
 
 
 def _ready(user: AnyUser, server: PhysicalServer) -> DedicatedLogin:
@@ -163,7 +166,7 @@ def _ready(user: AnyUser, server: PhysicalServer) -> DedicatedLogin:
         raise ServiceError("Make the key first.")
     open_part = Operation.objects.filter(server=server).exclude(state__in=IDLE_OPERATION_STATES)
     if busy := open_part.select_related("change").first():
-        raise ServiceError(f"“{busy.change}” is under way on {server}. Wait for its end.")
+        raise ServiceError(f"{told_as(busy.change, user)} is under way on {server}. Wait for its end.")
     return login
 
 

@@ -28,6 +28,7 @@ from networks.models import Change
 from networks.services.errors import Conflict
 from networks.services.validate import refusals, warnings_since
 from networks.state_json import load_edits
+from nodes.querysets import AnyUser
 
 UNDECIDED = Q(
     state__in=(ChangeState.QUEUED, ChangeState.APPLYING, ChangeState.VERIFYING, ChangeState.ROLLING_BACK)
@@ -49,7 +50,7 @@ def check_still_true(change: Change) -> None:
                 "Another change of the same networks or servers was decided since this review. "
                 "Review the draft again."
             )
-    broken = refusals(newest.state, edits, found=change.is_found)
+    broken = refusals(newest.state, edits, change.author, found=change.is_found)
     if broken:
         raise Conflict("It cannot be applied any more: " + " ".join(problem.text for problem in broken))
     if new := not_reviewed(change, newest, edits, edits):
@@ -70,8 +71,9 @@ def not_reviewed(
     """
     if newest.number == change.base + change.decisions.exclude(revision=None).count():
         return ""
+    base = at_revision(change.base)
     new = warnings_since(
-        newest.state, edits, (at_revision(change.base), reviewed), made=made, found=change.is_found
+        newest.state, edits, (base, reviewed), change.author, made=made, found=change.is_found
     )
     if not new:
         return ""
@@ -144,13 +146,21 @@ def _cut_into_waves(change: Change, width: int) -> None:
     change.operations.filter(state=OperationState.LEFT_OUT).update(wave=len(cut))
 
 
+def told_as(change: Change, user: AnyUser | None) -> str:
+    """A Change that is in the way as the user may know it: what it is called tells of its servers."""
+    if user is not None and Change.objects.visible_to(user).filter(pk=change.pk).exists():
+        return f"“{change}”"
+    return "Another change"
+
+
 def _check_networks_free(change: Change) -> None:
     """Two undecided Changes must not touch one network: the second was planned without the first."""
     mine = touched_networks(change)
     for other in Change.objects.filter(UNDECIDED).exclude(pk=change.pk):
         if mine & touched_networks(other):
             raise Conflict(
-                f"“{other}” is under way on the same network. Wait for its end, then review again."
+                f"{told_as(other, change.author)} is under way on the same network. "
+                "Wait for its end, then review again."
             )
 
 

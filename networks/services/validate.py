@@ -123,6 +123,7 @@ def warnings_since(
     newest: Desired,
     edits: Iterable[Edit],
     reviewed: tuple[Desired, Iterable[Edit]],
+    user: AnyUser | None = None,
     *,
     made: Collection[AdapterKey] = (),
     found: bool = False,
@@ -135,7 +136,7 @@ def warnings_since(
     edits, (base, before) = tuple(edits), reviewed
     before = tuple(before)
     states = (newest, apply_edits(newest, edits), base, apply_edits(base, before))
-    known = _known(states, None, made)
+    known = _known(states, user, made)
     return unreviewed(
         review(newest, edits, known, found=found),
         review(base, before, known, found=found),

@@ -26,7 +26,7 @@ from networks.services.sight import of_change
 from networks.sight_page import sight_lines
 from networks.tables import ChangeTable
 from networks.views.gate import change_or_404, user_of
-from networks.views.subjects import told_of_change
+from networks.views.subjects import result_for, told_of_change
 from nodes.views.lists import answered, paged
 from vnetpanel.htmx import wants_fragment
 from vnetpanel.numbers import number, numbers
@@ -78,6 +78,7 @@ def _page(request: HttpRequest, change: Change) -> dict[str, Any]:
     numbers = [row.revision_id for row in decisions if row.revision_id]
     return {
         "change": change,
+        "result": result_for(change, request.user),
         "decisions": decisions,
         "revisions": (min(numbers), max(numbers)) if numbers else None,
         "servers": servers,

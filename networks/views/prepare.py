@@ -35,7 +35,7 @@ def prepare(request: HttpRequest, server_id: int) -> HttpResponse:
     server = _administered(request, server_id)
     login = preparing.login_of(server)
     action = request.POST.get("action", "")
-    forms = _forms(server, login, action, request.POST)
+    forms = _forms(request.user, server, login, action, request.POST)
     if action in forms and forms[action].is_valid():
         with said_on(forms[action]):
             said = _ACTIONS[action](request.user, server, forms[action])
@@ -100,7 +100,7 @@ def _context(server: PhysicalServer, login: DedicatedLogin | None) -> dict[str, 
 
 
 def _forms(
-    server: PhysicalServer, login: DedicatedLogin | None, action: str, data: QueryDict
+    user: AnyUser, server: PhysicalServer, login: DedicatedLogin | None, action: str, data: QueryDict
 ) -> dict[str, Form]:
     """The forms of the page, that of the action filled in."""
 
@@ -108,7 +108,7 @@ def _forms(
         return data if name == action else None
 
     old = server.credential
-    drops = old is not None and preparing.may_drop(old, server)
+    drops = old is not None and preparing.may_drop(user, old, server)
     known = login.panel_addresses if login else server.panel_address
     return {
         "key": AddressesForm(given("key"), initial={"addresses": known}),

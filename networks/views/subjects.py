@@ -73,6 +73,15 @@ def told_of_change(change: Change, user: AnyUser) -> tuple[list[dict[str, Any]],
     return link_rows(told, user), len(rows) - len(told)
 
 
+def result_for(change: Change, user: AnyUser) -> str:
+    """How a Change ended, in words that may name any server: for its author, and whoever sees all servers."""
+    if change.author_id == user.pk or getattr(user, "is_superuser", False) or not change.result:
+        return change.result
+    if PhysicalServer.objects.visible_to(user).count() == PhysicalServer.objects.count():
+        return change.result
+    return "Why is told to its author, and to those who see all physical servers."
+
+
 def _servers_of(row: Mapping[str, Any]) -> frozenset[int]:
     subjects = (subject["server"] for subject in row.get("subjects", ()) if "server" in subject)
     return frozenset(subjects).union(row.get("also", ()))

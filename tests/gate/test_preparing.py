@@ -19,8 +19,8 @@ from networks.engine import hosts
 from networks.engine.hosts import Host, NoAnswer
 from networks.services import preparing
 from nodes import observe, services
-from nodes.choices import HostKeyState, ServerState
-from nodes.models import Credential, DedicatedLogin, HostKey, PhysicalServer
+from nodes.choices import HostKeyState, Role, ServerState
+from nodes.models import Credential, DedicatedLogin, GroupRole, HostKey, PhysicalServer
 from nodes.observe import pool
 from nodes.services.errors import NotAllowed, ServiceError
 from nodes.ssh import keys
@@ -239,6 +239,17 @@ def test_only_an_admin_of_the_group_who_has_just_proved_it(
     assert "prove" in client.get(address)["Location"]
     assert "prove" in client.post(address, {"action": "key", "addresses": HERE})["Location"]
     assert not DedicatedLogin.objects.exists()
+
+
+def test_a_login_that_is_not_hers_to_remove_stays(scene: Scene, admin: Any, operator: Any) -> None:
+    """Outside all groups it is a superuser's, even where one server of a group is all that uses it."""
+    login = services.create_credential(
+        admin, name="everybody's", username="root", secrets=services.Secrets(password="s"), group=None
+    )
+    PhysicalServer.objects.filter(pk=scene.server1.pk).update(credential=login)
+    assert preparing.may_drop(admin, login, scene.server1)
+    GroupRole.objects.filter(user=operator).update(role=Role.ADMIN)
+    assert not preparing.may_drop(operator, login, scene.server1)
 
 
 def test_nothing_while_a_change_is_under_way(page: Any, server: PhysicalServer, admin: Any) -> None:

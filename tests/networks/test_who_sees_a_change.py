@@ -16,6 +16,8 @@ from networks.models import Change, ChangeServer
 from networks.services.changes import apply_change, hidden_changes, start_repair, start_review
 from networks.services.drafts import stage
 from networks.services.errors import Conflict
+from networks.services.queueing import told_as
+from networks.views.subjects import result_for
 from nodes.models import PhysicalServer, ServerGroup
 from nodes.services.servers import remove_server
 from tests.networks.changes import planned
@@ -109,3 +111,22 @@ def test_what_is_in_the_way_is_not_told_to_whom_it_is_hidden(
     with pytest.raises(Conflict) as caught:
         apply_change(operator, mine, ())
     assert "server1" in str(caught.value) and "secret1" not in str(caught.value)
+
+
+def test_how_it_ended_is_told_to_its_author_and_to_who_sees_all(
+    admin: Any, viewer: Any, operator: Any, scene: Scene, hidden: PhysicalServer
+) -> None:
+    """The words may name servers that the Change does not: neighbours that did not hear."""
+    change = planned(operator, servers=(scene.server1,))
+    change.result = "Container 7 on physical server secret1 does not hear."
+    assert result_for(change, operator) == result_for(change, admin) == change.result
+    assert "secret1" not in result_for(change, viewer)
+    assert result_for(Change(author=operator), viewer) == ""
+
+
+def test_what_is_under_way_is_named_only_to_who_may_see_it(
+    admin: Any, operator: Any, scene: Scene, hidden: PhysicalServer
+) -> None:
+    change = planned(admin, Assign(str(uuid.uuid4()), hidden.pk, "eth0"), servers=(scene.server1,))
+    assert told_as(change, operator) == told_as(change, None) == "Another change"
+    assert told_as(change, admin) == f"“{change}”"
