@@ -35,7 +35,11 @@ def step(page: Any, site: Any, text: str) -> None:
 
 def test_what_was_opened_stays_open_and_scrolled(live: Any, site: Any) -> None:
     live.click(".commands summary")
-    live.evaluate("document.querySelector('.command-lines').scrollLeft = 200")
+    # Once it is laid out: what is still closed cannot be scrolled.
+    live.wait_for_function(
+        "() => { const lines = document.querySelector('.command-lines');"
+        " lines.scrollLeft = 200; return lines.scrollLeft === 200 }"
+    )
     live.evaluate("window.scrollTo(0, 120)")
     before = live.evaluate("window.scrollY")
     step(live, site, "Sending the plan.")
