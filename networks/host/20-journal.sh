@@ -37,10 +37,27 @@ pending() {
 	[ -s "$RUN/pending" ] && read -r P_txid <"$RUN/pending"
 	return 0
 }
-# Only our own: the next transaction may have begun already.
+# Only our own, and with the decision held: the next transaction may have begun already.
 settled() {
 	pending
 	[ "$P_txid" != "${D##*/}" ] || true >"$RUN/pending"
+}
+# undecided: whether P_txid waits for its end, asked with the transaction's lock held. One that was killed between its
+# end and its last words waits for nothing, and a dead-man that lives on learns it from the journal.
+undecided() {
+	pending
+	[ -n "$P_txid" ] || return 1
+	hold_decision 10 || return 0
+	u_D=${D:-} D=$RUN/txn/$P_txid
+	learn_end "$P_txid"
+	if [ "$J_state" = none ] || decided; then
+		[ ! -d "$D" ] || note state "$J_state"
+		settled
+	fi
+	D=$u_D
+	drop_decision
+	pending
+	[ -n "$P_txid" ]
 }
 decided() {
 	case $J_state in committed | rolledback | failed) return 0 ;; esac

@@ -98,8 +98,7 @@ settle() {
 	say state=committed
 	hold_transaction 3 || { say follows=later && leave "$OK"; }
 	# Another may have begun since the commit: its snapshot must find everything as it was taken.
-	pending
-	[ -z "$P_txid" ] || { say follows=later && leave "$OK"; }
+	! undecided || { say follows=later && leave "$OK"; }
 	committed_txid
 	if [ "$C_txid" = "$1" ] && follow_committed; then say follows=agrees; else say follows=differs; fi
 	leave "$OK"

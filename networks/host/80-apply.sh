@@ -47,8 +47,7 @@ begin() {
 	hold_transaction 3 || fail "$BUSY" "another transaction is at work"
 	learn_end "$txid"
 	[ "$J_state" = none ] || return 0 # the same one was begun while we waited
-	pending
-	[ -z "$P_txid" ] || fail "$BUSY" "$P_txid is not decided yet"
+	! undecided || fail "$BUSY" "$P_txid is not decided yet"
 	[ ! -d "$D" ] || rm -rf "$D" # killed while it prepared: nothing has been touched
 	mkdir "$D" || fail "$BROKEN" "cannot write $RUN"
 	prepare_change "$txid" >"$D/shown" || { rc=$? && cat "$D/shown" && rm -rf "$D" && leave "$rc"; }

@@ -66,7 +66,7 @@ watch() {
 		decided && break
 		sleep "${VNP_POLL:-1}"
 	done
-	[ "${J_state:-}" != committed ] || settled
+	if [ "${J_state:-}" = committed ] && hold_decision 600; then settled; fi
 }
 overdue() {
 	clock

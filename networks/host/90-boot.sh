@@ -4,14 +4,8 @@
 
 boot() {
 	hold_transaction 30 || fail "$BUSY" "a transaction is at work"
-	pending
-	if [ -n "$P_txid" ]; then
-		# The service may be started again by hand, with a change waiting for its confirmation.
-		D=$RUN/txn/$P_txid
-		learn_end "$P_txid"
-		[ "$J_state" = none ] || decided || fail "$BUSY" "$P_txid is not decided yet"
-	fi
-	true >"$RUN/pending"
+	# The service may be started again by hand, with a change waiting for its confirmation.
+	! undecided || fail "$BUSY" "$P_txid is not decided yet"
 	[ -s "$ETC/committed" ] || { say state=empty && leave "$OK"; }
 	is_whole "$ETC/committed" || fail "$BAD" "$ETC/committed is damaged"
 	B_failed=''

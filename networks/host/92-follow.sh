@@ -7,8 +7,7 @@ CONF=${VNP_CONF:-$SYS/etc/vz/conf}
 
 follow() {
 	hold_transaction 3 || fail "$BUSY" "a transaction is at work"
-	pending
-	[ -z "$P_txid" ] || fail "$BUSY" "$P_txid is not decided yet"
+	! undecided || fail "$BUSY" "$P_txid is not decided yet"
 	committed_txid
 	[ -n "$C_txid" ] || { say state=empty && leave "$OK"; }
 	[ "$1" = - ] || [ "$1" = "$C_txid" ] || fail "$UNKNOWN" "committed is $C_txid"
@@ -22,8 +21,7 @@ follow() {
 # letgo TXID: what vzctl has not done of it is not tried again, nor carried into the next commit.
 letgo() {
 	hold_transaction 3 || fail "$BUSY" "a transaction is at work"
-	pending
-	[ -z "$P_txid" ] || fail "$BUSY" "$P_txid is not decided yet"
+	! undecided || fail "$BUSY" "$P_txid is not decided yet"
 	committed_txid
 	[ "$1" = "$C_txid" ] || fail "$UNKNOWN" "committed is $C_txid"
 	say "$C_txid" | put "$LIB/followed" || fail "$BROKEN" "cannot write $LIB"

@@ -131,8 +131,7 @@ prepare_hook() {
 forget() {
 	# Locked: a transaction that begins meanwhile would lose its snapshot and its watchers.
 	hold_transaction 3 || fail "$BUSY" "a transaction is at work"
-	pending
-	[ -z "$P_txid" ] || fail "$BUSY" "$P_txid is not decided yet"
+	! undecided || fail "$BUSY" "$P_txid is not decided yet"
 	if [ -z "$SYS" ] && [ -d /run/systemd/system ]; then
 		systemctl -q disable --now vnetpanel-recover.timer vnetpanel-net.service 2>/dev/null
 	elif [ -z "$SYS" ] && command -v chkconfig >/dev/null 2>&1; then

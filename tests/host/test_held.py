@@ -109,6 +109,27 @@ def test_death_at_the_commit_is_one_of_the_two_ends(server: rig.Server, point: s
     assert (server.state() == before) == (end == "rolledback")
 
 
+def test_the_commit_of_one_that_died_before_its_last_words_is_followed(server: rig.Server) -> None:
+    """Found by chaos: with its dead-man dead too, vzctl was told nothing until `recover` came by."""
+    hold(server, "t")
+    assert server.call("settle", "t", VNP_CRASH="after-rename").code == -9
+    rig.kill_watchers(server)
+    assert server.call("settle", "t", check=True).answer.get("follows") == "agrees"
+    assert server.call("status", check=True).answer.get("pending") == ""
+
+
+def test_the_next_one_begins_though_the_last_died_before_its_last_words(server: rig.Server) -> None:
+    """The dead-man of the last one lives on, and has to leave before the next one has its own."""
+    hold(server, "t")
+    assert server.call("settle", "t", VNP_CRASH="after-rename").code == -9
+    plan = HostPlan((Bridge("vn-d"),), (*LOCAL.keeps, KeepBridge("vn-d")))
+    digest = server.plan(plan).answer.digest
+    assert server.call("hold", "u", "15", digest, stdin=plan.render()).state == "applied"
+    assert server.call("settle", "u", check=True).state == "committed"
+    server.quiet()
+    assert "txid u\n" in server.committed
+
+
 def test_an_error_takes_it_back_at_once(server: rig.Server) -> None:
     before = server.state()
     failed = hold(server, "t", VNP_BAD_LINE="1")
