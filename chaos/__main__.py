@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from chaos import labs
 from chaos.lanes import side_by_side
 from chaos.panel import Panel, PanelDied
-from chaos.verdict import Run, last_line, taken_part, times
+from chaos.verdict import SECOND, Run, last_line, taken_part, times
 from lab.errors import LabError
 from lab.lab import Lab
 
@@ -31,8 +33,13 @@ def main() -> int:
     words.add_argument(
         "--lanes", type=int, default=2, help="so many runs beside each other, on other servers"
     )
+    words.add_argument("--labs", type=int, default=1, help="so many labs beside each other, each with lanes")
     words.add_argument("--log", default="", help="a file that gets each run's line as well")
+    words.add_argument("--record", default="", help=argparse.SUPPRESS)
     chosen = words.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if chosen.labs > 1:
+        return several(chosen)
     lab = Lab(report=say)
     try:
         held = lab.use(alone=True)
@@ -56,12 +63,21 @@ def main() -> int:
             lab.down()
 
 
+def several(chosen: argparse.Namespace) -> int:
+    """The runs shared out among labs, and the last line of all."""
+    common = ["--seed", str(chosen.seed), "--lanes", str(chosen.lanes), "--second", str(chosen.second)]
+    common += ["--seconds", str(chosen.seconds), "--only", chosen.only, "--log", chosen.log]
+    began = time.monotonic()
+    runs = labs.on_several_labs(common, chosen.first, chosen.runs, chosen.labs)
+    return ended(runs, chosen, began) or int(len(runs) < chosen.runs)
+
+
 def run(lab: Lab, panel: Panel, chosen: argparse.Namespace) -> int:
     """All runs, a line each, and the last line."""
     import django
 
     django.setup()
-    from chaos.runs import SECOND, Chaos
+    from chaos.runs import Chaos
     from nodes.lab_registration import register
 
     lab.renew()
@@ -76,6 +92,8 @@ def run(lab: Lab, panel: Panel, chosen: argparse.Namespace) -> int:
         done = chaos.run(number, lane)
         runs.append(done)
         tell(done, chosen.log)
+        if chosen.record:
+            labs.write(done, Path(chosen.record))
 
     numbers = range(chosen.first, chosen.first + chosen.runs)
     try:
@@ -83,11 +101,19 @@ def run(lab: Lab, panel: Panel, chosen: argparse.Namespace) -> int:
     finally:
         if chaos.rival is not None:
             chaos.rival.stop()
+    return ended(runs, chosen, began)
+
+
+def ended(runs: list[Run], chosen: argparse.Namespace, began: float) -> int:
+    """The last lines, and the exit code. The process that has started this one counts for itself."""
+    line, code = last_line(runs)
+    if chosen.record:
+        return code
     if runs:
         say(taken_part(runs, SECOND))
         say(times(runs))
-        say(f"chaos: all took {(time.monotonic() - began) / 60:.0f} minutes, {chosen.lanes} at a time")
-    line, code = last_line(runs)
+        lanes = chosen.lanes * chosen.labs
+        say(f"chaos: all took {(time.monotonic() - began) / 60:.0f} minutes, {lanes} at a time")
     say(line)
     return code
 

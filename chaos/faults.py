@@ -37,6 +37,9 @@ ADDRESS_BACK = (
 )
 
 
+BOOTED_S = 60
+
+
 @dataclass
 class Strike:
     """One fault of a run: when it strikes after the start, what it does and how it is healed."""
@@ -63,11 +66,22 @@ class Strike:
         with contextlib.suppress(LabError, OSError, ConnectionError):
             self.do()
 
-    def end(self) -> None:
-        """Wait until it has struck, and heal it."""
+    def wait(self) -> None:
+        """Until it has struck."""
         if self.thread is not None:
             self.thread.join(150)
-        self.heal()
+
+    def end(self) -> None:
+        """Heal it; on a server that is booting, as soon as that is up."""
+        give_up_at = time.monotonic() + BOOTED_S
+        while True:
+            try:
+                self.heal()
+                return
+            except LabError:
+                if time.monotonic() > give_up_at:
+                    raise
+                time.sleep(1)
 
 
 class Faults:

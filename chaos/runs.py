@@ -19,7 +19,7 @@ from chaos.faults import Faults, Strike
 from chaos.oracle import Oracle, drift_of, lost_decisions, open_ends, text
 from chaos.panel import Panel, PanelDied
 from chaos.rival import Rival
-from chaos.verdict import Run
+from chaos.verdict import SECOND, Run
 from lab.lab import Lab
 from networks.choices import ChangeState, OperationState
 from networks.desired import head
@@ -34,7 +34,6 @@ PLAN_S = 60.0
 END_S = 240.0
 """The protocol's own clocks: a dead-man of 60 s, a lease of 15 s, a sweep every 10 s, a server that boots."""
 SETTLE_S = 150.0
-SECOND = "a second panel"
 RIVAL_SHARE = 0.08
 ALL_EVERY = 20
 """After every so many runs all servers are asked about, not only those of the run."""
@@ -202,6 +201,9 @@ class Chaos:
         return thread
 
     def _end(self, change: Change, strikes: list[Strike]) -> None:
+        # None is healed while another may still cut the power.
+        for strike in strikes:
+            strike.wait()
         for strike in strikes:
             if strike.thread is not None:
                 strike.end()

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+SECOND = "a second panel"
 KINDS = ("stranded", "divergent", "lost", "leaked")
 """A server that cannot be reached; a server, its record, vzctl and the panel that disagree; a change, or one
 server of it, that comes to no end; a lock or transaction that is still held."""

@@ -22,13 +22,15 @@ from networks.domain.state import (
     AddMember,
     Assign,
     CreateVlan,
+    DeleteVlan,
     Desired,
     RemoveMember,
+    Unassign,
     apply_edits,
 )
 from networks.domain.visibility import HostKey, OtherHosts, Visibility, observed, visibility
 from tests.domain import built, scheme
-from tests.domain.scheme import D, interface
+from tests.domain.scheme import A, D, interface
 
 OTHER = OtherHosts(scheme.SEGMENT)
 FOUND = scheme.inventory(built.LOOKS)
@@ -301,6 +303,25 @@ def test_a_server_with_one_hardware_address_on_two_joined_bridges_is_not_known_t
     assert verdict.answer == "unknown" and "one hardware address on two bridges" in verdict.text
     # 201 stands on both; server 1 has no bridge inside.
     assert joined.answer(ct("201"), ServerRef(2)) == joined.answer(ct("205"), ServerRef(1)) == "yes"
+
+
+def test_a_container_behind_a_bridge_that_takes_its_own_echo_is_not_known_to_hear_answers() -> None:
+    """Seed 133: 201 joins VLAN 100 to the LAN, and server 3's br0, not ours, has no VLAN adapter for it."""
+    edits = (
+        RemoveMember(interface(2, "201", "eth1")),
+        AddMember(D, interface(2, "201", "eth1")),
+        RemoveMember(interface(3, "303")),
+        AddMember(A, interface(3, "303")),
+        Assign(A, 3, "eth0"),
+    )
+    joined = sight(desired=apply_edits(built.DESIRED, edits))
+    assert joined.layer2_answer(ct("303"), ct("205")) == "yes", "VLAN 100 has an adapter on server 3"
+    without = apply_edits(built.DESIRED, (*edits, Unassign(D, 3), DeleteVlan(3, "eth0.100")))
+    joined = visibility(without, without, with_adapter(AdapterKey(3, "eth0.100"), gone=True))
+    assert joined.layer2_answer(ct("303"), ct("205")) == "unknown"
+    assert "comes back to" in joined.shares_layer2(ct("303"), ct("205")).text
+    # Whoever asks 303 has just been heard from; and the bridge of server 1 is ours, and filters tags.
+    assert joined.layer2_answer(ct("205"), ct("303")) == joined.layer2_answer(ct("102"), ct("205")) == "yes"
 
 
 def test_a_server_listens_on_an_adapter_that_is_in_no_bridge() -> None:

@@ -13,7 +13,7 @@ from networks.domain.visibility.addresses import Ip
 from networks.domain.visibility.crossing import Crossing
 from networks.domain.visibility.hosts import NOWHERE, Host, Port
 from networks.domain.visibility.naming import Names
-from networks.domain.visibility.paths import Leg, Way, shadowed, shares_segment
+from networks.domain.visibility.paths import Leg, Way, may_be_lost, shares_segment
 from networks.domain.visibility.reasons import Reasons, inner
 from networks.domain.visibility.verdict import EndPoint, Evidence, Hop, OtherHosts, Verdict
 from networks.domain.visibility.world import World
@@ -276,8 +276,8 @@ class Explainer:
         if a.up is None or b.up is None:
             text = f"Whether {self.names.end((a if a.up is None else b).key, short=True)} runs is not known."
             return Verdict("unknown", text, (*hops, Hop(text, None)))
-        if (deaf := shadowed(self.world, a, mine, b)) is not None:
-            hop = self.reasons.hop(Way("unknown", "shadowed", at=deaf), a)
+        if (lost := may_be_lost(self.world, a, mine, b)) is not None:
+            hop = self.reasons.hop(lost, a)
             text = f"Whether {self.names.end(ends[0], short=True)} and {second} hear each other is unknown: "
             return Verdict("unknown", text + inner(hop.text), (*hops, hop))
         return Verdict("yes", f"{first} and {second} share a layer-2 network: {because}.", tuple(hops))

@@ -17,7 +17,7 @@ from networks.domain.visibility.explain import Explainer
 from networks.domain.visibility.fixes import Fixer
 from networks.domain.visibility.hosts import Host, Scene, on_interface
 from networks.domain.visibility.naming import Names
-from networks.domain.visibility.paths import judge, shadowed, shares_segment
+from networks.domain.visibility.paths import judge, may_be_lost, shares_segment
 from networks.domain.visibility.verdict import Answer, EndPoint, HostKey, Verdict
 from networks.domain.visibility.world import World
 
@@ -72,7 +72,9 @@ class Visibility:
         if _machine(a) == _machine(b):
             return "yes"
         answer, mine, _ = shares_segment(self.world, first, second)
-        if mine is not None and (None in (first.up, second.up) or shadowed(self.world, first, mine, second)):
+        if mine is None:
+            return answer
+        if None in (first.up, second.up) or may_be_lost(self.world, first, mine, second) is not None:
             return "unknown"
         return answer
 

@@ -6,7 +6,7 @@ A ping needs both ways: `judge` sends a packet there and its answer back, over t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from networks.domain.inventory import ServerRef
@@ -22,7 +22,7 @@ MOST_ROUTERS = 8
 Code = Literal[
     "arrives", "down", "status-unknown", "no-address", "address-unknown", "apart", "segment-unknown",
     "no-route", "routes-unknown", "nobody-answers", "not-forwarding", "forwarding-unknown", "clash",
-    "router-unknown", "others-unknown", "shadowed",
+    "router-unknown", "others-unknown", "shadowed", "echoed",
 ]  # fmt: skip
 
 
@@ -240,27 +240,32 @@ def _over_segment(world: World, host: Host, port: Port, target: Ip, router: Ip |
     if len(keys) > 1:
         return Way("unknown", "clash", at=keys[0], router=router)
     if keys:
-        if (deaf := shadowed(world, host, port, world.hosts[keys[0]])) is not None:
-            return Way("unknown", "shadowed", at=deaf, router=router)
+        if (lost := may_be_lost(world, host, port, world.hosts[keys[0]])) is not None:
+            return replace(lost, router=router)
         return Leg("segment", host.key, keys[0], port.segment, port)
     others = [w for w in world.wires.get(port.segment, ()) if isinstance(w, Wire) and w.vid == 0]
     if others:
         there = OtherHosts(others[0].segment)
-        if (deaf := shadowed(world, host, port, world.hosts[there])) is not None:
-            return Way("unknown", "shadowed", at=deaf, router=router)
+        if (lost := may_be_lost(world, host, port, world.hosts[there])) is not None:
+            return replace(lost, router=router)
         return Leg("segment", host.key, there, port.segment, port)
     return Way("no", "nobody-answers", at=host.key, router=router)
 
 
-def shadowed(world: World, a: Host, mine: Port, b: Host) -> ServerRef | None:
-    """The server of the two that does not hear the other over that segment (see shadows.py)."""
-    # A server does not send from where it only listens.
-    here, there = (
-        [p for p in host.ports if p.segment == mine.segment and not world.is_one_way(host, p)]
-        for host in (a, b)
-    )
-    found = [world.shadows.lies_on(a, one, b, other) for one in here for other in there]
-    return found[0] if found and None not in found else None
+def may_be_lost(world: World, a: Host, mine: Port, b: Host) -> Way | None:
+    """Why it is not known whether the first hears the second over that port, None if it does (shadows.py)."""
+    # What is sent goes out where the route leads, though another port may be on the segment as well.
+    there = [p for p in b.ports if p.segment == mine.segment and not world.is_one_way(b, p)]
+    lost = [_lost(world, a, mine, b, other) for other in there]
+    return lost[0] if lost and None not in lost else None
+
+
+def _lost(world: World, a: Host, mine: Port, b: Host, other: Port) -> Way | None:
+    if (deaf := world.shadows.lies_on(a, mine, b, other)) is not None:
+        return Way("unknown", "shadowed", at=deaf)
+    if (server := world.shadows.echoes(a, mine, other)) is not None:
+        return Way("unknown", "echoed", at=server)
+    return None
 
 
 def shares_segment(world: World, a: Host, b: Host) -> tuple[Answer, Port | None, Port | None]:

@@ -67,6 +67,11 @@ class Reasons:
                     f"{name} has one hardware address on two bridges that a Container joins: the nearer one "
                     "takes what is meant for the other."
                 )
+            case "echoed":
+                return (
+                    f"A Container joins a VLAN to its untagged segment: what it sends comes back to {name} "
+                    "with a tag, where a bridge that does not filter tags may send answers the wrong way."
+                )
             case _:
                 return f"Nobody answers for {dest} on the network of {self.names.end(key)}."
 

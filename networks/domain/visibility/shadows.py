@@ -1,9 +1,13 @@
-"""Servers that do not hear what is meant for them: two of their bridges have one hardware address.
+"""Frames that get lost where a container joins two networks: whether an answer comes is not known.
 
-A bridge has the hardware address of its adapter, and VLAN adapters have their base's. Where a container
-bridges two networks of one server, a frame to the server's own stack on the one, coming over the other,
-is taken by the bridge of the other. Whether an answer comes all the same depends on what neighbours
-remember: it is not known.
+Shadows: a bridge has the hardware address of its adapter, and VLAN adapters have their base's. Where a
+container bridges two networks of one server, a frame to the server's own stack on the one, coming over the
+other, is taken by the bridge of the other. What comes of it depends on what neighbours remember.
+
+Echoes: where a container anywhere joins a VLAN to its own untagged segment, what is sent to all comes back
+with a tag. A bridge that holds the NIC and does not filter tags (one that the panel did not make) takes the
+echo of its own containers for them, and learns them on the wrong port until they send again: it keeps one
+table for all VLANs (Linux net/bridge/br_fdb.c, vlan_filtering 0).
 """
 
 from __future__ import annotations
@@ -12,16 +16,17 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
-from networks.domain.inventory import ServerRef
+from networks.domain.inventory import AdapterView, ServerRef
 from networks.domain.state import ServerId
 from networks.domain.visibility.hosts import Host, Port, Scene
-from networks.domain.wires import ForeignBridge, NetworkHere, Node
+from networks.domain.wires import ForeignBridge, NetworkHere, Node, Wire
 
 
 @dataclass(frozen=True)
 class Shadows:
-    """Finds them, in a scene. Costs nothing where no container bridges its interfaces."""
+    """Finds both, in a scene. Costs nothing where no container bridges its interfaces."""
 
     scene: Scene
 
@@ -61,6 +66,50 @@ class Shadows:
                         return key
         return None
 
+    def echoes(self, a: Host, mine: Port, other: Port) -> ServerRef | None:
+        """The server whose bridge may send answers to the first the wrong way; None if none does."""
+        if not self._is_any_joined or mine.node is None or other.node is None or not self._echoing:
+            return None
+        way = self._way(mine.node, other.node)
+        for node, wire in pairwise(way):
+            if isinstance(node, NetworkHere | ForeignBridge) and wire in self._echoing.get(node, ()):
+                # The bridge knows its own address by heart.
+                is_own = a.key == ServerRef(node.server) and node == mine.node
+                return None if is_own else ServerRef(node.server)
+        return None
+
+    @cached_property
+    def _echoing(self) -> Mapping[Node, frozenset[Node]]:
+        """Bridges that do not filter tags, with the wires that send them their own frames back."""
+        found: dict[Node, set[Node]] = {}
+        scene = self.scene
+        adapters = [view for view in scene.inventory.adapters if not view.gone]
+        taken = {(view.server, view.base, view.vid) for view in adapters if view.kind == "vlan"}
+        tagged: dict[int, set[Wire]] = {}
+        for joint in scene.layer2.joints:
+            for node in (joint.a, joint.b):
+                if isinstance(node, Wire) and node.vid:
+                    tagged.setdefault(scene.segment(node), set()).add(node)
+        for view in adapters:
+            if view.kind == "vlan" or view.segment is None:
+                continue
+            wire, bridge = Wire(view.segment), scene.places.holder(view)
+            back = {
+                vlan.vid
+                for vlan in tagged.get(scene.segment(wire), ())
+                if vlan.segment == view.segment and (view.server, view.name, vlan.vid) not in taken
+            }
+            if bridge is not None and back and not self._filters(bridge, view):
+                found.setdefault(bridge, set()).add(wire)
+        return {node: frozenset(wires) for node, wires in found.items()}
+
+    def _filters(self, node: Node, view: AdapterView) -> bool:
+        """Whether the bridge drops tagged frames: the panel has its own do so, where the kernel can."""
+        server = next((s for s in self.scene.inventory.servers if s.id == view.server), None)
+        is_adopted = (view.server, view.bridge) in self.scene.places.adopted
+        is_ours = isinstance(node, NetworkHere) and not is_adopted
+        return is_ours and server is not None and server.filters_tags is True
+
     def _way(self, start: Node, goal: Node) -> list[Node]:
         """The nodes from the one to the other; there are no rings."""
         came: dict[Node, Node | None] = {start: None}
@@ -76,4 +125,4 @@ class Shadows:
         while at is not None:
             found.append(at)
             at = came[at]
-        return found
+        return found[::-1]
