@@ -9,7 +9,7 @@ from networks.desired import at_revision
 from networks.domain.state import Desired, InterfaceKey, Network, ServerId
 from networks.models import Change, Revision
 from nodes.models import Container, PhysicalServer
-from nodes.querysets import AnyUser
+from nodes.querysets import AnyUser, sees_everything
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class AsOf:
     """Servers that the state names and the reader may see."""
     removed: frozenset[ServerId]
     """Servers that the state names and the panel does not know any more."""
+    tells_removed: bool
+    """Whether the reader may know what was on those: she sees everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +55,16 @@ class NetworkThen:
 
 
 def as_of(number: int, user: AnyUser) -> AsOf:
-    """Revision `number`. Raises Revision.DoesNotExist. Five queries at most."""
+    """Revision `number`. Raises Revision.DoesNotExist. Six queries at most."""
     state = at_revision(number)
     named = {server for network in state.networks for server in state.servers_of(network.id)}
     named |= {vlan.server for vlan in state.vlans}
     servers = PhysicalServer.objects.visible_to(user).in_bulk(named)
     known = set(PhysicalServer.objects.filter(pk__in=named).values_list("pk", flat=True))
+    removed = frozenset(named - known)
     revision = Revision.objects.filter(number=number).defer("state").select_related("author").first()
     change = Change.objects.visible_to(user).filter(decisions__revision=number).first()
-    return AsOf(number, state, revision, change, servers, frozenset(named - known))
+    return AsOf(number, state, revision, change, servers, removed, bool(removed) and sees_everything(user))
 
 
 def without_removed(then: AsOf) -> Desired:
@@ -118,7 +121,7 @@ def network_then(then: AsOf, network_id: str) -> NetworkThen | None:
     network = then.state.network(network_id)
     if network is None:
         return None
-    shown = then.servers.keys() | then.removed
+    shown = then.servers.keys() | (then.removed if then.tells_removed else frozenset())
     here = then.state.servers_of(network_id)
     members = then.state.members_of(network_id)
     seen = sorted(

@@ -9,11 +9,12 @@ import structlog
 from django.db.models import Count, Max, ProtectedError, Q
 from django.db.models.signals import pre_delete
 from django.dispatch import receiver
+from django.utils import timezone
 
 from networks.choices import IDLE_OPERATION_STATES
 from networks.desired import head_number
 from networks.drift import compare_many
-from networks.models import Operation
+from networks.models import Operation, StandingProblem
 from nodes.models import PhysicalServer
 from nodes.signals import compared_with, looked
 from nodes.sync import Seen
@@ -30,6 +31,12 @@ def keep_servers_of_open_changes(
     # With their Changes: whoever words the refusal is in a transaction that can ask no more.
     if busy := list(open_parts.select_related("change")):
         raise ProtectedError("A change is under way on this server.", set(busy))
+
+
+@receiver(pre_delete, sender=PhysicalServer)
+def end_its_problems(sender: type[PhysicalServer], instance: PhysicalServer, **kwargs: Any) -> None:
+    """Without the server a problem would be told to whoever sees the others. What stands is found again."""
+    StandingProblem.objects.open().filter(servers=instance).update(ended_at=timezone.now())
 
 
 @receiver(looked)

@@ -18,7 +18,7 @@ from networks.models import Change, Draft, Revision
 from networks.services.drafts import check_allowed, discard, edits_of, stage
 from networks.services.errors import Conflict
 from nodes.models import PhysicalServer
-from nodes.querysets import AnyUser
+from nodes.querysets import AnyUser, sees_everything
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,12 @@ def told(edits: Sequence[Edit], before: Desired, user: AnyUser) -> Told:
     """The edits in words. A fixed number of queries."""
     servers = {server for edit in edits if (server := server_of(edit)) is not None}
     visible = set(PhysicalServer.objects.visible_to(user).filter(pk__in=servers).values_list("pk", flat=True))
-    # A server that was removed from the panel is hidden from nobody.
-    known = set(PhysicalServer.objects.filter(pk__in=servers).values_list("pk", flat=True))
-    hidden = known - visible
+    hidden = servers - visible
+    if hidden and sees_everything(user):
+        # Only what was removed from the panel since is not visible to her.
+        hidden = set()
     shown = [edit for edit in edits if server_of(edit) not in hidden]
-    return Told(describe(shown, before, inventory(known - hidden)), len(edits) - len(shown))
+    return Told(describe(shown, before, inventory(visible)), len(edits) - len(shown))
 
 
 def steps_of(change: Change) -> list[tuple[Desired, Desired]]:

@@ -182,6 +182,11 @@ def test_what_a_reader_may_not_see_counts_but_is_not_named(
     told = history.told(edits, before, reader)
     assert (told.sentences, told.hidden_count) == (("Create Virtual Network A.",), 1)
     assert len(history.told(edits, before, admin).sentences) == 2
+    made(admin, Unassign(A, hidden.pk), servers=(hidden,))
+    hidden.delete()
+    told = history.told(edits, before, reader)
+    assert (told.sentences, told.hidden_count) == (("Create Virtual Network A.",), 1)
+    assert len(history.told(edits, before, admin).sentences) == 2
 
 
 def test_a_deleted_network_comes_back_under_its_own_id(scene: Scene, operator: Any) -> None:

@@ -173,3 +173,17 @@ def test_a_problem_whose_words_change_names_its_servers_anew(scene: Scene) -> No
     other = problem_check.Found("breach", "refuse", "Another way.", also=frozenset({scene.server2.pk}))
     problem_check._store([other], {problem.key: problem}, now)
     assert set(problem.servers.all()) == {scene.server2}
+
+
+def test_a_problem_with_a_removed_server_is_told_to_nobody_before_it_is_found_again(scene: Scene) -> None:
+    """It names its servers so that only who may see all of them sees it: without one, more people would."""
+    twins(scene, B)
+    check()
+    problem = StandingProblem.objects.open().filter(servers=scene.server1).first()
+    assert problem is not None
+    problem.servers.add(scene.server2)
+    scene.server2.delete()
+    problem.refresh_from_db()
+    assert problem.ended_at is not None
+    check()
+    assert StandingProblem.objects.open().filter(key=problem.key).exists()

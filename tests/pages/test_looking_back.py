@@ -14,7 +14,7 @@ from django.urls import get_resolver, reverse
 from networks.domain.state import Assign, RemoveMember, Unassign
 from networks.models import Change, Draft
 from networks.services import drafts
-from nodes.models import Container, PhysicalServer
+from nodes.models import Container, PhysicalServer, ServerGroup
 from tests.networks.changes import decide
 from tests.networks.conftest import Scene
 from tests.pages.test_history_pages import A, history  # noqa: F401 -- a fixture
@@ -140,6 +140,20 @@ def test_a_server_that_was_removed_since_is_counted(past: Scene, as_operator: Cl
     past.server1.delete()
     text = main_of(as_operator.get(reverse("networks:topology"), {"as_of": THEN}).text)
     assert "1 server of then was removed from the panel since" in " ".join(text.split())
+
+
+def test_what_was_on_it_is_told_only_to_who_sees_everything(
+    past: Scene, as_operator: Client, as_admin: Client
+) -> None:
+    """Of which group it was is not known any more."""
+    where = address(past, "detail network")
+    past.server1.delete()
+    row = ">removed from the panel since</span>"
+    assert row in main_of(as_admin.get(where, {"as_of": THEN}).text)
+    assert row in main_of(as_operator.get(where, {"as_of": THEN}).text)
+    ServerGroup.objects.create(name="Somebody else's")
+    text = main_of(as_operator.get(where, {"as_of": THEN}).text)
+    assert row not in text and "may not see" in text
 
 
 def test_it_takes_few_queries_more_than_today(past: Scene, as_operator: Client) -> None:
