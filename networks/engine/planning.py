@@ -19,6 +19,7 @@ from networks.desired import Head, head
 from networks.domain import words
 from networks.domain.diff import describe
 from networks.domain.inventory import Inventory
+from networks.domain.looks import with_look
 from networks.domain.names import name_bridges
 from networks.domain.plan import ServerPlan
 from networks.domain.plan import plan as plan_of
@@ -120,7 +121,7 @@ def _plan(lease: Lease, change: Change) -> None:
     for server, facts in zip(servers, looks, strict=True):
         view = known.server(server.pk)
         if isinstance(facts, ServerFacts) and view is not None:
-            known = known.with_server(view, facts)
+            known = with_look(known, view, facts)
     problems = (
         *review(newest.state, edits, known, found=change.is_found),
         *breached_by(newest.state, after, known),

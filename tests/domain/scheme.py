@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from networks.domain.inventory import Inventory, ServerView, views_of_server
+from networks.domain.inventory import Inventory, ServerView
+from networks.domain.looks import views_of_server, with_look
 from networks.domain.state import (
     AddMember,
     Assign,
@@ -86,7 +87,7 @@ def inventory(facts: dict[int, ServerFacts] | None = None) -> Inventory:
     """What rules see, every NIC on the one physical segment."""
     found = Inventory()
     for number, look in (facts or looks()).items():
-        found = found.with_server(ServerView(number, f"server{number}", group_id=1), look)
+        found = with_look(found, ServerView(number, f"server{number}", group_id=1), look)
     return on_one_segment(found)
 
 

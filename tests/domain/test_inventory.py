@@ -10,10 +10,8 @@ from networks.domain.inventory import (
     AdapterView,
     ContainerKey,
     ServerView,
-    addresses_inside,
-    joined_inside,
-    views_of_server,
 )
+from networks.domain.looks import addresses_inside, joined_inside, views_of_server, with_look
 from networks.domain.state import AdapterKey
 from networks.domain.wanted import carries_layer3
 from nodes.facts import Address, Bond, ContainerInside, Link, ProxyEntry, Route, ServerFacts
@@ -78,7 +76,7 @@ def test_a_fresh_look_keeps_segments_that_people_named() -> None:
     found = inventory()
     view = found.server(1)
     assert view is not None
-    again = found.with_server(view, scheme.looks()[1])
+    again = with_look(found, view, scheme.looks()[1])
     assert again.adapter(AdapterKey(1, "eth0")) == found.adapter(AdapterKey(1, "eth0"))
     assert len(again.servers) == 3 and len(again.interfaces) == len(found.interfaces)
 

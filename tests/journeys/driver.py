@@ -15,6 +15,7 @@ from django.contrib.auth.models import User
 
 from networks.choices import ChangeState
 from networks.desired import head
+from networks.domain.looks import with_look
 from networks.domain.plan import plan
 from networks.domain.state import Edit, InterfaceKey
 from networks.inventory_rows import inventory, servers_named
@@ -99,7 +100,7 @@ def plans_are_empty(*names: str) -> dict[str, bool]:
     for name in names:
         view = known.server(server(name))
         assert view is not None
-        known = known.with_server(view, look(view.id))
+        known = with_look(known, view, look(view.id))
         view = known.server(view.id)
         assert view is not None
         answer[name] = plan(view, state, state, known).is_empty

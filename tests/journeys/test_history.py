@@ -25,12 +25,13 @@ def undone(pk):
     return ended(apply(review(edits)))
 """
 AGREES = """
+from networks.domain.looks import with_look
 from networks.domain.plan import plan
 from networks.inventory_rows import inventory, servers_named
 state = head().state
 known = inventory(servers_named(state))
 for pk in servers_named(state):
-    known = known.with_server(known.server(pk), look(pk))
+    known = with_look(known, known.server(pk), look(pk))
 say([known.server(pk).name for pk in sorted(servers_named(state))
      if not plan(known.server(pk), state, state, known).is_empty])
 """

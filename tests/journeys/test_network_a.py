@@ -45,6 +45,7 @@ def test_the_pages_show_what_the_servers_have(page: Any, applied: list[str]) -> 
 def test_a_second_apply_of_the_same_runs_no_command(panel: RunningPanel, applied: list[str]) -> None:
     code = """
 from django.contrib.auth.models import User
+from networks.domain.looks import with_look
 from networks.domain.plan import plan
 from networks.desired import head
 from networks.inventory_rows import inventory, servers_named
@@ -52,7 +53,7 @@ from tests.journeys.driver import look
 state = head().state
 known = inventory(servers_named(state))
 for server in sorted(servers_named(state)):
-    known = known.with_server(known.server(server), look(server))
+    known = with_look(known, known.server(server), look(server))
     print(plan(known.server(server), state, state, known).is_empty)
 """
     assert run_in_panel(panel, code).split() == ["True", "True"]
