@@ -49,6 +49,8 @@ class Strike:
     at_s: float
     do: Callable[[], object]
     heal: Callable[[], object] = field(default=lambda: None)
+    heals_again: bool = False
+    """Whether what ends the Change can undo the healing."""
     thread: threading.Thread | None = None
 
     def __str__(self) -> str:
@@ -180,6 +182,7 @@ class Faults:
             at,
             self._shell(server, "ip route del default"),
             self._back(server),
+            heals_again=True,
         )
 
     def _address(self, server: str, at: float, dice: random.Random) -> Strike:
@@ -187,7 +190,8 @@ class Faults:
         command = (
             f"for d in eth0 vn-a br0 vn-a-{server}; do ip addr del {address}/24 dev $d 2>/dev/null; done; :"
         )
-        return Strike("address deleted", server, at, self._shell(server, command), self._back(server))
+        delete = self._shell(server, command)
+        return Strike("address deleted", server, at, delete, self._back(server), heals_again=True)
 
     def _power(self, server: str, at: float, dice: random.Random) -> Strike:
         return Strike(

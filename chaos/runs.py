@@ -23,7 +23,9 @@ from chaos.verdict import SECOND, Run
 from lab.lab import Lab
 from networks.choices import ChangeState, OperationState
 from networks.desired import head
-from networks.domain.state import AddMember, Edit, RemoveMember
+from networks.domain.diff import edits_between
+from networks.domain.state import Desired, Edit, apply_edits
+from networks.domain.waves import server_of
 from networks.models import Behind, Change, Operation, Preparation
 from networks.services import changes, drafts
 from networks.services.errors import Conflict
@@ -67,7 +69,8 @@ class Chaos:
         """One user has one review: two servers of a run are repaired one after the other."""
         self.reviving = threading.Lock()
         self.rival: Rival | None = None
-        self.rival_did: list[Edit] = []
+        self.rival_has: Desired | None = None
+        """What the second panel has decided, once it has changed a server."""
 
     def begin(self) -> None:
         """Decide the networks of all runs; nothing of them is on a server yet."""
@@ -135,7 +138,11 @@ class Chaos:
         with done.timed("ends"):
             self._wait_for_ends(done)
             if second is not None:
-                self._rival_takes_back(done)
+                self._rival_takes_back(done, keys[names[0]])
+            # What takes a plan back goes back to what was there when it came: without the route, if need be.
+            for strike in strikes:
+                if is_applied and strike.heals_again:
+                    strike.end()
         if is_applied:
             change.refresh_from_db()
             done.verdict.lost += lost_decisions(
@@ -168,23 +175,27 @@ class Chaos:
                 return change
             time.sleep(0.1)
 
-    def _rival_changes(self, wanted: list[Edit], done: Run) -> None:
+    def _rival_changes(self, wanted: list[Edit], done: Run, had: Desired) -> None:
         if self.rival is None:
             return
         try:
             state = self.rival.change(dump_edits(wanted))
             done.ended += f" {SECOND}: {state};"
-            self.rival_did = wanted if state == "done" else []
+            self.rival_has = apply_edits(had, wanted) if state == ChangeState.DONE else None
         except (RuntimeError, OSError) as error:
             # It did not start or has died: that is no fault of the first one, and the next run has a new one.
             done.ended += f" {error};"
-            self.rival = None
+            self.rival = self.rival_has = None
 
-    def _rival_takes_back(self, done: Run) -> None:
-        """What the second panel has put into a network is shown here and never moved: it must go."""
-        back: list[Edit] = [RemoveMember(e.interface) for e in self.rival_did if isinstance(e, AddMember)]
-        if back and self.rival is not None:
-            self._rival_changes(back, done)
+    def _rival_takes_back(self, done: Run, server: int) -> None:
+        """The second panel comes round to the first one's view of the server.
+
+        What it has put into a network is shown by the first one and never moved: it must go.
+        """
+        if self.rival_has is not None:
+            back = [e for e in edits_between(self.rival_has, head().state) if server_of(e) == server]
+            if back:
+                self._rival_changes(back, done, self.rival_has)
 
     def _second(
         self, done: Run, dice: random.Random, names: list[str], keys: dict[str, int]
@@ -193,10 +204,10 @@ class Chaos:
         if self.rival is None:
             self.rival = Rival(self.panel)
         self.rival.copy()
-        name = names[0]
-        wanted = asks._member(name, keys[name], head().state, dice)
-        self.rival_did = []
-        thread = threading.Thread(target=self._rival_changes, args=(wanted, done), daemon=True)
+        name, had = names[0], head().state
+        wanted = asks._member(name, keys[name], had, dice)
+        self.rival_has = None
+        thread = threading.Thread(target=self._rival_changes, args=(wanted, done, had), daemon=True)
         thread.start()
         return thread
 

@@ -29,6 +29,8 @@ class Fakes:
         self.told: list[tuple[str, str]] = []
         self.plans: dict[str, str] = {}
         """What each server was last asked to plan."""
+        self.seconds = 60
+        """Until the dead-men fire."""
         self.warnings: tuple[Note, ...] = ()
         """What servers warn of when they are asked for a plan."""
 
@@ -56,7 +58,7 @@ class _Fake:
         state = self.fakes.states.get(txid, "none") if txid else "none"
         if txid and state in to:
             state = self.fakes.states[txid] = to[state]
-        return Reply(0, Answer({"state": state, "now": "100", "deadline": "160"}))
+        return Reply(0, Answer({"state": state, "now": "100", "deadline": str(100 + self.fakes.seconds)}))
 
     def apply(self, txid: uuid.UUID, *args: object, **kwargs: object) -> Reply:
         return self._answer("apply", txid, {"none": "applied"})
