@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 RESEND_AFTER_S = 15
 FOLLOW_MAX_S = 600
 ASK_AGAIN_S, ASK_MAX_S = 10, 60
-UNWATCHED = ("preparing", "applying", "applied", "rollingback")
+UNWATCHED = ("preparing", "applying", "applied", "rollingback", "stuck")
 """States that end by themselves while a watcher of the server lives."""
 GIVEN_UP = (
     "vzctl has not done all of it in a week, and is not asked any more. Mend the cause, then repair the "

@@ -50,14 +50,18 @@ undecided() {
 	hold_decision 10 || return 0
 	u_D=${D:-} D=$RUN/txn/$P_txid
 	learn_end "$P_txid"
-	if [ "$J_state" = none ] || decided; then
-		[ ! -d "$D" ] || note state "$J_state"
-		settled
-	fi
+	! is_over || over
 	D=$u_D
 	drop_decision
 	pending
 	[ -n "$P_txid" ]
+}
+is_over() { [ "$J_state" = none ] || decided; }
+# over: its end, as it was learnt, is remembered before `pending` forgets it: once another has committed, the journal
+# alone can tell. Needs the decision.
+over() {
+	[ "$J_state" = none ] || [ ! -d "$D" ] || note state "$J_state" || return 1
+	settled
 }
 decided() {
 	case $J_state in committed | rolledback | failed) return 0 ;; esac

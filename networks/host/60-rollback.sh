@@ -13,8 +13,7 @@ roll_back() {
 	r_rc=$?
 	note reason "$2" 2>/dev/null
 	if [ $r_rc = 0 ]; then
-		note state rolledback 2>/dev/null
-		settled
+		note state rolledback 2>/dev/null && settled # noted first: what is not is rolled back again
 	else
 		note state stuck 2>/dev/null
 	fi

@@ -6,14 +6,17 @@ commit() {
 	crash before-rename
 	put "$ETC/committed" <"$D/committed" 2>>"$D/log" || return 1
 	crash after-rename
-	note state committed
-	settled
+	J_state=committed
+	over
+	return 0 # whatever could not be noted: it is committed
 }
 # What was left by another boot has gone with it: nothing is durable before the commit.
 learn_end() {
 	journal
 	committed_txid
 	if [ "$C_txid" = "$1" ]; then
+		# Who renamed it may have died before it was on the disk.
+		[ "$J_state" = committed ] || sync_file "$ETC"
 		J_state=committed
 	elif [ "$J_state" != none ]; then
 		boot_id
@@ -197,7 +200,7 @@ recover() {
 		hold_decision 60 || fail "$BUSY" "being decided"
 		learn_end "$P_txid"
 		case $J_state in
-		committed | rolledback | failed | none) settled ;;
+		committed | rolledback | failed | none) over ;;
 		*) roll_back "$P_txid" recovered ;;
 		esac
 		learn_end "$P_txid"

@@ -66,14 +66,15 @@ begin() {
 	clock
 	# One server of several must not commit before all have answered, whatever it touches.
 	[ "$A_held$p_path" != holdshort ] || p_path=held
-	# One write: a transaction is begun or it is not.
+	# Pending first: killed between the two, it is one that never began. One write: it is begun or it is not.
+	say "$txid" >"$RUN/pending" || fail "$BROKEN" "cannot write $RUN"
+	crash pending
 	say "boot $BOOT
 path $p_path
 ssh $S_conn
 seconds $seconds
 limit $((NOW + 30 + seconds))
-state preparing" >"$D/journal" || fail "$BROKEN" "cannot write $RUN"
-	say "$txid" >"$RUN/pending" || fail "$BROKEN" "cannot write $RUN"
+state preparing" >"$D/journal" || { true >"$RUN/pending" && fail "$BROKEN" "cannot write $RUN"; }
 	crash prepared
 	"run_$p_path" "$txid"
 }

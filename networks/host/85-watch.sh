@@ -33,7 +33,12 @@ worker() {
 }
 # work TXID: from "preparing" to "applied", its deadline set, or back. The caller holds the worker's lock.
 work() {
+	# Taken back before it had begun: whoever did so found nobody to stop.
+	hold_decision 60 || return 1
+	journal
+	[ "$J_state" = preparing ] || { drop_decision && return 1; }
 	note state applying
+	drop_decision
 	if run_plan; then
 		hold_decision 60 || exit 1
 		clock
@@ -66,7 +71,10 @@ watch() {
 		decided && break
 		sleep "${VNP_POLL:-1}"
 	done
-	if [ "${J_state:-}" = committed ] && hold_decision 600; then settled; fi
+	if [ -d "$D" ] && hold_decision 600; then
+		learn_end "$1"
+		[ "$J_state" != committed ] || over
+	fi
 }
 overdue() {
 	clock

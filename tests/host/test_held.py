@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
+import threading
 import time
 
 import pytest
@@ -128,6 +130,52 @@ def test_the_next_one_begins_though_the_last_died_before_its_last_words(server: 
     assert server.call("settle", "u", check=True).state == "committed"
     server.quiet()
     assert "txid u\n" in server.committed
+
+
+@pytest.mark.parametrize("who", ["recover", "dead-man"])
+def test_one_that_died_at_its_commit_is_never_taken_for_undecided_again(server: rig.Server, who: str) -> None:
+    """Another commit goes over it: then nothing but its own journal says that it was committed."""
+    hold(server, "t", seconds=3)
+    assert server.call("settle", "t", VNP_CRASH="after-rename").code == -9
+    if who == "recover":
+        rig.kill_watchers(server)
+        server.call("recover")
+    else:
+        server.quiet()
+    plan = HostPlan((Bridge("vn-d"),), (*LOCAL.keeps, KeepBridge("vn-d")))
+    digest = server.plan(plan).answer.digest
+    assert server.call("hold", "u", "15", digest, stdin=plan.render()).state == "applied"
+    server.call("settle", "u", check=True)
+    server.quiet()
+    whole = server.state()
+    assert server.call("status", "t").state == "committed"
+    server.call("settle", "t")
+    assert server.call("abort", "t").code == 77
+    assert "txid u\n" in server.committed and server.state() == whole
+
+
+def test_killed_while_it_was_begun_it_never_was(server: rig.Server) -> None:
+    before = server.state()
+    assert hold(server, "t", VNP_CRASH="pending").code == -9
+    assert server.call("status", "t").state == "none"
+    assert server.call("bar", "t").state == "rolledback"
+    assert hold(server, "t").state == "rolledback" and server.state() == before
+    assert hold(server, "u").state == "applied"
+
+
+def test_aborted_before_it_has_begun_it_does_not_begin(server: rig.Server) -> None:
+    """Another transaction's worker still holds the lock that this one waits for."""
+    before = server.state()
+    with (server.run_dir / "worker.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        waiting = threading.Thread(target=hold, args=(server, "t"))
+        waiting.start()
+        assert server.wait_for("t", "preparing")
+        assert server.call("abort", "t", check=True).state == "rolledback"
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        waiting.join()
+    server.quiet()
+    assert server.call("status", "t").state == "rolledback" and server.state() == before
 
 
 def test_an_error_takes_it_back_at_once(server: rig.Server) -> None:
