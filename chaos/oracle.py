@@ -47,7 +47,7 @@ STARTED = (
 )
 """Asked twice: the server's own boot may be just starting it."""
 MINUTE = "sh /var/lib/vnetpanel/transaction recover"
-"""What the server's timer does once a minute, for which nobody waits here."""
+"""Of the server's timer, for which nobody waits here."""
 LEAKS = (
     # A watcher ends soon after its transaction. The brackets keep this grep from finding itself.
     "for f in $(grep -alsE '[v]netpanel/transaction' /proc/[0-9]*/cmdline); do"
@@ -74,6 +74,10 @@ class Oracle:
         verdict.divergent += self._differs(server)
         return [line for line in started if line not in failed]
 
+    def minute(self, name: str) -> None:
+        """What the server's timer does once a minute."""
+        self.lab.execute(name, MINUTE, timeout_s=90)
+
     def _started(self, name: str) -> list[str]:
         """Containers that did not run and have been started, or cannot be, with vzctl's words."""
         return [line for line in self.lab.execute(name, STARTED, timeout_s=120).stdout.splitlines() if line]
@@ -83,14 +87,14 @@ class Oracle:
         key = (server.name, words(decided_on(server.pk)))
         if key not in self.seen:
             # What others are compared with must not be in need of it.
-            self.lab.execute(server.name, MINUTE)
+            self.minute(server.name)
         now = self.whole(server.name)
         known = self.seen.setdefault(key, now)
         for _ in range(8):
             if now == known:
                 return []
             time.sleep(0.5)
-            self.lab.execute(server.name, MINUTE)
+            self.minute(server.name)
             now = self.whole(server.name)
         if now == known:
             return []

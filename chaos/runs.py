@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
@@ -20,6 +21,7 @@ from chaos.oracle import Oracle, drift_of, lost_decisions, open_ends, text
 from chaos.panel import Panel, PanelDied
 from chaos.rival import Rival
 from chaos.verdict import SECOND, Run
+from lab.errors import LabError
 from lab.lab import Lab
 from networks.choices import ChangeState, OperationState
 from networks.desired import head
@@ -276,6 +278,8 @@ class Chaos:
         """Ask the oracle about one server. One that differs for a known reason is repaired first."""
         try:
             server = self.servers[name]
+            with contextlib.suppress(LabError):
+                self.oracle.minute(name)
             drifts = drift_of(server, 60)
             if drifts and self._may_differ(server, done):
                 self._repair(server, done)

@@ -20,6 +20,8 @@ from vnetpanel import env
 
 _lock = threading.Lock()
 _fernet: MultiFernet | None = None
+_read_at: tuple[int, int] | None = None
+"""When the file of keys was last changed, and its size, as it was read."""
 
 
 class WrongKeyError(Exception):
@@ -41,11 +43,21 @@ def load_keys() -> list[str]:
 
 def fernet() -> MultiFernet:
     """The cipher made of all keys: encrypts with the first, decrypts with any. Read once per process."""
-    global _fernet
+    global _fernet, _read_at
     with _lock:
         if _fernet is None:
-            _fernet = build_fernet(load_keys())
+            keys, _read_at = load_keys(), _changed_at()
+            _fernet = build_fernet(keys)
         return _fernet
+
+
+def _changed_at() -> tuple[int, int] | None:
+    path = env.envstr("VNETPANEL_KEYS_FILE") or settings.VNETPANEL_KEYS_FILE
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def build_fernet(keys: list[str]) -> MultiFernet:
@@ -70,7 +82,9 @@ def forget_keys() -> None:
 
 
 def encrypt(text: str) -> str:
-    """Text to token, with the newest key."""
+    """Text to token, with the newest key, also if it was put into the file since this process started."""
+    if _fernet is not None and _changed_at() != _read_at:
+        forget_keys()
     return fernet().encrypt(text.encode()).decode("ascii")
 
 

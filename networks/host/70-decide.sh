@@ -193,7 +193,7 @@ setting() {
 # First words of every contact, once a minute by timer, and at boot. Where a watcher lives it is theirs.
 recover() {
 	pending
-	[ -n "$P_txid" ] || { stay_isolated && tidy && say state=clean && leave "$OK"; }
+	[ -n "$P_txid" ] || { finish_boot && stay_isolated && tidy && say state=clean && leave "$OK"; }
 	say "pending=$P_txid"
 	D=$RUN/txn/$P_txid
 	if hold_transaction 0 && free "$RUN/worker.lock" && free "$RUN/deadman.lock"; then

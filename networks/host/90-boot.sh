@@ -3,17 +3,53 @@
 # had does not stop the others; a gateway that is silent (a whole room powering up) is no reason to undo.
 
 boot() {
+	boot_id
+	say "$BOOT" >"$RUN/booting"
+	trap 'rc=$?; true >"$RUN/booting"; exit $rc' EXIT # a SIGKILL leaves it there
 	hold_transaction 30 || fail "$BUSY" "a transaction is at work"
 	# The service may be started again by hand, with a change waiting for its confirmation.
 	! undecided || fail "$BUSY" "$P_txid is not decided yet"
 	[ -s "$ETC/committed" ] || { say state=empty && leave "$OK"; }
 	is_whole "$ETC/committed" || fail "$BAD" "$ETC/committed is damaged"
+	replay
+	[ -z "$B_failed" ] || { say "failed=${B_failed# }" && say state=degraded && leave "$BACK"; }
+	say state=applied
+	leave "$OK"
+}
+# A replay that was killed is done again, and whoever started meanwhile without its bridge joins that.
+finish_boot() {
+	f_boot=''
+	[ ! -s "$RUN/booting" ] || read -r f_boot <"$RUN/booting"
+	boot_id
+	[ "$f_boot" = "$BOOT" ] && hold_transaction 0 || return 0
+	if is_whole "$ETC/committed"; then
+		replay
+		rejoin
+		say "booted=again"
+	fi
+	true >"$RUN/booting"
+	exec 9>&-
+}
+rejoin() {
+	r_ours=' '
+	while read -r r_keep r_what r_name _; do
+		case "$r_keep $r_what" in 'keep bridge' | 'keep adopted') r_ours="$r_ours$r_name " ;; esac
+	done <"$ETC/committed"
+	for r_conf in "$CONF"/*.conf; do
+		[ ! -f "$r_conf" ] || awk -v list=1 "$AWK_NETIF" "$r_conf"
+	done | while read -r r_bridge r_host; do
+		case $r_ours in *" $r_bridge "*) ;; *) continue ;; esac
+		[ -e "/sys/class/net/$r_host/master" ] || joins "$r_host" "$r_bridge"
+	done
+}
+replay() {
 	B_failed=''
 	wait_for_adapters
 	b_n=0
 	while read -r b_kind b_what b_name b_rest; do
 		[ "$b_kind $b_what" != 'keep vlan' ] || boot_part "$b_name" "vlan $b_name $b_rest" "vlan $b_name $b_rest"
 	done <"$ETC/committed"
+	crash booting
 	while read -r b_kind b_what b_name b_rest; do
 		case "$b_kind $b_what" in
 		'keep bridge') boot_part "$b_name" "bridge $b_name $b_rest" "bridge $b_name $b_rest" ;;
@@ -24,9 +60,6 @@ boot() {
 			;;
 		esac
 	done <"$ETC/committed"
-	[ -z "$B_failed" ] || { say "failed=${B_failed# }" && say state=degraded && leave "$BACK"; }
-	say state=applied
-	leave "$OK"
 }
 # boot_part NAME STEP KEEP
 boot_part() {

@@ -126,3 +126,13 @@ def test_a_key_that_was_added_meanwhile_is_found(tmp_path: Path) -> None:
     token = Fernet(new).encrypt(b"written by another process").decode()
     (tmp_path / "keys").write_text(f"{new}\n{old}\n")
     assert crypto.decrypt(token) == "written by another process"
+
+
+@pytest.mark.django_db
+def test_a_key_that_was_put_in_front_is_used_at_once(tmp_path: Path) -> None:
+    """Else what a running process stores after `rotate_keys` would be lost with the old key."""
+    old = crypto.load_keys()[0]
+    crypto.encrypt("x")
+    new = Fernet.generate_key().decode()
+    (tmp_path / "keys").write_text(f"{new}\n{old}\n")
+    assert Fernet(new).decrypt(crypto.encrypt("after").encode()) == b"after"
