@@ -49,7 +49,7 @@ take_lock() {
     [ -d "$lock_dir" ] || mkdir -p "$lock_dir"
     lock_file=$lock_dir/$ctid.lck
     lock_tries=0
-    while [ "$lock_tries" -lt 3 ]; do
+    while [ "$lock_tries" -lt 4 ]; do
         lock_tries=$((lock_tries + 1))
         # noclobber makes the shell open with O_EXCL.
         set -C
@@ -62,7 +62,8 @@ take_lock() {
         locker_pid=''
         { read -r locker_pid <"$lock_file"; } 2>/dev/null
         case $locker_pid in
-        '') sleep 0.2 ;; # gone, or its owner has not written yet
+        # Gone, or its owner has not written yet, or never will: the power went just then.
+        '') if [ "$lock_tries" -lt 3 ]; then sleep 0.2; else rm -f "$lock_file"; fi ;;
         *[!0-9]*) rm -f "$lock_file" ;;
         *)
             [ ! -d "/proc/$locker_pid" ] || return 1

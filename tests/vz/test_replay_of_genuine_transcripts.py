@@ -160,3 +160,7 @@ def test_a_lock_is_a_process_id_that_lives(four: Machine) -> None:
     four.write("/vz/lock/101.lck", "nonsense\n")
     assert four.run("vzctl", "set", "101", "--save").rc == 0
     assert not (four.root / "vz/lock/101.lck").exists()
+    # A power cut leaves it empty.
+    four.write("/vz/lock/101.lck", "")
+    assert four.run("vzctl", "set", "101", "--save").rc == 0
+    assert not (four.root / "vz/lock/101.lck").exists()
