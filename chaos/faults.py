@@ -32,7 +32,8 @@ ADDRESS_BACK = (
     "d=eth0; for l in /sys/class/net/eth0/master; do [ -e $l ] && d=$(basename $(readlink -f $l)); done;"
     " ip -o addr show | grep -q ' ADDRESS/24' || ip addr add ADDRESS/24 dev $d;"
     " ip route show default | grep -q 10.77.0.1 || ip route add default via 10.77.0.1 dev $d;"
-    # With the last address of a link the kernel forgets whom it answered for there.
+    # With the last address of a link the kernel forgets whom it answered for there, and a container that
+    # starts while there is none is not answered for.
     ' for a in PROXIES; do ip neigh show proxy | grep -q "^$a " || ip neigh add proxy $a dev $d; done; :'
 )
 
@@ -171,7 +172,7 @@ class Faults:
         )
 
     def _back(self, server: str) -> Callable[[], object]:
-        routed = [a for c in definition(server).containers for a in c.host_routed if ":" not in a]
+        routed = [a for c in definition(server).containers for a in c.host_routed]
         command = ADDRESS_BACK.replace("ADDRESS", self.addresses[server])
         return self._shell(server, command.replace("PROXIES", " ".join(routed)))
 
