@@ -29,7 +29,9 @@ KILL_SSH = (
     " p=${f#/proc/}; kill -9 ${p%/cmdline} 2>/dev/null; done; :"
 )
 ADDRESS_BACK = (
-    "d=eth0; for l in /sys/class/net/eth0/master; do [ -e $l ] && d=$(basename $(readlink -f $l)); done;"
+    # Not while a transaction is being taken back: where the address belongs would change under our hands.
+    "[ ! -d /run/vnetpanel ] || { exec 8>>/run/vnetpanel/decide.lock; flock 8; };"
+    " d=eth0; for l in /sys/class/net/eth0/master; do [ -e $l ] && d=$(basename $(readlink -f $l)); done;"
     " ip -o addr show | grep -q ' ADDRESS/24' || ip addr add ADDRESS/24 dev $d;"
     " ip route show default | grep -q 10.77.0.1 || ip route add default via 10.77.0.1 dev $d;"
     # With the last address of a link the kernel forgets whom it answered for there, and a container that
