@@ -470,6 +470,11 @@ END {
 	printf "%s", pro pro_set crit epi >(dir "/digested")
 	# The same commands may be harmless at the review and move an address by now.
 	print guarded ? "guarded" : "short" >(dir "/digested")
+	# Their layer 3 is none of the business of this plan: what others add to it meanwhile is theirs.
+	for (i = 1; i <= ntouched; i++) if (!(order[i] in moved)) {
+		print "still " order[i] >(dir "/snap")
+		print "still " order[i] >(dir "/expected")
+	}
 	print "end" >(dir "/snap")
 	print "path=" (guarded ? "guarded" : "short")
 	print "empty=" (pro pro_set crit epi == "" ? "yes" : "no")

@@ -9,6 +9,7 @@ function read_target(line, w, dev) {
 		dev = w[2]
 		if (!(dev in listed)) { listed[dev] = 1; order[++count] = dev }
 		if (w[1] == "absent") absent[dev] = 1
+		else if (w[1] == "still") still[dev] = 1
 		else if (w[1] == "link") { wmac[dev] = w[4]; wmtu[dev] = w[6]; wup[dev] = w[8]; wmaster[dev] = w[10] }
 		else if (w[1] == "br") wbr[dev] = line
 		else if (w[1] == "vlan") { wbase[dev] = w[4]; wvid[dev] = w[6] }
@@ -24,8 +25,21 @@ function seen_in(list, n, key, words, i) {
 	for (i = 1; i <= n; i++) if (list[key, i] == words) return 1
 	return 0
 }
-# Addresses compare in order, since order decides the source address; routes and proxies as sets.
+# Nothing that was there is missing.
+function has_all(list, n, what, f, dev, i, key) {
+	key = what SUBSEP f SUBSEP dev
+	for (i = 1; i <= nW[key]; i++) if (!seen_in(list, n, f SUBSEP dev, W[key, i])) return 0
+	return 1
+}
+# Addresses compare in order, since order decides the source address; routes and proxies as sets. Where the plan does
+# not touch them more than there were is no difference: an address that came meanwhile may be the only one there is.
 function same_l3(dev, f, i) {
+	if (dev in still) {
+		for (f = 4; f <= 6; f += 2)
+			if (!has_all(A, nA[f, dev], "addr", f, dev) || !has_all(R, nR[f, dev], "route", f, dev) || \
+				!has_all(P, nP[f, dev], "proxy", f, dev)) return 0
+		return 1
+	}
 	for (f = 4; f <= 6; f += 2) {
 		if (nA[f, dev] + 0 != nW["addr", f, dev] + 0 || nP[f, dev] + 0 != nW["proxy", f, dev] + 0) return 0
 		if (nR[f, dev] + 0 != nW["route", f, dev] + 0) return 0
@@ -105,6 +119,7 @@ function addresses_back(dev, f, i, key, rebuild) {
 		key = "addr" SUBSEP f SUBSEP dev
 		rebuild = 0
 		for (i = 1; hard && i <= nW[key] || i <= nA[f, dev]; i++) if (A[f, dev, i] != W[key, i]) rebuild = hard
+		if (dev in still) rebuild = 0
 		if (rebuild) for (i = nA[f, dev]; i >= 1; i--) ip("addr del " bare(A[f, dev, i]) " dev " dev)
 		if (f == 4) {
 			for (i = 1; i <= nW[key]; i++) if (rebuild || !seen_in(A, nA[f, dev], f SUBSEP dev, W[key, i]))
@@ -180,7 +195,7 @@ function converge(i, j, dev, l3) {
 	}
 	for (i = 1; i <= count; i++) {
 		dev = order[i]
-		if ((dev in absent) || (dev in lost) || is_port_only(dev)) continue
+		if ((dev in absent) || (dev in lost) || (dev in still) || is_port_only(dev)) continue
 		extras_away(dev)
 	}
 	newcomers_away()

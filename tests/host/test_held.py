@@ -178,6 +178,19 @@ def test_aborted_before_it_has_begun_it_does_not_begin(server: rig.Server) -> No
     assert server.call("status", "t").state == "rolledback" and server.state() == before
 
 
+def test_an_address_that_came_meanwhile_stays_where_the_plan_moves_none(server: rig.Server) -> None:
+    """Found by chaos: somebody gave the server its lost address back, and the rollback took it away again."""
+    plan = HostPlan((Bridge("vn-d", "eth2"),), (KeepBridge("vn-d", "eth2"),))
+    server.batch("link add eth2 type veth peer name eth2p\nlink set eth2 up\nlink set eth2p up")
+    digest = server.plan(plan).answer.digest
+    assert server.call("hold", "t", "15", digest, stdin=plan.render()).state == "applied"
+    server.batch("addr add 10.77.9.1/24 dev eth2")
+    assert server.call("abort", "t", check=True).state == "rolledback"
+    server.quiet()
+    state = server.state()
+    assert "addr eth2 inet 10.77.9.1/24" in state and "vn-d" not in state
+
+
 def test_an_error_takes_it_back_at_once(server: rig.Server) -> None:
     before = server.state()
     failed = hold(server, "t", VNP_BAD_LINE="1")
