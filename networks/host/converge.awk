@@ -110,7 +110,7 @@ function bring_back_links(i, dev) {
 		else if (dev in wbase) ip("link add link " wbase[dev] " name " dev " type vlan id " wvid[dev])
 		else { lost[dev] = 1; continue }	# hardware that went away cannot be brought back
 		born[dev] = 1
-		ip("link set dev " dev " address " wmac[dev])
+		if (wmac[dev] != "?") ip("link set dev " dev " address " wmac[dev])
 		if (wup[dev]) ip("link set dev " dev " up")
 	}
 }
@@ -150,7 +150,8 @@ function extras_away(dev, f, i, key) {
 	}
 }
 function link_back(dev) {
-	if (born[dev] || sys(dev, "address") != wmac[dev]) ip("link set dev " dev " address " wmac[dev])
+	if (wmac[dev] != "?" && (born[dev] || sys(dev, "address") != wmac[dev]))
+		ip("link set dev " dev " address " wmac[dev])
 	if (born[dev] || sys(dev, "mtu") != wmtu[dev]) ip("link set dev " dev " mtu " wmtu[dev])
 	if (wup[dev] && !is_up(dev)) ip("link set dev " dev " up")
 }

@@ -108,9 +108,11 @@ function settings(dev, list, n, i, v, out) {
 	}
 	return out
 }
+# A bridge that nobody has given one has that of its ports, and none when the last has left: none can be set.
+function hardware_address(dev) { return sys(dev, "address") == "00:00:00:00:00:00" ? "?" : sys(dev, "address") }
 function canonical(dev, i, f, out) {
 	if (!exists(dev)) return "absent " dev "\n"
-	out = "link " dev " mac " sys(dev, "address") " mtu " sys(dev, "mtu") " up " is_up(dev) \
+	out = "link " dev " mac " hardware_address(dev) " mtu " sys(dev, "mtu") " up " is_up(dev) \
 		" master " (master[dev] == "" ? "-" : master[dev]) "\n"
 	if (is_bridge(dev)) out = out "br " dev " stp " sys(dev, "bridge/stp_state") " fd " \
 		sys(dev, "bridge/forward_delay") " vf " (sys(dev, "bridge/vlan_filtering") == "" ? "-" : \

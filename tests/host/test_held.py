@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from networks.host.grammar import Bridge, HostPlan, KeepBridge, Port
+from networks.host.grammar import Bridge, HostPlan, KeepBridge, Port, RemoveBridge
 from tests.host import rig
 
 pytestmark = pytest.mark.netns
@@ -189,6 +189,23 @@ def test_an_address_that_came_meanwhile_stays_where_the_plan_moves_none(server: 
     server.quiet()
     state = server.state()
     assert "addr eth2 inet 10.77.9.1/24" in state and "vn-d" not in state
+
+
+def test_a_bridge_whose_last_guest_had_left_comes_back_without_a_hardware_address(
+    server: rig.Server,
+) -> None:
+    """Found by chaos: then it has none, and none cannot be set; the rollback tried it for ever."""
+    veth = server.add_guest(101, "10.77.5.1/24")
+    joined = HostPlan((Bridge("vn-c"), Port(veth, "vn-c")), (KeepBridge("vn-c"),))
+    assert server.apply("one", joined).state == "committed"
+    server.batch(f"link set {veth} nomaster")
+    assert "00:00:00:00:00:00" in server.run("cat", "/sys/class/net/vn-c/address")
+    gone = HostPlan((RemoveBridge("vn-c"),), ())
+    digest = server.plan(gone).answer.digest
+    assert server.call("hold", "t", "15", digest, stdin=gone.render()).state == "applied"
+    server.batch(f"link set {veth} master vn-c")
+    assert server.call("abort", "t", check=True).state == "rolledback"
+    assert "vn-c" in server.state()
 
 
 def test_an_error_takes_it_back_at_once(server: rig.Server) -> None:
