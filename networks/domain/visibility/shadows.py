@@ -1,8 +1,9 @@
 """Frames that get lost where a container joins two networks: whether an answer comes is not known.
 
 Shadows: a bridge has the hardware address of its adapter, and VLAN adapters have their base's. Where a
-container bridges two networks of one server, a frame to the server's own stack on the one, coming over the
-other, is taken by the bridge of the other. What comes of it depends on what neighbours remember.
+container joins two networks of one server, a frame to the server's own stack on the one (a bridge, or the NIC
+itself), coming over the other, is taken by the bridge of the other. What comes of it depends on what
+neighbours remember.
 
 Echoes: where a container anywhere joins a VLAN to its own untagged segment, what is sent to all comes back
 with a tag. A bridge that holds the NIC and does not filter tags (one that the panel did not make) takes the
@@ -19,7 +20,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from networks.domain.inventory import AdapterView, ServerRef
-from networks.domain.state import ServerId
+from networks.domain.state import AdapterKey, ServerId
 from networks.domain.visibility.hosts import Host, Port, Scene
 from networks.domain.wires import ForeignBridge, NetworkHere, Node, Wire
 
@@ -52,6 +53,11 @@ class Shadows:
                 found.setdefault(node, set()).add((view.server, view.base or view.name))
         return {node: frozenset(bases) for node, bases in found.items()}
 
+    def _bases_of(self, server: ServerId, port: Port) -> frozenset[tuple[ServerId, str]]:
+        """The same of an adapter that is in no bridge, where the server's own address may be as well."""
+        views = [self.scene.inventory.adapter(AdapterKey(server, link)) for link in port.links]
+        return frozenset((server, view.base or view.name) for view in views if view is not None)
+
     def lies_on(self, a: Host, mine: Port, b: Host, other: Port) -> ServerRef | None:
         """The server of the two that would not hear the other over their ports; None if both do."""
         if not self._is_any_joined:
@@ -59,7 +65,7 @@ class Shadows:
         for host, port, far in ((a, mine, other), (b, other, mine)):
             key = host.key
             if isinstance(key, ServerRef) and port.node and far.node:
-                own = self._bases.get(port.node, frozenset())
+                own = self._bases.get(port.node) or self._bases_of(key.id, port)
                 for node in self._way(port.node, far.node):
                     is_bridge = isinstance(node, NetworkHere | ForeignBridge) and node.server == key.id
                     if is_bridge and node != port.node and own & self._bases.get(node, frozenset()):
