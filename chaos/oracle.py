@@ -47,7 +47,7 @@ STARTED = (
 )
 """Asked twice: the server's own boot may be just starting it."""
 MINUTE = "sh /var/lib/vnetpanel/transaction recover"
-"""Of the server's timer, for which nobody waits here."""
+"""What the server's timer runs, for which nobody waits here."""
 LEAKS = (
     # A watcher ends soon after its transaction. The brackets keep this grep from finding itself.
     "for f in $(grep -alsE '[v]netpanel/transaction' /proc/[0-9]*/cmdline); do"

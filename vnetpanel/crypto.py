@@ -46,8 +46,9 @@ def fernet() -> MultiFernet:
     global _fernet, _read_at
     with _lock:
         if _fernet is None:
-            keys, _read_at = load_keys(), _changed_at()
-            _fernet = build_fernet(keys)
+            # Asked first: what changes between the two is read again at the next use.
+            _read_at = _changed_at()
+            _fernet = build_fernet(load_keys())
         return _fernet
 
 
