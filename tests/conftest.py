@@ -41,17 +41,22 @@ CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 
 @pytest.hookimpl(tryfirst=True)
-@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All lab tests share the one lab, so one xdist worker runs them, one after the other.
+    """Lab tests share one lab, so one xdist worker runs them, one after the other.
 
-    Journeys come last, after pytest-randomly has shuffled: they change the lab's servers for good, and
-    starting a panel for them costs too much to do it twice.
+    Journeys are another worker's, on a lab of their own: they change its servers for good, and starting a
+    panel for them costs too much to do it twice. In one process they come last, on the same lab.
     """
-    items.sort(key=lambda item: "journeys" in item.path.parts)
+    items.sort(key=_is_journey)
     for item in items:
-        if item.get_closest_marker("lab"):
+        if _is_journey(item):
+            item.add_marker(pytest.mark.xdist_group("journeys"))
+        elif item.get_closest_marker("lab"):
             item.add_marker(pytest.mark.xdist_group("lab"))
+
+
+def _is_journey(item: pytest.Item) -> bool:
+    return "journeys" in item.path.parts
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

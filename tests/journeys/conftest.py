@@ -28,7 +28,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if here in item.path.parents:
             for mark in MARKS:
                 item.add_marker(mark)
-            item.add_marker(pytest.mark.xdist_group("lab"))
             item.add_marker(pytest.mark.timeout(600))
 
 
