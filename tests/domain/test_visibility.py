@@ -300,7 +300,7 @@ def test_a_server_with_one_hardware_address_on_two_joined_bridges_is_not_known_t
         assert joined.answer(ServerRef(2), other) == joined.answer(other, ServerRef(2)) == "unknown"
         assert joined.layer2_answer(ServerRef(2), other) == "unknown"
     verdict = joined.shares_layer2(ServerRef(2), ct("205"))
-    assert verdict.answer == "unknown" and "one hardware address on two bridges" in verdict.text
+    assert verdict.answer == "unknown" and "one hardware address in two segments" in verdict.text
     # 201 stands on both; server 1 has no bridge inside.
     assert joined.answer(ct("201"), ServerRef(2)) == joined.answer(ct("205"), ServerRef(1)) == "yes"
 

@@ -8,7 +8,7 @@ import pytest
 from lab import requirements
 from lab.definition import SERVERS
 from lab.errors import LabUnavailable
-from lab.place import Place
+from lab.place import Place, default_place, spare_places
 
 
 def test_names_differ_between_checkouts_and_fit_the_kernel() -> None:
@@ -52,3 +52,9 @@ def test_addresses_names_and_macs_are_unique() -> None:
         + [a for c in containers for i in c.bridged for a in i.addresses],
     ):
         assert len(set(words)) == len(words)
+
+
+def test_a_checkout_has_three_labs_that_never_meet() -> None:
+    places = (default_place(), *spare_places())
+
+    assert len({place.prefix for place in places}) == len({place.state for place in places}) == 3

@@ -64,7 +64,7 @@ class Reasons:
                 return f"Whether other hosts have a route to {dest} is not known."
             case "shadowed":
                 return (
-                    f"{name} has one hardware address on two bridges that a Container joins: the nearer one "
+                    f"{name} has one hardware address in two segments that a Container joins: the nearer one "
                     "takes what is meant for the other."
                 )
             case "echoed":
