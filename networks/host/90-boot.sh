@@ -61,20 +61,29 @@ replay() {
 		esac
 	done <"$ETC/committed"
 }
-# boot_part NAME STEP KEEP
+# boot_part NAME STEP KEEP: tried again where it was not refused. At boot others configure adapters too, and what
+# they change while it runs makes it fail.
 boot_part() {
+	for b_wait in 1 2 0; do
+		! try_part "$2" "$3" || return 0
+		! grep -q '^refuse ' "$D/notes" || break
+		sleep $b_wait
+	done
+	B_failed="$B_failed $1"
+	grep '^refuse ' "$D/notes" || say "warn boot-failed $1: $(tail -n 1 "$D/log" 2>/dev/null)"
+}
+# try_part STEP KEEP: done, or everything as it was.
+try_part() {
 	b_n=$((b_n + 1))
 	D=$RUN/txn/boot-$b_n
 	rm -rf "$D"
 	mkdir -p "$D" || fail "$BROKEN" "cannot write $RUN"
+	: >"$D/notes"
 	find_tools
-	if printf 'vnetpanel-plan 1\nstep %s\nkeep %s\nend\n' "$2" "$3" | check_plan >"$D/plan" &&
-		compose boot >"$D/notes" && run_commands <"$D/work" >>"$D/log" 2>&1 && verify; then
-		return 0
-	fi
+	printf 'vnetpanel-plan 1\nstep %s\nkeep %s\nend\n' "$1" "$2" | check_plan >"$D/plan" &&
+		compose boot >"$D/notes" && run_commands <"$D/work" >>"$D/log" 2>&1 && verify && return 0
 	converged
-	B_failed="$B_failed $1"
-	grep '^refuse ' "$D/notes" 2>/dev/null || say "warn boot-failed $1: $(tail -n 1 "$D/log" 2>/dev/null)"
+	return 1
 }
 wait_for_adapters() (
 	tries=${VNP_WAIT:-30}

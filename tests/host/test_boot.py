@@ -164,3 +164,39 @@ def test_a_replay_that_has_ended_is_not_done_again(server: Server) -> None:
     server.batch("link del vn-c")
     assert server.call("recover", check=True).answer.get("booted") == ""
     assert "vn-c" not in server.state()
+
+
+@pytest.mark.parametrize("times", [1, 20])
+def test_a_replay_that_somebody_configuring_an_adapter_came_between_is_tried_again(
+    server: Server, times: int
+) -> None:
+    """Found by chaos: an address went while eth0's bridge came up, and its network stayed away.
+
+    Where it goes on and on the network is given up, and everything there is as it was.
+    """
+    (server.root / "bin").mkdir()
+    brctl = server.root / "bin" / "brctl"
+    # Every `addif` of the first so many: 192.0.2.5 is there afterwards if it was not before, and the reverse.
+    brctl.write_text(
+        f"""#!/bin/sh
+busybox brctl "$@" || exit
+[ "$1" = addif ] || exit 0
+echo >>{server.root}/turns
+[ $(wc -l <{server.root}/turns) -le {times} ] || exit 0
+ip addr del 192.0.2.5/32 dev eth0 2>/dev/null || ip addr add 192.0.2.5/32 dev eth0
+"""
+    )
+    brctl.chmod(0o755)
+    server.env |= {"VNP_BRCTL": "1", "VNP_PATH": str(brctl.parent)}
+    server.batch("link add eth1 type veth peer name far1\nlink set eth1 up\nlink set far1 up")
+    keeps = ("keep bridge vn-a eth0", "keep bridge vn-c eth1")
+    text = "\n".join(["vnetpanel-committed 1", "txid t", *keeps, "end"]) + "\n"
+    (server.root / "etc/committed").write_text(text)
+    booted = server.call("boot")
+    state = server.state()
+    if times == 1:
+        assert booted.state == "applied", booted.raw
+        assert "addr vn-a inet 10.77.0.11/24" in state
+    else:
+        assert booted.state == "degraded" and "vn-a" in booted.answer.get("failed")
+        assert "addr eth0 inet 10.77.0.11/24" in state and "vn-a" not in state
