@@ -249,6 +249,16 @@ def test_a_small_scene_is_left_as_it_is() -> None:
     assert collapsed(scene) is scene
 
 
+def test_what_a_box_is_called_ends_before_its_sign() -> None:
+    sign = (Sign("warn", "Something."),)
+    long = ContainerKey(1, "1e5f7a3c-8b1d-4a60-9f0e-2d6c3b4a5e6f")
+    boxes = (Box(ContainerKey(1, "101"), "", count=1812, signs=sign), Box(long, "", signs=sign))
+    picture = lay_out(Scene((Column((1,), "server1", boxes=boxes),)))
+    assert {box.label for box in picture.boxes if box.box.count > 1} == {"1812 containers"}
+    for box, shape in zip(picture.boxes, sorted(picture.signs, key=lambda s: s.x), strict=True):
+        assert box.frame.x + 8 + text_width(box.label, 13) <= shape.x - 8 < box.frame.right
+
+
 def test_a_text_that_is_too_long_is_shortened_to_fit() -> None:
     assert fitted("short", 12, 200) == "short"
     cut = fitted("a name that is much too long for its box", 12, 80)

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import replace
 
 from networks.domain.state import grouped
-from networks.domain.topology.scene import LOOSE, Band, BandId, Box, Column, Dot, Piece, Scene, Sign, Socket
+from networks.domain.topology.scene import LOOSE, Band, BandId, Box, Column, Dot, Piece, Scene, Socket
 
 MOST_COLUMNS = 8
 MOST_BANDS = 14
@@ -68,7 +68,7 @@ def _boxes_counted(column: Column, most: int) -> Column:
         return column
     boxes: list[Box] = []
     for found in by_band.values():
-        plain = [box for box in found if len(box.dots) <= 1 and not _signs(box)]
+        plain = [box for box in found if len(box.dots) <= 1 and not box.all_signs]
         if len(found) > most and len(plain) > 1:
             special = [box for box in found if box not in plain][: most - 1]
             boxes += [*special, _counted([box for box in found if box not in special])]
@@ -94,12 +94,8 @@ def _counted(boxes: list[Box], band: BandId | None = None) -> Box:
         status="running" if any(box.status == "running" for box in boxes) else "stopped",
         dots=dots,
         count=sum(box.count for box in boxes),
-        signs=tuple(dict.fromkeys(sign for box in boxes for sign in _signs(box)))[:3],
+        signs=tuple(dict.fromkeys(sign for box in boxes for sign in box.all_signs))[:3],
     )
-
-
-def _signs(box: Box) -> tuple[Sign, ...]:
-    return (*box.signs, *(sign for dot in box.dots for sign in dot.signs))
 
 
 def _simplified(column: Column, kept: frozenset[BandId], shared: frozenset[BandId]) -> Column:

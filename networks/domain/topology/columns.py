@@ -231,7 +231,7 @@ def has_stack(column: Column) -> bool:
 def box_width(box: Box) -> int:
     """Pixels that the box takes."""
     if box.count > 1:
-        return m.MANY_WIDTH
+        return m.MANY_WIDTH + (m.SIGN_ROOM if box.all_signs else 0)
     return max(m.BOX_WIDTH, m.DOT_SLOT * len(box.dots) + 2) if len(box.dots) > 1 else m.BOX_WIDTH
 
 

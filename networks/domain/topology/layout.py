@@ -161,7 +161,8 @@ class _Layout:
                 for group in box.joined
                 for a, b in neighbours([at[name] for name in group if name in at])
             )
-            yield BoxShape(box, frame, fitted(label, 13, room), fitted(box.name, m.SMALL_SIZE, room), arcs)
+            beside = room - m.SIGN_ROOM if box.all_signs else room
+            yield BoxShape(box, frame, fitted(label, 13, beside), fitted(box.name, m.SMALL_SIZE, room), arcs)
 
     def _box_frame(self, number: int, placed: PlacedBox) -> Frame:
         y = self.strip_y(placed.lane, placed.row)
@@ -328,9 +329,8 @@ class _Layout:
                 right = self.lefts[number] + self.plans[number].width
                 yield SignShape(right - 20, m.MARGIN + 22, column.signs)
         for box in boxes:
-            signs = (*box.box.signs, *(sign for dot in box.box.dots for sign in dot.signs))
-            if signs:
-                yield SignShape(box.frame.right - 12, box.frame.y + 13, signs)
+            if box.box.all_signs:
+                yield SignShape(box.frame.right - 12, box.frame.y + 13, box.box.all_signs)
         named = set()
         for strip in strips:
             if strip.band.signs and strip.band.id not in named:

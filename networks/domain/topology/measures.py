@@ -11,6 +11,8 @@ BOX_WIDTH = 92
 BOX_HEIGHT = 60
 BOX_GAP = 10
 MANY_WIDTH = 128
+SIGN_ROOM = 18
+"""What a sign takes of the first line of a box."""
 DOT_SLOT = 54
 STRIP_HEIGHT = 24
 ROW_GAP = 12

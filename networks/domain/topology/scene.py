@@ -57,6 +57,11 @@ class Box:
     count: int = 1
     signs: tuple[Sign, ...] = ()
 
+    @property
+    def all_signs(self) -> tuple[Sign, ...]:
+        """Its own and those of its interfaces: drawn as one, in its corner."""
+        return (*self.signs, *(sign for dot in self.dots for sign in dot.signs))
+
 
 @dataclass(frozen=True, slots=True)
 class Socket:
