@@ -30,7 +30,7 @@ soak: ## the long loops: 200 confirmations against the deadline, 20 moves of a N
 	@VNP_TEST_CONFIRMS=200 VNP_TEST_MOVES=10 VNP_TEST_LAB_MOVES=20 VNP_TEST_RANDOM=40 \
 		$(PYTHON) -m pytest -s -p no:randomly tests/host -k "against or open_connection or again_and_again or random" --timeout 3000 $(ARGS)
 
-screenshots: ## the pictures of docs/screens.md anew (needs Chromium)
+screenshots: ## the pictures of docs/ anew (needs Chromium)
 	@scripts/prepare.sh test
 	@$(PYTHON) scripts/screenshots.py
 

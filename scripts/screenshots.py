@@ -1,7 +1,7 @@
-"""Takes the pictures of docs/screens.md: the manual's scheme in a database of its own, no server behind it.
+"""Takes the pictures of the documentation: the manual's scheme in a database of its own, no server behind it.
 
-`make screenshots` takes those of docs/; `scripts/screenshots.py FOLDER WORD…` takes into another folder those
-whose name has one of the words, in light, dark and narrow.
+`make screenshots` takes all of docs/images; `scripts/screenshots.py FOLDER WORD…` takes those whose name has
+one of the words into another folder, in light, dark and narrow.
 """
 
 from __future__ import annotations
@@ -19,12 +19,25 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 LISTEN = "127.0.0.1:8391"
-PICTURES = ROOT / "docs" / "images" / "screens"
+IMAGES = ROOT / "docs" / "images"
+PICTURES = IMAGES / "screens"
 WIDTH, HEIGHT = 1180, 480
 TALLEST = 760
 """Pixels of a page's picture in the docs: what is below repeats."""
-ROOMY = {"topology-group": (1520, 1000)}
+ROOMY = {
+    "topology-group": (1520, 1000),
+    "topology-scheme": (1760, 1000),
+    "topology-200-servers": (1900, 1000),
+    "visibility-matrix": (1400, 1000),
+    "visibility-explain": (1400, 1000),
+}
 """Width of the window and the tallest picture, for pages that are one drawing."""
+WHOLE = {
+    "topology-scheme": ("topology-group", "?state=desired"),
+    "visibility-matrix": ("visibility-group", ""),
+    "visibility-explain": ("visibility-explain", ""),
+}
+"""Pictures of whole windows, and the pages they show."""
 
 
 def prepare(var: str) -> dict[str, str]:
@@ -80,15 +93,28 @@ def take(page: Any, address: str, path: Path, *, narrow: bool = False, whole: bo
     page.goto(address)
     if not narrow:
         page.wait_for_selector("#tree a")
-    # As high as the page, so that what sticks to the window's edges is drawn once.
-    height = page.evaluate("document.documentElement.scrollHeight")
-    page.set_viewport_size({"width": width, "height": max(height, HEIGHT)})
-    page.wait_for_timeout(300)
+    # As high as the page, so that what sticks to the window's edges is drawn once. Twice: parts of it may be
+    # as high as the window allows.
+    for _ in range(2):
+        height = page.evaluate("document.documentElement.scrollHeight")
+        page.set_viewport_size({"width": width, "height": max(height, HEIGHT)})
+        page.wait_for_timeout(300)
     if whole:
         page.screenshot(path=path)
         return
     box = page.locator("#content").bounding_box()
     page.screenshot(path=path, clip={**box, "height": min(box["height"], tallest)})
+
+
+def take_windows(page: Any, pages: dict[str, str]) -> None:
+    """The pictures of whole windows; the last is of more servers, which are only made here."""
+    for name, (shown, query) in WHOLE.items():
+        take(page, pages[shown] + query, IMAGES / f"{name}.png")
+    from tests.many_servers import seed_many
+
+    # Playwright's event loop makes Django believe that it is called from async code.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    take(page, f"{seed_many()}?state=desired", IMAGES / "topology-200-servers.png")
 
 
 def main(folder: Path, words: list[str]) -> None:
@@ -117,6 +143,8 @@ def main(folder: Path, words: list[str]) -> None:
                 log_in(page)
                 for name, address in wanted.items():
                     take(page, address, folder / f"{name}{suffix}.png", narrow=narrow, whole=bool(words))
+                if not words:
+                    take_windows(page, pages)
                 context.close()
             chromium.close()
 

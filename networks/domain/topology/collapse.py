@@ -28,10 +28,10 @@ def collapsed(scene: Scene) -> Scene:
     kept = _most_used(columns, shared)
     simple = [_simplified(column, kept, shared) for column in columns]
     groups = grouped(simple, _likeness)
-    merged = [_merged(group) for group in groups.values()]
+    merged = sorted((_merged(group) for group in groups.values()), key=_is_healthy)
     if len(merged) > MOST_COLUMNS:
         # What is in trouble is shown first, then what stands for most servers.
-        by_weight = sorted(merged, key=lambda c: (not c.signs and c.state == "ok", -len(c.servers)))
+        by_weight = sorted(merged, key=lambda c: (_is_healthy(c), -len(c.servers)))
         shown = set(by_weight[: MOST_COLUMNS - 1])
         rest = [column for column in merged if column not in shown]
         merged = [column for column in merged if column in shown] + [_the_rest(rest)]
@@ -47,6 +47,10 @@ def collapsed(scene: Scene) -> Scene:
         networks_left_out=networks - sum(band.kind == "network" for band in bands),
         is_collapsed=True,
     )
+
+
+def _is_healthy(column: Column) -> bool:
+    return not column.signs and column.state == "ok"
 
 
 def _shared(columns: Iterable[Column]) -> frozenset[BandId]:
