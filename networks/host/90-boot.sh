@@ -65,14 +65,17 @@ replay() {
 # they change while it runs makes it fail.
 boot_part() {
 	for b_wait in 1 2 0; do
-		! try_part "$2" "$3" || return 0
+		b_rc=0
+		try_part "$2" "$3" || b_rc=$?
+		[ $b_rc != 0 ] || return 0
+		[ $b_rc = 1 ] || break
 		! grep -q '^refuse ' "$D/notes" || break
 		sleep $b_wait
 	done
 	B_failed="$B_failed $1"
 	grep '^refuse ' "$D/notes" || say "warn boot-failed $1: $(tail -n 1 "$D/log" 2>/dev/null)"
 }
-# try_part STEP KEEP: done, or everything as it was.
+# try_part STEP KEEP: done; 1: everything as it was; 2: not even that, after minutes of trying.
 try_part() {
 	b_n=$((b_n + 1))
 	D=$RUN/txn/boot-$b_n
@@ -82,7 +85,7 @@ try_part() {
 	find_tools
 	printf 'vnetpanel-plan 1\nstep %s\nkeep %s\nend\n' "$1" "$2" | check_plan >"$D/plan" &&
 		compose boot >"$D/notes" && run_commands <"$D/work" >>"$D/log" 2>&1 && verify && return 0
-	converged
+	converged || return 2
 	return 1
 }
 wait_for_adapters() (
