@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import django_tables2 as tables
+from django.core.paginator import EmptyPage, Page
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -18,7 +19,15 @@ PER_PAGE = 50
 
 
 class BoundedPaginator(LazyPaginator):
-    """Counts nothing, and takes no page number that no list can have: the database would refuse it."""
+    """Counts nothing, but for a page too far, and takes no number that the database would refuse."""
+
+    def page(self, number: Any) -> Page:
+        """The page of that number; of one too far, the last."""
+        try:
+            return super().page(number)
+        except EmptyPage:
+            rows = len(self.object_list)
+            return super().page(max(1, -(-rows // self.per_page)))
 
     def validate_number(self, number: Any) -> int:
         """The page's number; of absurd ones, one that no list reaches."""
