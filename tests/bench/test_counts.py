@@ -86,11 +86,13 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return messages
 
 
-def change_of(user: Any, adapter: str) -> Change:
-    """Reviewed: a network on that adapter of every server, with the container of each."""
-    network = str(uuid.uuid4())
+def change_of(user: Any, adapter: str, local: int = 0) -> Change:
+    """Reviewed: a network on that adapter of every server with the container of each, and some local ones."""
+    network, *others = (str(uuid.uuid4()) for _ in range(1 + local))
     edits: list[Any] = [CreateNetwork(network, f"on {adapter}")]
+    edits += [CreateNetwork(other, f"local {number}") for number, other in enumerate(others)]
     for server in PhysicalServer.objects.all():
+        edits += [Assign(other, server.pk, None) for other in others]
         edits += [
             Assign(network, server.pk, adapter),
             AddMember(network, InterfaceKey(server.pk, "101", "eth0")),
@@ -114,10 +116,11 @@ def test_a_look_is_one_command_a_server(servers: Farm, ran: Counter[str]) -> Non
     assert ran == {"look": SIZE, "new": 0}
 
 
-def test_a_change_of_many_servers_is_few_commands_no_connections_and_two_messages(
-    servers: Farm, ran: Counter[str], sent: list[str], admin_user: Any
+@pytest.mark.parametrize("local", [0, 5])
+def test_a_change_is_three_commands_a_server_no_connection_and_two_messages_whatever_it_holds(
+    servers: Farm, ran: Counter[str], sent: list[str], admin_user: Any, local: int
 ) -> None:
-    change = apply(admin_user, change_of(admin_user, "eth1"))
+    change = apply(admin_user, change_of(admin_user, "eth1", local))
     assert change.state == ChangeState.DONE, change.result
     # The first time each server gets the script, and is prepared for a reboot.
     ran.clear()
