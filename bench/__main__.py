@@ -78,7 +78,7 @@ def measured(folder: Path, options: argparse.Namespace) -> int:
 
     started = time.monotonic()
     rows: list[report.Row] = []
-    notes = [*report.machine()]
+    notes = report.machine(options.ansible, f"python -m bench {' '.join(sys.argv[1:])}")
     if not options.no_servers:
         found, noise = on_servers(folder, options, say)
         rows += found

@@ -209,7 +209,7 @@ def told(found: dict[str, Any], ended: list[Change], took: float) -> int:
     """Print the figures; 1 if anything failed."""
     from bench.report import machine
 
-    for line in machine():
+    for line in machine(Path(".venv-bench/bin"), f"python -m bench.crowd {' '.join(sys.argv[1:])}"):
         print(line)
     done = sum(change.state == "done" for change in ended)
     count = sum(row["count"] for row in found["pages"].values())

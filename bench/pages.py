@@ -24,7 +24,11 @@ import django
 from bench.farm import prefix
 from bench.meter import Group
 
-CONTAINERS, INTERFACES, NETWORKS, CHANGES, OPERATIONS = 50, 2, 200, 200, 200
+CONTAINERS, INTERFACES, NETWORKS, CHANGES, OPERATIONS = 50, 2, 200, 225, 200
+DRIFTING = 10
+"""One server in so many differs from what was decided."""
+MEMBERS = 10
+"""Of each server's containers, so many have their first interface in a network."""
 POLL_S = 1.0
 VIEW_S = 5.0
 WARM = 4
@@ -101,6 +105,8 @@ def fill(servers: int) -> tuple[dict[str, list[str]], str]:
         )
         for one in some
     )
+    _design()
+    _trouble()
     group = ServerGroup.objects.filter(path__startswith=tops[0].path, servers__isnull=False).first()
     assert group
     in_group = servers * CONTAINERS // 2
@@ -122,12 +128,72 @@ def fill(servers: int) -> tuple[dict[str, list[str]], str]:
             reverse("networks:server_networks", args=[some[0].pk]), NETWORKS
         ),
         "changes": deep(reverse("networks:changes"), CHANGES * 8 // 9),
-        "servers by virtual networks": [reverse("networks:group_grid", args=[tops[0].pk])],
-        "drift": [reverse("networks:drift")],
+        "servers by virtual networks": [
+            reverse("networks:group_grid", args=[tops[0].pk]),
+            f"{reverse('networks:group_grid', args=[tops[0].pk])}?servers={servers // 100}&networks=5",
+        ],
+        "a virtual network": [reverse("networks:detail", args=[VirtualNetwork.objects.earliest("name").pk])],
+        "drift": deep(reverse("networks:drift"), servers // DRIFTING),
         "problems": [reverse("networks:problems")],
+        "audit trail": [reverse("audit")],
         "search": [reverse("nodes:search") + "?q=web-1"],
     }
     return pages, reverse("networks:change", args=[live.pk])
+
+
+def _design() -> None:
+    """Two networks on each server's adapters, and their members: network n on servers n, n + 100, ..."""
+    from networks.models import Assignment, Member, VirtualNetwork
+    from nodes.models import Adapter, ContainerInterface
+
+    networks = list(VirtualNetwork.objects.order_by("name"))
+    adapters = Adapter.objects.order_by("server_id", "name").values_list("pk", "server_id")
+    placed = {
+        pk: (server, networks[(server * 2 + number % 2) % NETWORKS])
+        for number, (pk, server) in enumerate(adapters)
+    }
+    Assignment.objects.bulk_create(
+        Assignment(network=network, server_id=server, adapter_id=pk)
+        for pk, (server, network) in placed.items()
+    )
+    home = dict(placed.values())
+    first = ContainerInterface.objects.filter(
+        ifname="eth0", container__ctid__in=[str(1000 + number) for number in range(MEMBERS)]
+    )
+    Member.objects.bulk_create(
+        Member(network=home[server], interface_id=pk)
+        for pk, server in first.values_list("pk", "container__server_id")
+    )
+
+
+def _trouble() -> None:
+    """A property that differs on one server in ten, a problem on one in twenty."""
+    from django.utils import timezone
+
+    from networks.models import Drift, StandingProblem
+    from nodes.models import PhysicalServer
+
+    now = timezone.now()
+    keys = list(PhysicalServer.objects.order_by("pk").values_list("pk", flat=True))
+    Drift.objects.bulk_create(
+        Drift(
+            server_id=key, kind="adapter", name="eth0", property_name="bridge", link="eth0",
+            desired="in vn-1", observed="in no bridge", first_seen_at=now, seen_at=now,
+        )
+        for key in keys[::DRIFTING]
+    )  # fmt: skip
+    problems = StandingProblem.objects.bulk_create(
+        StandingProblem(
+            cause="address-clash", key=f"problem {key}", severity="warn", first_seen_at=now,
+            text=f"Two containers of server {key} have the same IP address.",
+        )
+        for key in keys[:: 2 * DRIFTING]
+    )  # fmt: skip
+    through = StandingProblem.servers.through
+    through.objects.bulk_create(
+        through(standingproblem_id=one.pk, physicalserver_id=key)
+        for one, key in zip(problems, keys[:: 2 * DRIFTING], strict=True)
+    )
 
 
 def settle() -> None:
@@ -195,7 +261,10 @@ def measured(port: int, cookie: str, address: str, rounds: int, groups: list[Gro
 
 
 def watched(port: int, cookie: str, address: str, number: int) -> dict[str, float]:
-    """So many browsers that poll a progress page as it asks them to; milliseconds of an answer."""
+    """So many browsers that poll a progress page as it asks them to; milliseconds of an answer.
+
+    The Change goes on meanwhile, so that every answer is a new one.
+    """
     times: list[float] = []
     end = time.monotonic() + VIEW_S
     headers = {"Cookie": cookie, "Host": "127.0.0.1", "HX-Request": "true"}
@@ -217,6 +286,9 @@ def watched(port: int, cookie: str, address: str, number: int) -> dict[str, floa
     threads = [threading.Thread(target=view, args=(place,)) for place in range(number)]
     for thread in threads:
         thread.start()
+    while time.monotonic() < end:
+        _go_on()
+        time.sleep(POLL_S / 2)
     for thread in threads:
         thread.join()
     times.sort()
@@ -225,6 +297,16 @@ def watched(port: int, cookie: str, address: str, number: int) -> dict[str, floa
         "p95": times[int(len(times) * 0.95)],
         "per_s": len(times) / VIEW_S,
     }
+
+
+def _go_on() -> None:
+    """A step of the Change under way, as the story of its servers counts it."""
+    from django.db.models import F
+
+    from networks.choices import ChangeState
+    from networks.models import Change
+
+    Change.objects.filter(state=ChangeState.APPLYING).update(version=F("version") + 1)
 
 
 if __name__ == "__main__":

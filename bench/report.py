@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import platform
+import sqlite3
 import statistics
 import subprocess
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from bench.panel import Cost
@@ -66,7 +68,9 @@ def median(costs: Iterable[Cost], size: int) -> Cost:
 
 
 def exponent(sizes: tuple[int, int], walls: tuple[float, float]) -> float:
-    """How wall time grows with the number: 1 is in proportion, 0 not at all."""
+    """How wall time grows with the number: 1 is in proportion, 0 not at all (also of one size)."""
+    if sizes[0] == sizes[1]:
+        return 0.0
     return math.log(walls[1] / walls[0]) / math.log(sizes[1] / sizes[0])
 
 
@@ -133,8 +137,8 @@ def write_page(rows: Iterable[Row], notes: Iterable[str]) -> None:
     PAGE.write_text(f"{above}{MARKER}\n\n{facts}\n\n{markdown(rows)}\n")
 
 
-def machine() -> list[str]:
-    """What it ran on and with which versions, a sentence a line."""
+def machine(ansible: Path, command: str) -> list[str]:
+    """What it ran on, with which versions and by which command, a sentence a line."""
     import celery
     import django
     import paramiko
@@ -151,4 +155,24 @@ def machine() -> list[str]:
         f"Python {platform.python_version()}, Django {django.__version__}, Celery {celery.__version__},"
         f" paramiko {paramiko.__version__}",
         f"{ssh}; {iproute}",
+        f"gunicorn {version('gunicorn')}, SQLite {sqlite3.sqlite_version}, {_postgresql()},"
+        f" ansible-core {ansible_version(ansible)}",
+        f"`{command.strip()}`",
     ]
+
+
+def _postgresql() -> str:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    if not found:
+        return "no PostgreSQL"
+    said = subprocess.run((str(found[-1]), "-V"), capture_output=True, text=True).stdout
+    return said.strip().replace("postgres (PostgreSQL)", "PostgreSQL")
+
+
+def ansible_version(programs: Path) -> str:
+    """The version in "ansible [core 2.17.1]"; "none" where it is not there."""
+    program = programs / "ansible"
+    if not program.exists():
+        return "none"
+    said = subprocess.run((str(program), "--version"), capture_output=True, text=True).stdout
+    return said.partition("[core ")[2].partition("]")[0] or "unknown"

@@ -17,7 +17,7 @@ from bench.contenders import BRIDGE, WIDTHS, Contenders, attached
 from bench.farm import Farm
 from bench.panel import Cost, Panel, measure
 from bench.report import Row, against, alone, exponent, median
-from bench.script import script_costs
+from bench.script import WHOLE, script_costs
 from networks.domain.state import (
     AddMember,
     Assign,
@@ -257,7 +257,7 @@ class Bench:
     def script(self) -> None:
         """Processor time of the transaction script on a server, without SSH: a short change."""
         self.rows += [
-            alone(f"transaction script: CPU of {verb}", cost, "ms", 30 if verb == "apply" else None)
+            alone(f"transaction script: CPU of {verb}", cost, "ms", 30 if verb == WHOLE else None)
             for verb, cost in script_costs(self.farm, self.runs).items()
         ]
 
@@ -288,12 +288,14 @@ class Bench:
         for server, port in zip(servers, ports, strict=True):
             edits += [Assign(network, server.pk, adapter), AddMember(network, port)]
         held: list[Change] = []
-        sent, opened = self._messages(), self._connections(size)
         self.panel.rest()
+        sent = self._messages()
         review = self._noted(self.panel.measured(lambda: held.append(self.panel.review(edits))))
+        opened = self._connections(size)
         applied = self._noted(self.panel.measured(lambda: held.append(self.panel.apply(held[0]))))
+        opened = self._connections(size) - opened
         after = self._noted(self.panel.measured(self.panel.rest))
-        sent, opened = self._messages() - sent, self._connections(size) - opened
+        sent = self._messages() - sent
         bridge = held[1].settled["bridges"][network]
         if wrong := attached(self.farm, size, bridge, (adapter, "veth101.0")):
             raise RuntimeError(f"the panel said done, but not so on servers {wrong[:5]}")
