@@ -30,7 +30,9 @@ def _looking_back(request: HttpRequest) -> dict[str, Any] | None:
     if seen is None:
         return {"then": None}
     newest = head_number()
-    query = request.GET.copy()
+    query, asked = request.GET.copy(), request.GET.copy()
+    # The way back keeps the rest of the question: a pair, a page of a list, a filter.
+    del asked["as_of"]
 
     def beside(number: int) -> str:
         query["as_of"] = str(number)
@@ -39,6 +41,7 @@ def _looking_back(request: HttpRequest) -> dict[str, Any] | None:
     return {
         "then": seen,
         "newest": newest,
+        "today": f"{request.path}?{asked.urlencode()}" if asked else request.path,
         "older": beside(seen.number - 1) if seen.number else "",
         "newer": beside(seen.number + 1) if seen.number < newest else "",
     }

@@ -21,11 +21,16 @@ from networks.services.errors import Conflict, NotAllowed
 from networks.services.sight import servers_of_point, sight
 from networks.slices import of_network
 from networks.views.gate import may_change, network_or_404, user_of
+from networks.views.looking_back import has_a_past
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@has_a_past
 def intent(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
-    """What is meant, with the state of each as the user's draft would have it; and the form for more."""
+    """What is meant, with the state of each as the user's draft would have it; and the form for more.
+
+    In the past: whether what is meant today held then. What was meant then is not kept.
+    """
     network = network_or_404(request.user, network_id)
     row = VirtualNetwork.objects.filter(pk=network_id).first()
     typed = {name: request.POST.get(name, "") for name in ("kind", "source", "target")}

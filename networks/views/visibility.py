@@ -150,6 +150,7 @@ def measure_group(request: HttpRequest, group_id: int) -> HttpResponse:
 
 
 @require_safe
+@has_a_past
 @vary_on_headers("HX-Request")
 def explain(request: HttpRequest) -> HttpResponse:
     """Why one sees the other, or why not: the path with evidence, the first broken hop, and ways out."""
@@ -180,13 +181,15 @@ def _answer(request: HttpRequest, a: EndPoint, b: EndPoint) -> dict[str, Any]:
     sight = found.visibility
     verdict, frames = sight.reaches(a, b), sight.shares_layer2(a, b)
     names = dict(PhysicalServer.objects.visible_to(request.user).values_list("pk", "name"))
+    is_past = then() is not None
     return {
         "verdict": verdict,
         "frames": frames,
         "hops": [_hop(hop, names) for hop in verdict.hops],
-        "fixes": services.tried(sight, a, b, verdict),
+        # What was can neither be mended nor measured.
+        "fixes": [] if is_past else services.tried(sight, a, b, verdict),
         "points": {"from": point_text(a), "to": point_text(b)},
-        "measured": _measured_pair(a, b, verdict.answer) if found.state != "draft" else None,
+        "measured": None if is_past or found.state == "draft" else _measured_pair(a, b, verdict.answer),
         "origin": sight.name(a),
         "target": sight.name(b),
         "state": found.state,

@@ -15,6 +15,7 @@ from networks.points import UnknownPoint, offers
 from networks.services import sight as services
 from networks.services.sight import STATES
 from networks.sight_page import sight_lines
+from networks.views.looking_back import has_a_past
 from nodes.models import Adapter, PhysicalServer
 from nodes.querysets import AnyUser
 
@@ -25,6 +26,7 @@ _STATES = (("draft", "With your draft"), ("decided", "Decided"), ("observed", "O
 
 
 @require_safe
+@has_a_past
 def ask(request: HttpRequest) -> HttpResponse:
     """The form, and for what was chosen (?what=, several) who loses and gains sight of whom."""
     chosen: dict[str, Happening] = {}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from html import escape
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
@@ -11,8 +13,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import get_resolver, reverse
 
+from networks.choices import MeasurementState
 from networks.domain.state import Assign, RemoveMember, Unassign
-from networks.models import Change, Draft
+from networks.models import Change, Draft, Measurement, NetworkIntent
+from networks.models.intents import IntentKind
 from networks.services import drafts
 from nodes.models import Container, PhysicalServer, ServerGroup
 from tests.networks.changes import decide
@@ -27,6 +31,8 @@ THEN = 2
 def past(history: list[Change], scene: Scene) -> Scene:  # noqa: F811
     PhysicalServer.objects.filter(pk=scene.server1.pk).update(containers_count=1)
     decide(RemoveMember(scene.key(scene.server1, "102")), Unassign(A, scene.server1.pk))
+    ends = {"source": f"c:{scene.server1.pk}:102", "target": f"s:{scene.server1.pk}"}
+    NetworkIntent.objects.create(network_id=A, kind=IntentKind.SEES, **ends)
     return scene
 
 
@@ -61,8 +67,21 @@ PAGES = {
     "network_visibility network": "102",
     "server_visibility server": "102",
     "group_visibility group": "102",
+    "explain": "Virtual Network A is assigned to eth0",
+    "what_if": "no longer sees",
+    "intent network": "Holds",
 }
 """Every page with a past, and what is only there as of then."""
+ASKED = {
+    "explain": {"from": "102", "to": "other hosts"},
+    "what_if": {"what": "102"},
+}
+"""What those pages are asked besides."""
+
+
+def asked(client: Client, scene: Scene, name: str) -> str:
+    """The main part of the page of then."""
+    return main_of(client.get(address(scene, name), ASKED.get(name, {}) | {"as_of": str(THEN)}).text)
 
 
 def main_of(text: str) -> str:
@@ -78,9 +97,10 @@ def test_every_page_that_has_a_past_is_among_these() -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_it_shows_what_was_decided_then_and_says_so(past: Scene, as_operator: Client, name: str) -> None:
     where = address(past, name)
-    text = main_of(as_operator.get(where, {"as_of": THEN}).text)
+    text = asked(as_operator, past, name)
     assert "As of revision 2" in text and "Nothing can be changed here" in text
-    assert re.search(f'href="{where}#now"', text), "the way back to now"
+    query = escape(f"?{urlencode(ASKED[name])}") if name in ASKED else ""
+    assert f'href="{where}{query}#now"' in text, "the way back to now"
     assert PAGES[name] in text and "Web" not in text
     assert "as of revision" not in as_operator.get(where).text.lower()
 
@@ -88,7 +108,7 @@ def test_it_shows_what_was_decided_then_and_says_so(past: Scene, as_operator: Cl
 @pytest.mark.parametrize("name", PAGES)
 def test_nothing_can_be_sent_from_there(past: Scene, as_operator: Client, name: str, operator: Any) -> None:
     where = address(past, name)
-    text = main_of(as_operator.get(where, {"as_of": THEN}).text)
+    text = asked(as_operator, past, name)
     for start, inside in re.findall(r"(<form\b[^>]*>)(.*?)</form>", text, re.DOTALL):
         kept = "<fieldset" if 'method="post"' in start else '<input type="hidden" name="as_of" value="2">'
         assert inside.startswith(kept), start
@@ -96,6 +116,46 @@ def test_nothing_can_be_sent_from_there(past: Scene, as_operator: Client, name: 
     answer = as_operator.post(f"{where}?as_of={THEN}", {"name": "x"})
     assert answer.status_code == 409 and "Nothing can be changed" in answer.text
     assert not Draft.objects.exclude(edits="[]").exists()
+
+
+def test_a_mark_in_a_matrix_of_then_leads_to_the_reason_of_then(past: Scene, as_operator: Client) -> None:
+    text = asked(as_operator, past, "server_visibility server")
+    links = re.findall(rf'(?:href|hx-get)="({reverse("networks:explain")}\?[^"]*)"', text)
+    assert links and all(link.endswith("&amp;as_of=2") for link in links)
+
+
+def test_explain_answers_for_then_and_offers_nothing_to_be_done(past: Scene, as_operator: Client) -> None:
+    where, pair = address(past, "explain"), ASKED["explain"]
+    cell = [f"c:{past.server1.pk}:102", f"o:{past.eth0(past.server1).segment_id}", "ip", "no", "no"]
+    Measurement.objects.create(servers=[past.server1.pk], state=MeasurementState.DONE, cells=[cell])
+    today = as_operator.get(where, pair | {"state": "decided"}).text
+    assert "102 (ct102) does not reach other hosts" in today
+    assert "What would change it" in today and "Measured last" in today
+    then = as_operator.get(where, pair | {"as_of": THEN}, headers={"HX-Request": "true"}).text
+    assert "as of revision 2" in then and "102 (ct102) reaches other hosts" in then
+    assert "Measured last" not in then
+    before = as_operator.get(where, pair | {"as_of": 1}).text
+    assert "102 (ct102) does not reach other hosts" in before
+    assert "What would change it" not in before and "Measured last" not in before
+
+
+def test_nothing_is_said_of_measurements_over_a_matrix_of_then(past: Scene, as_operator: Client) -> None:
+    assert "Not measured yet" not in asked(as_operator, past, "server_visibility server")
+    assert "Not measured yet" in as_operator.get(address(past, "server_visibility server")).text
+
+
+def test_what_if_is_asked_of_then(past: Scene, as_operator: Client) -> None:
+    text = asked(as_operator, past, "what_if")
+    assert "On what was decided then" in text and "Container 102" in text
+    today = as_operator.get(address(past, "what_if"), ASKED["what_if"]).text
+    assert "On what is decided" in today and "no longer see" not in today
+
+
+def test_what_is_meant_today_is_held_against_then(past: Scene, as_operator: Client) -> None:
+    text = asked(as_operator, past, "intent network")
+    assert "What is meant today, on what was decided then" in text
+    assert "Take back" not in text and "Say what is meant" not in text
+    assert "Does not hold" in as_operator.get(address(past, "intent network")).text
 
 
 def test_links_lead_on_in_the_past_where_there_is_one(past: Scene, as_operator: Client) -> None:
