@@ -71,10 +71,15 @@ def _measure(row: Measurement) -> None:
         state=MeasurementState.DONE,
         ended_at=timezone.now(),
         cells=[[point_text(c.origin), point_text(c.target), c.layer, c.predicted, c.measured] for c in cells],
-        silent={str(server): text for server, text in silent.items()},
+        silent={str(server): text for server, text in silent.items()} | _left_out(made),
     )
     store_disagreements(sight, observed(known, newest), cells, trunks)
     log.info("measured", measurement=str(row.pk), cells=len(cells), differ=sum(c.differs for c in cells))
+
+
+def _left_out(made: Plan) -> dict[str, str]:
+    """What is stored, beside the servers that were silent, of groups of hosts that nobody was asked of."""
+    return {Measurement.LEFT_OUT: str(made.left_out)} if made.left_out else {}
 
 
 def measure_twice(made: Plan) -> tuple[tuple[MeasuredCell, ...], dict[int, str]]:

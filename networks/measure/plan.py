@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +14,7 @@ from networks.measure.answers import Heard
 from networks.measure.jobs import Place
 
 MOST_TARGETS = 24
-"""More hosts than this are not all tried from everywhere, but one or two of each group that sees the same."""
+"""More hosts than this are not all tried from everywhere, but a few of each group that sees the same."""
 MOST_ADDRESSES = 3
 """So many addresses of one host are tried."""
 AMONG_OTHERS = 0
@@ -48,6 +49,8 @@ class Plan:
     sight: Visibility
     origins: tuple[HostKey, ...]
     targets: tuple[HostKey, ...]
+    left_out: int = 0
+    """So many groups of hosts that see the same have no member here: there are more than may be tried."""
 
     def addresses(self, key: HostKey) -> tuple[str, ...]:
         """Addresses by which a host is tried: IPv4, else IPv6; of other hosts, routers that servers name."""
@@ -189,13 +192,49 @@ def _arp(
 def plan(sight: Visibility, keys: Iterable[HostKey]) -> Plan:
     """What to measure among those hosts: all pairs of a few, members of each group of many."""
     everybody = [key for key in dict.fromkeys(keys) if key in sight.world.hosts]
+    left_out = 0
     if len(everybody) > MOST_TARGETS:
         groups = sight.groups(everybody)
-        chosen = [member for group in groups for member in group.members[:1]]
-        more = [member for group in groups for member in group.members[1:2]]
-        everybody = [*chosen, *more][:MOST_TARGETS]
+        left_out = max(0, len(groups) - MOST_TARGETS)
+        everybody = _spread(group.members for group in groups)
     origins = [key for key in everybody if _can_ask(sight, key)]
-    return Plan(sight, tuple(origins), tuple(everybody))
+    return Plan(sight, tuple(origins), tuple(everybody), left_out)
+
+
+def _spread(groups: Iterable[Iterable[HostKey]]) -> list[HostKey]:
+    """As many members as may be tried, group by group in turn, each from the server that has the fewest.
+
+    What joins the servers is what may be broken: a group's second is on another server than its first. Of one
+    server a group has two.
+    """
+    waiting = [list(members) for members in groups]
+    own: list[Counter[ServerId]] = [Counter() for _ in waiting]
+    every: Counter[ServerId] = Counter()
+    chosen: list[HostKey] = []
+    while any(waiting):
+        for number, members in enumerate(waiting):
+            if not members:
+                continue
+            if len(chosen) == MOST_TARGETS:
+                return chosen
+            key = _fewest(members, own[number], every)
+            server = _server(key)
+            chosen.append(key)
+            own[number][server] += 1
+            every[server] += 1
+            is_enough = own[number][server] == 2
+            waiting[number] = [m for m in members if m != key and not (is_enough and _server(m) == server)]
+    return chosen
+
+
+def _fewest(members: Iterable[HostKey], own: Counter[ServerId], every: Counter[ServerId]) -> HostKey:
+    """A member from the server that has the fewest of this group, and of such servers the fewest of all."""
+    return min(members, key=lambda key: (own[_server(key)], every[_server(key)]))
+
+
+def _server(key: HostKey) -> ServerId:
+    """The server that the host is, or is on; 0 for other hosts."""
+    return key.server if isinstance(key, ContainerKey) else key.id if isinstance(key, ServerRef) else 0
 
 
 def _can_ask(sight: Visibility, key: HostKey) -> bool:

@@ -35,6 +35,9 @@ class Measurement(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 
+    LEFT_OUT = "groups"
+    """A key of `silent` that is no server's: how many groups of hosts were more than may be tried."""
+
     class Meta:
         ordering = ("-asked_at",)
 

@@ -18,6 +18,8 @@ from django.views.decorators.vary import vary_on_headers
 from networks.domain.visibility import EndPoint
 from networks.looking_back import shown_head, then
 from networks.matrix import matrix
+from networks.measure.plan import MOST_TARGETS
+from networks.models import Measurement
 from networks.points import UnknownPoint, offers, point_text, read_point, spoken
 from networks.services import measure
 from networks.services import sight as services
@@ -97,14 +99,21 @@ def _matrix(
 def _measured(request: HttpRequest, servers: set[int]) -> dict[str, Any]:
     """What the last measurement on those servers says, and where one is asked for: the page's own address."""
     row = measure.last_measurement(servers)
-    silent = row.silent if row else {}
+    silent = dict(row.silent) if row else {}
+    more = int(silent.pop(Measurement.LEFT_OUT, 0))
     names = dict(
         PhysicalServer.objects.visible_to(request.user).filter(pk__in=silent).values_list("pk", "name")
     )
+    not_asked = [(names[int(pk)], why) for pk, why in silent.items() if int(pk) in names]
+    if more:
+        what = "1 more group of hosts" if more == 1 else f"{more} more groups of hosts"
+        not_asked.append(
+            (what, f"one measurement tries {MOST_TARGETS} hosts. Measure one network or one server.")
+        )
     return {
         "measurement": row,
         "measuring": row is not None and measure.is_under_way(row),
-        "silent": [(names[int(pk)], why) for pk, why in silent.items() if int(pk) in names],
+        "silent": not_asked,
         "measure_url": f"{request.path.removesuffix('measure/')}measure/",
         "may_measure": then() is None,
     }

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
+
 from networks.domain.inventory import ContainerKey, ServerRef
-from networks.domain.visibility import HostKey, OtherHosts, Visibility
+from networks.domain.state import AddMember, InterfaceKey, apply_edits
+from networks.domain.visibility import HostKey, OtherHosts, Visibility, visibility
 from networks.measure import Heard
-from networks.measure.plan import MeasuredCell, Plan, heard_in_all, plan, unseen
-from tests.domain import scheme
+from networks.measure.plan import MOST_TARGETS, MeasuredCell, Plan, heard_in_all, plan, unseen
+from tests.domain import built, scheme
 
 MACS = {"102": "00:18:51:00:66:00", "103": "00:18:51:00:67:00"}
 OTHER = OtherHosts(scheme.SEGMENT)
@@ -106,4 +110,57 @@ def test_many_hosts_are_tried_by_members_of_their_groups(sight: Visibility) -> N
         few = plan(sight, everybody).targets
     finally:
         module.MOST_TARGETS = most
-    assert len(few) == 12 and {ct("203"), ct("205"), ct("303")} <= set(few)
+    assert len(few) == 12 and {ct("203"), ct("303")} <= set(few)
+    assert {ct("205"), ct("301")} & set(few)
+
+
+def many(ways: dict[int, str], each: int) -> tuple[Visibility, list[HostKey]]:
+    """The scheme with more containers: so many copies of one on each of those servers, in its network."""
+    found, state, keys = scheme.inventory(built.LOOKS), built.DESIRED, list[HostKey]()
+    for server, ctid in ways.items():
+        like = found.container(ContainerKey(server, ctid))
+        own = found.interface(InterfaceKey(server, ctid, "eth0"))
+        assert like is not None and own is not None
+        (member,) = state.memberships(own.key)
+        for number in range(each):
+            key = InterfaceKey(server, f"{server}8{number:02}", "eth0")
+            address = f"10.77.0.{100 * (server - 1) + number + 110 - 100 * (server > 2)}/24"
+            found = replace(
+                found,
+                containers=(*found.containers, replace(like, ctid=key.ctid)),
+                interfaces=(
+                    *found.interfaces,
+                    replace(own, key=key, addresses=(address,), mac=f"0a:00:00:00:0{server}:{number:02x}"),
+                ),
+            )
+            state = apply_edits(state, (AddMember(member.network, key),))
+            keys.append(ContainerKey(server, key.ctid))
+    return visibility(state, state, found), keys
+
+
+def test_of_a_large_network_each_server_has_a_member_tried() -> None:
+    sight, keys = many({2: "205", 3: "301"}, 13)
+    assert len(sight.groups(keys)) == 1 and len(keys) > MOST_TARGETS
+    made_plan = plan(sight, keys)
+    servers = [key.server for key in made_plan.origins if isinstance(key, ContainerKey)]
+    assert servers == [2, 3, 2, 3] and made_plan.left_out == 0
+
+
+def test_of_a_large_group_on_one_server_two_are_tried() -> None:
+    sight, keys = many({2: "203"}, 30)
+    assert len(plan(sight, keys).targets) == 2
+
+
+def test_more_groups_than_may_be_tried_are_counted_and_each_tried_group_has_one(sight: Visibility) -> None:
+    import networks.measure.plan as module
+
+    everybody = list(sight.hosts())
+    groups = sight.groups(everybody)
+    most, module.MOST_TARGETS = module.MOST_TARGETS, 4
+    try:
+        made_plan = plan(sight, everybody)
+    finally:
+        module.MOST_TARGETS = most
+    assert made_plan.left_out == len(groups) - 4 > 0
+    of = {key: number for number, group in enumerate(groups) for key in group.members}
+    assert set(Counter(of[key] for key in made_plan.targets).values()) == {1} and len(made_plan.targets) == 4

@@ -176,6 +176,14 @@ def test_a_server_that_cannot_be_asked_makes_unknown_and_is_named(
     assert {cell[4] for cell in row.cells} == {"unknown"} and not Disagreement.objects.exists()
 
 
+def test_groups_that_were_too_many_to_be_tried_are_stored_as_left_out(
+    admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("networks.measure.plan.MOST_TARGETS", 2)
+    row = run(admin, monkeypatch, Wires(one_network))
+    assert row.state == MeasurementState.DONE and int(row.silent[Measurement.LEFT_OUT]) > 0
+
+
 def test_a_measurement_runs_once_and_a_failure_is_told(admin: User, monkeypatch: pytest.MonkeyPatch) -> None:
     wires = Wires(one_network)
     row = run(admin, monkeypatch, wires)

@@ -198,6 +198,15 @@ def test_what_was_measured_lies_over_the_prediction(admin_client: Client) -> Non
     assert "203 should not reach it." in page and "server3 could not be asked: It is off." in page
 
 
+def test_groups_of_hosts_that_were_too_many_to_be_tried_are_counted(admin_client: Client) -> None:
+    now = timezone.now()
+    silent = {Measurement.LEFT_OUT: "3", "3": "It is off."}
+    Measurement.objects.create(servers=[2], state=MeasurementState.DONE, ended_at=now, silent=silent)
+    page = words(admin_client.get(reverse("networks:server_visibility", args=[2])))
+    assert "3 more groups of hosts could not be asked: one measurement tries 24 hosts." in page
+    assert "server3 could not be asked: It is off." in page
+
+
 def test_a_measurement_is_asked_for_by_button_and_polled_until_it_ends(admin_client: Client) -> None:
     url = reverse("networks:measure_server", args=[2])
     response = admin_client.post(url)
