@@ -25,6 +25,7 @@ from networks.domain.intent import HINT
 from networks.domain.inventory import Inventory
 from networks.domain.rules import problems_of
 from networks.domain.state import Desired
+from networks.engine.disagreements import close_outdated
 from networks.engine.subjects import subject_rows
 from networks.intents import breached
 from networks.inventory_rows import inventory, servers_named
@@ -86,9 +87,9 @@ def check() -> int:
     now = timezone.now()
     version = rules_version()
     last = ProblemCheck.objects.order_by("-pk").first()
-    found = [one for source in SOURCES for one in source()]
     is_same = last is not None and last.version == version
-    by_rule = None if is_same or time.monotonic() < _Rest.until else list(_timed(of_rules))
+    by_rule = None if is_same or time.monotonic() < _Rest.until else list(_timed(_of_rules_anew))
+    found = [one for source in SOURCES for one in source()]
     try:
         with transaction.atomic():
             _store(found, _open(by_rules=False), now)
@@ -148,6 +149,12 @@ def rules_version() -> str:
         list(Measurement.objects.filter(state=MeasurementState.DONE).values_list("pk", flat=True)[:1]),
     ]
     return hashlib.sha256(json.dumps(known, default=str).encode()).hexdigest()
+
+
+def _of_rules_anew() -> Iterator[Found]:
+    """The rules; and first, as it depends on the same, the end of disagreements with what is over."""
+    close_outdated()
+    yield from of_rules()
 
 
 def of_rules() -> Iterator[Found]:

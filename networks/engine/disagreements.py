@@ -9,14 +9,18 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
+from networks.desired import head
 from networks.domain import words
 from networks.domain.inventory import ContainerKey, ServerRef
-from networks.domain.state import ServerId
-from networks.domain.visibility import HostKey, OtherHosts, Visibility
+from networks.domain.state import AdapterKey, InterfaceKey, ServerId
+from networks.domain.visibility import HostKey, OtherHosts, Visibility, visibility
+from networks.domain.wires import Wire, adapter_wanted, wire_of
 from networks.engine.trunks import TrunkFinding
+from networks.inventory_rows import inventory
 from networks.measure.plan import MeasuredCell
 from networks.models import Disagreement
-from networks.points import point_text
+from networks.points import point_text, short_point
+from networks.services.sight import servers_near
 
 _DRIFT = "A server is not as it was decided: the last look found what was measured. See Drift."
 _FILTER = "Frames pass but no ping does: a packet filter, or an address that has changed since the last look."
@@ -42,6 +46,8 @@ class Found:
     networks: tuple[str, ...] = ()
     origin: str = ""
     target: str = ""
+    layer: str = ""
+    predicted: str = ""
 
 
 def store_disagreements(
@@ -68,7 +74,48 @@ def _store(row: Disagreement | None, one: Found, now: datetime) -> None:
     row.text, row.cause, row.last_seen_at = one.text, one.cause, now
     row.servers, row.networks = list(one.servers), list(one.networks)
     row.origin, row.target = one.origin, one.target
+    row.layer, row.predicted = one.layer, one.predicted
     row.save()
+
+
+def close_outdated() -> None:
+    """Close disagreements with a prediction that is not made any more, or about what is gone or stopped.
+
+    No measurement compares those again, and while they stand their servers are not asked before decisions.
+    """
+    rows = list(Disagreement.objects.filter(gone_at=None))
+    if not rows:
+        return
+    newest = head().state
+    sight = visibility(newest, newest, inventory(servers_near(newest, {s for r in rows for s in r.servers})))
+    for row in rows:
+        if _is_off_the_wire(row, sight) if row.is_of_trunk else _is_outdated(row, sight):
+            # A measurement may just have seen it again.
+            same = Disagreement.objects.filter(pk=row.pk, gone_at=None, last_seen_at=row.last_seen_at)
+            same.update(gone_at=timezone.now())
+
+
+def _is_outdated(row: Disagreement, sight: Visibility) -> bool:
+    a, b = short_point(row.origin), short_point(row.target)
+    if isinstance(a, InterfaceKey | None) or isinstance(b, InterfaceKey | None):
+        return False
+    hosts = sight.world.hosts
+    if any(key not in hosts or hosts[key].up is False for key in (a, b)):
+        return True
+    ask = sight.answer if row.layer == "ip" else sight.layer2_answer
+    return row.predicted != "" and ask(a, b) != row.predicted
+
+
+def _is_off_the_wire(row: Disagreement, sight: Visibility) -> bool:
+    """Whether the server has no virtual network on the wire any more, or no other server has."""
+    scene, wire = sight.world.scene, Wire(*row.wire)
+    servers = set()
+    for assignment in scene.after.assignments:
+        key = AdapterKey(assignment.server, assignment.adapter or "")
+        view = adapter_wanted(key, scene.after, scene.after, scene.inventory)
+        if view is not None and wire_of(view, scene.inventory) == wire:
+            servers.add(assignment.server)
+    return row.wire_server not in servers or len(servers) == 1
 
 
 def _trunk_keys(wires: Iterable[object], cells: tuple[MeasuredCell, ...], sight: Visibility) -> list[str]:
@@ -160,6 +207,8 @@ def _pair(
         networks,
         point_text(cell.origin),
         point_text(cell.target),
+        cell.layer,
+        cell.predicted,
     )
 
 

@@ -48,6 +48,7 @@ class Measurement(models.Model):
 class Disagreement(models.Model):
     """Something that was measured otherwise than predicted, from the first time until it agrees again.
 
+    Or until nothing can be compared any more: one end is gone, or another answer is predicted now.
     `key` names it: a pair of hosts, or a server whose port lacks a VLAN.
     """
 
@@ -58,6 +59,12 @@ class Disagreement(models.Model):
     networks = models.JSONField(default=list, help_text="Ids of the virtual networks that it is about.")
     origin = models.CharField(max_length=120, blank=True, default="")
     target = models.CharField(max_length=120, blank=True, default="")
+    layer = models.CharField(
+        max_length=10, blank=True, default="", help_text="Of a pair: the layer that the sentence is about."
+    )
+    predicted = models.CharField(
+        max_length=10, blank=True, default="", help_text="Of a pair: the answer that was predicted on it."
+    )
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
     gone_at = models.DateTimeField(null=True, blank=True)
@@ -83,3 +90,8 @@ class Disagreement(models.Model):
         """The physical segment and the VLAN id of one that is of a trunk."""
         _, segment, vid, _ = self.key.split(":")
         return int(segment), int(vid)
+
+    @property
+    def wire_server(self) -> int:
+        """The primary key of the server to which the switch does not carry it, of one that is of a trunk."""
+        return int(self.key.rpartition(":")[2])

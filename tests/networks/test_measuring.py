@@ -8,16 +8,21 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 
+from networks import problem_check
 from networks.choices import MeasurementState
+from networks.domain.state import InterfaceKey, RemoveMember, Unassign
 from networks.engine import measuring
+from networks.engine.disagreements import close_outdated
 from networks.measure import Heard, Place
 from networks.models import Change, Disagreement, Measurement, StandingProblem
 from networks.problem_check import check
 from networks.services import measure
 from networks.services.errors import NotAllowed
 from nodes.choices import Role
-from nodes.models import GroupRole, PhysicalServer, ServerGroup
+from nodes.models import Container, GroupRole, PhysicalServer, ServerGroup
+from tests.networks.changes import decide
 from tests.seeded import seed
 
 pytestmark = pytest.mark.django_db
@@ -156,6 +161,70 @@ def test_a_disagreement_ends_when_it_agrees_again_and_keeps_its_first_time(
     run(admin, monkeypatch, Wires(lambda a, b: one_network(a, b) or {a, b} <= everything))
     assert measure.open_disagreements(admin) == []
     assert Disagreement.objects.get().gone_at is not None
+
+
+TWO = (("c:2:203", "c:2:204"), ("c:2:204", "c:2:203"))
+
+
+@pytest.fixture
+def apart(admin: User, monkeypatch: pytest.MonkeyPatch) -> Disagreement:
+    """203 and 204, the members of C, did not hear each other."""
+    from tests.domain import scheme
+
+    monkeypatch.setattr(measuring, "ask", Wires(lambda a, b: {a, b} <= {"server2", "other"}))
+    row = measure.request_measurement(admin, [2], uuid.UUID(scheme.C))
+    measuring.run_measurement(row.pk)
+    found = Disagreement.objects.get(gone_at=None)
+    assert (found.origin, found.target) in TWO and (found.layer, found.predicted) == ("ip", "yes")
+    return found
+
+
+def stops() -> None:
+    Container.objects.filter(server=2, ctid="204").update(status="stopped")
+
+
+def goes() -> None:
+    Container.objects.filter(server=2, ctid="204").update(gone_at=timezone.now())
+
+
+def leaves() -> None:
+    decide(RemoveMember(InterfaceKey(2, "204", "eth0")))
+
+
+@pytest.mark.parametrize("ends", [stops, goes, leaves])
+def test_a_disagreement_ends_with_its_prediction_or_one_of_its_two(
+    apart: Disagreement, ends: Callable[[], None]
+) -> None:
+    close_outdated()
+    apart.refresh_from_db()
+    assert apart.gone_at is None
+    ends()
+    close_outdated()
+    apart.refresh_from_db()
+    assert apart.gone_at is not None
+
+
+def test_the_check_for_problems_ends_disagreements_that_are_over(
+    apart: Disagreement, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(problem_check._Rest, "until", 0.0)
+    leaves()
+    check()
+    assert not StandingProblem.objects.open().filter(cause="disagreement").exists()
+    assert not Disagreement.objects.filter(gone_at=None).exists()
+
+
+def test_a_switch_port_without_a_vlan_is_no_matter_once_nobody_uses_it(
+    admin: User, monkeypatch: pytest.MonkeyPatch, deaf_to: Callable[[str], Wires]
+) -> None:
+    from tests.domain import scheme
+
+    run(admin, monkeypatch, deaf_to("server3"))
+    close_outdated()
+    assert len(measure.open_disagreements(admin)) == 1
+    decide(RemoveMember(InterfaceKey(3, "301", "eth0")), Unassign(scheme.D, 3))
+    close_outdated()
+    assert measure.open_disagreements(admin) == []
 
 
 def test_seen_but_not_predicted_is_told_with_its_likely_cause(
