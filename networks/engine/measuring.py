@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from networks.choices import MeasurementState
 from networks.desired import head
-from networks.domain.visibility import observed, visibility
+from networks.domain.visibility import HostKey, observed, visibility
+from networks.engine.concerned import hosts_to_measure
 from networks.engine.disagreements import store_disagreements
 from networks.engine.trunks import find_trunks
 from networks.inventory_rows import inventory
@@ -63,8 +64,7 @@ def _measure(row: Measurement) -> None:
     known = inventory(servers_near(newest, row.servers))
     sight = visibility(newest, newest, known)
     whole = Sight("decided", sight, newest, False)
-    keys = hosts_of_network(whole, str(row.network)) if row.network else hosts_of_servers(sight, row.servers)
-    made = plan(sight, keys)
+    made = plan(sight, _hosts(row, whole))
     cells, silent = measure_twice(made)
     trunks = find_trunks(sight, cells, ask_all)
     Measurement.objects.filter(pk=row.pk).update(
@@ -75,6 +75,15 @@ def _measure(row: Measurement) -> None:
     )
     store_disagreements(sight, observed(known, newest), cells, trunks)
     log.info("measured", measurement=str(row.pk), cells=len(cells), differ=sum(c.differs for c in cells))
+
+
+def _hosts(row: Measurement, found: Sight) -> list[HostKey]:
+    """Those among whom is measured: of a network, of what a Change concerns, or of the servers."""
+    if row.network:
+        return hosts_of_network(found, str(row.network))
+    if row.change:
+        return hosts_to_measure(found, row.change, row.servers)
+    return hosts_of_servers(found.visibility, row.servers)
 
 
 def _left_out(made: Plan) -> dict[str, str]:

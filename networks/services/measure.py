@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from networks.choices import ChangeState, MeasurementState
+from networks.engine.concerned import servers_to_measure
 from networks.models import Change, Disagreement, Measurement
 from networks.services.changes import send
 from networks.services.errors import NotAllowed
@@ -48,15 +49,15 @@ def request_measurement(
 
 
 def measure_after(change_id: uuid.UUID) -> None:
-    """Measure on the servers of a Change that has just been done, unless the settings say not to."""
+    """Measure what a Change that has just been done concerns, unless the settings say not to."""
     if not settings.MEASURE_AFTER_CHANGES:
         return
     change = Change.objects.filter(pk=change_id, state__in=(ChangeState.DONE, ChangeState.BEHIND)).first()
     if change is None or change.measurements.exists():
         return
-    servers = change.operations.filter(server__isnull=False).values_list("server_id", flat=True)
+    servers = servers_to_measure(change)
     if servers:
-        _start(sorted(servers), None, change_id=change.pk)
+        _start(servers, None, change_id=change.pk)
 
 
 def _start(servers: list[int], network: uuid.UUID | None, **whose: object) -> Measurement:

@@ -11,8 +11,8 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from networks import problem_check
-from networks.choices import MeasurementState
-from networks.domain.state import InterfaceKey, RemoveMember, Unassign
+from networks.choices import ChangeState, MeasurementState
+from networks.domain.state import Assign, Edit, InterfaceKey, RemoveMember, Unassign
 from networks.engine import measuring
 from networks.engine.disagreements import close_outdated
 from networks.measure import Heard, Place
@@ -22,7 +22,7 @@ from networks.services import measure
 from networks.services.errors import NotAllowed
 from nodes.choices import Role
 from nodes.models import Container, GroupRole, PhysicalServer, ServerGroup
-from tests.networks.changes import decide
+from tests.networks.changes import decide, planned
 from tests.seeded import seed
 
 pytestmark = pytest.mark.django_db
@@ -293,6 +293,73 @@ def test_a_change_that_is_done_is_measured_once_unless_the_settings_say_not_to(
     measure.measure_after(change.pk)
     measure.measure_after(change.pk)
     assert Measurement.objects.get().servers == [1, 2, 3]
+
+
+def done_on_server_3(user: User, *edits: Edit, **columns: Any) -> Change:
+    """A Change that is done, with a part for server 3 alone."""
+    change = planned(user, *edits, servers=(PhysicalServer.objects.get(pk=3),))
+    Change.objects.filter(pk=change.pk).update(**({"state": ChangeState.DONE} | columns))
+    change.refresh_from_db()
+    return change
+
+
+def hosts_after(change: Change, monkeypatch: pytest.MonkeyPatch) -> tuple[Measurement, set[str]]:
+    monkeypatch.setattr(measuring, "ask", Wires(one_network))
+    monkeypatch.setattr("networks.engine.trunks.HEAD_START_S", 0)
+    measure.measure_after(change.pk)
+    row = Measurement.objects.get(change=change)
+    measuring.run_measurement(row.pk)
+    row.refresh_from_db()
+    assert row.state == MeasurementState.DONE
+    return row, {end for cell in row.cells for end in cell[:2]}
+
+
+def test_after_a_change_its_networks_are_measured_on_all_their_servers(
+    admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.domain import scheme
+
+    change = done_on_server_3(admin, Assign(scheme.D, 3, "eth0.100"))
+    row, hosts = hosts_after(change, monkeypatch)
+    assert row.servers == [2, 3] and answers(row, "c:2:205", "c:3:301")["ip"] == "yes"
+    # The server's other containers too, as they are few; of other servers' only what is concerned.
+    assert {"c:3:302", "s:2", "s:3", "o:1"} <= hosts and "c:2:203" not in hosts
+
+
+def test_after_a_change_among_many_only_what_it_concerns_is_measured(
+    admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.domain import scheme
+
+    monkeypatch.setattr("networks.engine.concerned.MOST_TARGETS", 6)
+    change = done_on_server_3(admin, Assign(scheme.D, 3, "eth0.100"))
+    assert hosts_after(change, monkeypatch)[1] == {"c:2:205", "c:3:301", "s:2", "s:3", "o:1"}
+
+
+def test_after_a_repair_the_networks_of_the_server_are_measured(
+    admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, hosts = hosts_after(done_on_server_3(admin, edits="[]", repairs=[3]), monkeypatch)
+    assert row.servers == [2, 3] and {"c:2:205", "c:3:301", "c:3:303"} <= hosts
+
+
+def test_who_has_left_a_network_is_measured_with_those_who_stayed(
+    admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("networks.engine.concerned.MOST_TARGETS", 6)
+    edit = RemoveMember(InterfaceKey(3, "301", "eth0"))
+    change = done_on_server_3(admin, edit)
+    decide(edit)
+    assert {"c:2:205", "c:3:301"} <= hosts_after(change, monkeypatch)[1]
+
+
+def test_a_server_that_may_not_be_asked_is_not_measured(admin: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.domain import scheme
+
+    PhysicalServer.objects.filter(pk=2).update(is_enabled=False)
+    change = done_on_server_3(admin, Assign(scheme.D, 3, "eth0.100"))
+    row, hosts = hosts_after(change, monkeypatch)
+    assert row.servers == [3] and "c:2:205" not in hosts
 
 
 def test_measuring_needs_the_operator_role_and_disagreements_are_seen_by_server(admin: User) -> None:
