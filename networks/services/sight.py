@@ -10,6 +10,7 @@ from typing import Literal
 from networks.desired import Head, head
 from networks.domain.inventory import ContainerKey, ServerRef
 from networks.domain.state import Desired, Edit, InterfaceKey, ServerId, apply_edits
+from networks.domain.topology.observed import comparable_state
 from networks.domain.visibility import (
     Difference,
     EndPoint,
@@ -142,10 +143,23 @@ def token(edits: Iterable[Edit]) -> str:
 
 
 def of_change(change: Change, user: AnyUser, newest: Head | None = None) -> Difference:
-    """Who would gain and lose sight of whom by a reviewed Change, as things are now."""
+    """Who would gain and lose sight of whom by a reviewed Change, as things are now.
+
+    "Now" is what was decided, but for repairs and adoptions what was found: they are about the difference.
+    """
     newest = newest or head()
-    after = apply_edits(newest.state, load_edits(change.edits))
+    edits = load_edits(change.edits)
+    after = apply_edits(newest.state, edits)
     seeds = {op.server_id for op in change.operations.all() if op.server_id}
     known = inventory(servers_near(after, seeds), user)
-    before = visibility(newest.state, newest.state, known)
+    now = newest.state
+    if compares_found(change):
+        now = comparable_state(newest.state, known)
+        after = apply_edits(comparable_state(newest.state, known, change.repairs), edits)
+    before = visibility(now, newest.state, known)
     return before.difference(visibility(after, newest.state, known))
+
+
+def compares_found(change: Change) -> bool:
+    """Whether the Change is told against what was found: it repairs servers, or accepts what is there."""
+    return bool(change.repairs) or change.is_found

@@ -22,7 +22,7 @@ from networks.models import Change
 from networks.services import changes as services
 from networks.services.errors import Conflict, NotAllowed
 from networks.services.forward import servers_behind
-from networks.services.sight import of_change
+from networks.services.sight import compares_found, of_change
 from networks.sight_page import sight_lines
 from networks.tables import ChangeTable
 from networks.views.gate import change_or_404, user_of
@@ -93,6 +93,7 @@ def _page(request: HttpRequest, change: Change) -> dict[str, Any]:
         "sight": sight_lines(of_change(change, request.user))
         if change.state == ChangeState.PLANNED
         else None,
+        "compares_found": compares_found(change),
         "sentences": change.summary.splitlines(),
         "is_refused": refused,
         "waits_for_worker": waits_for_worker(change),

@@ -22,9 +22,10 @@ from networks.domain.state import (
 from networks.domain.topology.around import around
 from networks.domain.topology.build import Kept, Seen, scene_of
 from networks.domain.topology.layout import lay_out
-from networks.domain.topology.observed import observed_state
+from networks.domain.topology.observed import comparable_state, observed_state
 from networks.domain.topology.picture import Picture
 from networks.domain.topology.scene import Scene
+from networks.domain.visibility import visibility
 from tests.domain import built, scheme
 from tests.domain.scheme import A, B, C, D, E, interface
 
@@ -183,6 +184,21 @@ def test_what_was_found_after_applying_is_what_was_desired() -> None:
     assert {(a.network, a.server, a.adapter) for a in seen.assignments if a.adapter} == {
         (a.network, a.server, a.adapter) for a in built.DESIRED.assignments if a.adapter
     }
+
+
+def test_what_was_found_compares_with_what_was_decided() -> None:
+    known = found()
+    decided = visibility(built.DESIRED, built.DESIRED, known)
+    seen = comparable_state(built.DESIRED, known)
+    assert set(seen.vlans) == set(built.DESIRED.vlans) and not any(a.bridge for a in seen.assignments)
+    assert not visibility(seen, built.DESIRED, known).difference(decided)
+    moved = tuple(
+        replace(i, bridge="") if i.key in (interface(2, "203"), interface(1, "103")) else i
+        for i in known.interfaces
+    )
+    known = replace(known, interfaces=moved)
+    assert len(comparable_state(built.DESIRED, known).members) == len(built.DESIRED.members) - 2
+    assert len(comparable_state(built.DESIRED, known, [2]).members) == len(built.DESIRED.members) - 1
 
 
 def test_a_bridge_of_somebody_else_is_drawn_as_one() -> None:

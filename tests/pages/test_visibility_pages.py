@@ -17,7 +17,7 @@ from networks.models import Change, Disagreement, Draft, Measurement
 from networks.services import drafts
 from networks.state_json import dump_edits, load_edits
 from nodes.choices import Role
-from nodes.models import GroupRole, PhysicalServer, ServerGroup
+from nodes.models import ContainerInterface, GroupRole, PhysicalServer, ServerGroup
 from tests.domain import scheme
 from tests.pages.conftest import logged_in
 from tests.seeded import seed
@@ -173,6 +173,43 @@ def test_a_review_that_changes_nobodys_sight_says_so(admin_client: Client) -> No
     )
     page = words(admin_client.get(reverse("networks:change", args=[change.pk])))
     assert "Nobody gains or loses sight of anybody" in page
+
+
+def review(**columns: Any) -> Change:
+    """A reviewed Change of the administrator, who applies nothing yet."""
+    admin = User.objects.get(username="admin")
+    return Change.objects.create(
+        author=admin, base=1, state=ChangeState.PLANNED, summary="It.", **{"edits": "[]"} | columns
+    )
+
+
+def taken_out_by_hand(server: int, ctid: str) -> None:
+    """As a look finds it."""
+    rows = ContainerInterface.objects.filter(container__server_id=server, container__ctid=ctid)
+    rows.filter(ifname="eth0").update(bridge=None)
+
+
+def test_the_review_of_a_repair_compares_with_what_was_found(admin_client: Client) -> None:
+    taken_out_by_hand(2, "203")
+    taken_out_by_hand(1, "103")
+    change = review(repairs=[2])
+    page = words(admin_client.get(reverse("networks:change", args=[change.pk])))
+    assert "Predicted: what the last looks found against after" in page
+    gains = page[page.index("Who sees whom") :]
+    assert re.search(r"Gained Container 203 [^.]* comes to see [^.]*Container 204", gains)
+    assert "103" not in gains and "Lost" not in gains, "server1 is not repaired"
+
+
+def test_the_review_of_an_adoption_tells_no_losses_that_have_happened(admin_client: Client) -> None:
+    taken_out_by_hand(2, "203")
+    edits = dump_edits([RemoveMember(scheme.interface(2, "203"))])
+    adopted = review(edits=edits, is_found=True)
+    page = words(admin_client.get(reverse("networks:change", args=[adopted.pk])))
+    assert "Compared with what the last looks found, nobody gains or loses sight of anybody" in page
+    typed = review(edits=edits)
+    page = words(admin_client.get(reverse("networks:change", args=[typed.pk])))
+    assert "Predicted: what is decided now against after" in page
+    assert re.search(r"Lost Container 203 [^.]* no longer sees [^.]*Container 204", page)
 
 
 def test_what_was_measured_lies_over_the_prediction(admin_client: Client) -> None:

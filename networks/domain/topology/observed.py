@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
+
 from networks.domain.inventory import Inventory
-from networks.domain.state import AdapterKey, Assignment, Desired, Member, NetworkId, ServerId
+from networks.domain.state import (
+    AdapterKey,
+    Assignment,
+    Desired,
+    Member,
+    NetworkId,
+    ServerId,
+    VlanAdapter,
+)
 
 
 def observed_state(decided: Desired, inventory: Inventory) -> Desired:
@@ -29,6 +40,41 @@ def observed_state(decided: Desired, inventory: Inventory) -> Desired:
         if (server, bridge) in inventory.bridges
     )
     return Desired(decided.networks, assignments, tuple(members), decided.vlans)
+
+
+def comparable_state(decided: Desired, inventory: Inventory, put_right: Collection[ServerId] = ()) -> Desired:
+    """What was found, told as `decided` would tell it: the two compare, and edits can be laid over it.
+
+    Of the servers `put_right` it is what was decided, as a repair leaves them.
+    """
+    found = observed_state(decided, inventory)
+    made = {network.id: network.bridge for network in decided.networks}
+    # Only a bridge that the panel did not make is named by its assignment.
+    assignments = (replace(a, bridge="") if a.bridge == made.get(a.network) else a for a in found.assignments)
+    vlans = (there for vlan in decided.vlans if (there := _vlan_found(vlan, inventory)) is not None)
+    right = frozenset(put_right)
+    return replace(
+        decided,
+        assignments=(
+            *(a for a in assignments if a.server not in right),
+            *(a for a in decided.assignments if a.server in right),
+        ),
+        members=(
+            *(m for m in found.members if m.interface.server not in right),
+            *(m for m in decided.members if m.interface.server in right),
+        ),
+        vlans=(
+            *(v for v in vlans if v.server not in right),
+            *(v for v in decided.vlans if v.server in right),
+        ),
+    )
+
+
+def _vlan_found(vlan: VlanAdapter, inventory: Inventory) -> VlanAdapter | None:
+    view = inventory.adapter(AdapterKey(vlan.server, vlan.name))
+    if view is None or view.gone or view.vid is None:
+        return None
+    return replace(vlan, base=view.base, vid=view.vid)
 
 
 def _owners(decided: Desired, inventory: Inventory) -> dict[tuple[ServerId, str], NetworkId]:
