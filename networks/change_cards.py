@@ -43,6 +43,8 @@ def card(operation: Operation, change: Change, servers: int) -> SafeString:
         operation.state,
         operation.message,
         operation.deadline_at,
+        operation.started_at,
+        operation.ended_at,
         len(operation.events),
         last.get("at"),
         last.get("text"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -129,6 +130,8 @@ def _described(state: Desired) -> Desired:
 
 def _done(admin: User, edits: tuple[Edit, ...]) -> Change:
     summary = "\n".join(describe(edits, Desired(), inventory([1, 2, 3])))
+    now = timezone.now()
+    took = {"started_at": now - timedelta(seconds=14), "ended_at": now}
     change = Change.objects.create(
         author=admin,
         edits=dump_edits(edits),
@@ -136,7 +139,7 @@ def _done(admin: User, edits: tuple[Edit, ...]) -> Change:
         state=ChangeState.DONE,
         summary=summary,
         reason="The manual's scheme",
-        ended_at=timezone.now(),
+        **took,
     )
     for server in PhysicalServer.objects.filter(os=ServerOS.LINUX):
         Operation.objects.create(
@@ -146,6 +149,7 @@ def _done(admin: User, edits: tuple[Edit, ...]) -> Change:
             state=OperationState.DONE,
             is_guarded=True,
             commands=[{"phase": phase, "text": text} for phase, text in COMMANDS],
+            **took,
         )
     return change
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django import template
@@ -50,6 +51,18 @@ def under_way(network_id: Any, activity: Activity) -> Change | None:
 def moment(text: str) -> Any:
     """An ISO time of a stored event as a datetime, for the date filter."""
     return parse_datetime(text) or ""
+
+
+@register.filter
+def until(began: datetime, ended: datetime) -> str:
+    """How long that was: "under 1 s", "12 s", "3 min 5 s", "2 h 10 min"."""
+    seconds = max(0, round((ended - began).total_seconds()))
+    minutes, hours = seconds // 60, seconds // 3600
+    if hours:
+        return f"{hours} h {minutes % 60} min"
+    if minutes:
+        return f"{minutes} min {seconds % 60} s"
+    return f"{seconds} s" if seconds else "under 1 s"
 
 
 @register.inclusion_tag("networks/inc/next_boot.html")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from networks.choices import ChangeState, OperationState
 from networks.domain.state import CreateNetwork
-from networks.models import Change
+from networks.models import Change, Operation
 from networks.services import drafts
 from tests.networks.changes import planned
 from tests.networks.conftest import Scene
@@ -55,6 +58,27 @@ def test_planning_and_applying_are_polled_and_the_end_is_not(
         fragment = page(as_operator, change, **HTMX).text
         assert ("hx-trigger" in fragment) is is_polled, state
         assert "<html" not in fragment
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.3, "under 1 s"), (12.2, "12 s"), (59.7, "1 min 0 s"), (185, "3 min 5 s"), (7805, "2 h 10 min")],
+)
+def test_how_long_it_took_is_said_in_seconds_for_the_change_and_each_server(
+    scene: Scene, operator: Any, as_operator: Client, seconds: float, said: str
+) -> None:
+    change = planned(operator, servers=(scene.server1, scene.server2))
+    began = timezone.now()
+    ended = began + timedelta(seconds=seconds)
+    Change.objects.update(state=ChangeState.DONE, started_at=began, ended_at=ended)
+    one, other = change.operations.order_by("server_name")
+    done = {"state": OperationState.DONE, "started_at": began}
+    Operation.objects.filter(pk=one.pk).update(**done, ended_at=ended)
+    Operation.objects.filter(pk=other.pk).update(**done)
+    text = page(as_operator, change).text
+    assert f", took {said}" in text.split('class="text-secondary change-meta"')[1].split("</p>")[0]
+    first, second = text.split('class="card operation"')[1:]
+    assert f"took {said}" in first and "took" not in second
 
 
 def test_an_unchanged_fragment_is_not_sent_again(scene: Scene, operator: Any, as_operator: Client) -> None:
