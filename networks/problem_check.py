@@ -41,7 +41,7 @@ from networks.models import (
 )
 from networks.services.judge import count
 from nodes.choices import ServerState
-from nodes.models import Container, PhysicalSegment, PhysicalServer
+from nodes.models import Adapter, Container, PhysicalServer
 
 KEPT = timedelta(days=90)
 """How long an ended problem is remembered."""
@@ -140,11 +140,12 @@ OTHER_CAUSES = frozenset({"drift", "behind", "needs-attention", "in-doubt", "fol
 
 def rules_version() -> str:
     """Changes whenever the rules could say something else."""
-    segments = PhysicalSegment.objects.order_by("pk").annotate(n=Count("adapters"))
+    # VLAN adapters are on their base's. Which adapter is where, not how many are: two may change places.
+    wired = Adapter.objects.exclude(segment=None).order_by("pk")
     known = [
         head_number(),
         list(PhysicalServer.objects.order_by("pk").values_list("pk", "name", "os", "look__digest")),
-        list(segments.values_list("pk", "name", "n")),
+        list(wired.values_list("pk", "segment", "segment__name")),
         list(NetworkIntent.objects.order_by("pk").values_list("pk", "network__name")),
         list(Measurement.objects.filter(state=MeasurementState.DONE).values_list("pk", flat=True)[:1]),
     ]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 
 from networks.desired import head_number
 from networks.domain.inventory import ContainerKey, NetworkRef, ServerRef, Subject
@@ -25,7 +25,7 @@ from networks.models import StandingProblem
 from networks.problem_check import OTHER_CAUSES
 from networks.services.measure import open_disagreements
 from networks.slices import draft_edits
-from nodes.models import Adapter, Container, PhysicalSegment, PhysicalServer
+from nodes.models import Adapter, Container, PhysicalServer
 from nodes.querysets import AnyUser
 
 View = Literal["draft", "desired", "observed"]
@@ -47,13 +47,11 @@ class Part:
 def version(part: Part, view: View, user: AnyUser) -> str:
     """Changes whenever the picture may: for the ETag of the polled fragment. A few cheap queries."""
     servers = PhysicalServer.objects.filter(pk__in=part.servers).order_by("pk")
+    # Which adapter is on which segment, not how many are: two may change places.
+    wired = Adapter.objects.filter(server_id__in=part.servers).exclude(segment=None).order_by("pk")
     known = [
         list(servers.values_list("pk", "name", "state", "management_address", "look__digest")),
-        list(
-            PhysicalSegment.objects.order_by("pk")
-            .annotate(n=Count("adapters"))
-            .values_list("pk", "name", "n")
-        ),
+        list(wired.values_list("pk", "segment", "segment__name")),
         head_number(),
         list(_not_by_rules(part.servers, user).values_list("pk", "text")),
         [row.text for row in open_disagreements(user) if row.is_of_trunk],

@@ -14,9 +14,9 @@ from networks import problem_check
 from networks.choices import OperationState
 from networks.domain.state import AddMember, Assign, CreateNetwork
 from networks.models import Drift, Operation, StandingProblem
-from networks.problem_check import check
+from networks.problem_check import check, rules_version
 from nodes.choices import ServerState
-from nodes.models import ContainerInterface, PhysicalSegment, PhysicalServer
+from nodes.models import Adapter, ContainerInterface, PhysicalSegment, PhysicalServer
 from tests.networks.changes import decide, planned
 from tests.networks.conftest import Scene
 
@@ -87,6 +87,22 @@ def test_the_rules_are_not_asked_again_while_nothing_has_changed(scene: Scene, n
     assert not any("containerinterface" in query["sql"] for query in queries)
     scene.eth0(scene.server1).refresh_from_db()
     PhysicalSegment.objects.update(name="another name")
+    with CaptureQueriesContext(connection) as queries:
+        check()
+    assert any("containerinterface" in query["sql"] for query in queries)
+
+
+def test_the_rules_are_asked_again_when_two_adapters_change_places(scene: Scene, network_id: str) -> None:
+    """Each segment keeps its name and its number of adapters."""
+    twins(scene, network_id)
+    here, there = scene.eth0(scene.server1), scene.eth0(scene.server2)
+    first, second = here.segment, PhysicalSegment.objects.create(name="second")
+    Adapter.objects.filter(pk=there.pk).update(segment=second)
+    check()
+    version = rules_version()
+    Adapter.objects.filter(pk=here.pk).update(segment=second)
+    Adapter.objects.filter(pk=there.pk).update(segment=first)
+    assert rules_version() != version
     with CaptureQueriesContext(connection) as queries:
         check()
     assert any("containerinterface" in query["sql"] for query in queries)

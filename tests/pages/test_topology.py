@@ -18,7 +18,7 @@ from networks.models import Disagreement, Drift
 from networks.problem_check import check
 from networks.services import drafts
 from nodes.choices import ServerState
-from nodes.models import Container, PhysicalServer, ServerGroup
+from nodes.models import Adapter, Container, PhysicalSegment, PhysicalServer, ServerGroup
 from tests.networks.changes import decide
 from tests.networks.conftest import Scene, make_container, make_server
 from tests.nodes.fleet import make_fleet
@@ -93,6 +93,23 @@ def test_a_poll_is_answered_304_until_something_changes(
     changed = as_viewer.get(page, HTTP_IF_NONE_MATCH=first["ETag"], **HTMX)
     assert changed.status_code == 200
     assert "Unreachable" in changed.content.decode()
+
+
+def test_a_poll_is_answered_anew_when_two_adapters_change_places(
+    as_viewer: Client, scene: Scene, network_a: str
+) -> None:
+    """Each physical segment keeps its name and its number of adapters."""
+    here, there = scene.eth0(scene.server1), scene.eth0(scene.server2)
+    first, second = here.segment, PhysicalSegment.objects.create(name="second")
+    Adapter.objects.filter(pk=there.pk).update(segment=second)
+    page = reverse("networks:server_topology", args=[scene.server1.pk])
+    before = as_viewer.get(page, **HTMX)
+    assert "second" not in before.content.decode()
+    Adapter.objects.filter(pk=here.pk).update(segment=second)
+    Adapter.objects.filter(pk=there.pk).update(segment=first)
+    changed = as_viewer.get(page, HTTP_IF_NONE_MATCH=before["ETag"], **HTMX)
+    assert changed.status_code == 200
+    assert "second" in changed.content.decode()
 
 
 def test_what_stands_in_the_list_of_problems_is_a_sign_on_the_server(
