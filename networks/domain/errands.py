@@ -6,8 +6,15 @@ import re
 from dataclasses import replace
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 
-from networks.domain.inventory import ContainerKey, InterfaceView, Inventory
-from networks.domain.state import AddressChange, Desired, NewInterface, grouped
+from networks.domain.inventory import (
+    ContainerKey,
+    ContainerView,
+    InterfaceView,
+    Inventory,
+    RouteView,
+    RoutingView,
+)
+from networks.domain.state import AddressChange, Desired, NewInterface, ServerId, grouped
 from nodes.facts import Dialect
 
 HOST_ROUTED = "venet0"
@@ -56,7 +63,7 @@ def with_errands(inventory: Inventory, state: Desired) -> Inventory:
             views[key] = _addressed(views[key], changes)
         elif key.ifname == HOST_ROUTED:
             views[key] = _addressed(InterfaceView(key, "host-routed", addresses_known=True), changes)
-    return replace(inventory, interfaces=tuple(views.values()))
+    return _routed(replace(inventory, interfaces=tuple(views.values())), state)
 
 
 def _planned(new: NewInterface, inventory: Inventory) -> InterfaceView:
@@ -77,6 +84,70 @@ def _addressed(view: InterfaceView, changes: list[AddressChange]) -> InterfaceVi
     lost = {_host(change.address) for change in changes}
     kept = tuple(address for address in view.addresses if _host(address) not in lost)
     return replace(view, addresses=(*kept, *(change.address for change in changes if change.is_wanted)))
+
+
+def _routed(inventory: Inventory, state: Desired) -> Inventory:
+    """What host-routed addresses change beside the interface: vzctl routes them and answers for them.
+
+    It does so on every adapter in the subnet of the address (NEIGHBOUR_DEVS=detect), which the proxy without
+    an adapter's name stands for, and only while the container runs.
+    """
+    found = [change for change in state.address_changes if _is_host_routed(change, inventory)]
+    if not found:
+        return inventory
+    by_container = grouped(found, lambda c: ContainerKey(c.interface.server, c.interface.ctid))
+    by_server: dict[ServerId, list[AddressChange]] = {}
+    containers = []
+    for container in inventory.containers:
+        changes = by_container.get(container.key, [])
+        containers.append(_with_host_routed(container, changes) if changes else container)
+        if container.status == "running" and changes:
+            by_server.setdefault(container.server, []).extend(changes)
+    servers = (
+        replace(server, routing=_answering(server.routing, by_server[server.id]))
+        if server.routing is not None and server.id in by_server
+        else server
+        for server in inventory.servers
+    )
+    return replace(inventory, containers=tuple(containers), servers=tuple(servers))
+
+
+def _is_host_routed(change: AddressChange, inventory: Inventory) -> bool:
+    view = inventory.interface(change.interface)
+    return view is not None and view.mode == "host-routed"
+
+
+def _with_host_routed(container: ContainerView, changes: list[AddressChange]) -> ContainerView:
+    """The container with other host-routed addresses, and with the way out that the first brings along."""
+    lost = {_host(change.address) for change in changes}
+    wanted = [_host(change.address) for change in changes if change.is_wanted]
+    kept = [address for address in container.host_routed if _host(address) not in lost]
+    now = (*kept, *wanted)
+    routing = container.routing
+    if routing is not None:
+        routes = list(routing.routes)
+        for default, is_of_version in _DEFAULTS:
+            if any(map(is_of_version, now)):
+                if all(route.dst != default for route in routes):
+                    routes.append(RouteView(default, "", HOST_ROUTED))
+            else:
+                routes = [route for route in routes if (route.dst, route.dev) != (default, HOST_ROUTED)]
+        routing = replace(routing, routes=tuple(routes))
+    return replace(container, host_routed=now, routing=routing)
+
+
+_DEFAULTS = (
+    ("default", lambda address: ":" not in address),
+    ("::/0", lambda address: ":" in address),
+)
+"""The default route of each IP version, and which addresses are of it."""
+
+
+def _answering(routing: RoutingView, changes: list[AddressChange]) -> RoutingView:
+    lost = {_host(change.address) for change in changes}
+    kept = (proxy for proxy in routing.proxies if _host(proxy[0]) not in lost)
+    new = ((_host(change.address), "") for change in changes if change.is_wanted)
+    return replace(routing, proxies=(*kept, *new))
 
 
 def _host(address: str) -> str:

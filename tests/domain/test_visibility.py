@@ -24,6 +24,7 @@ from networks.domain.state import (
     CreateVlan,
     DeleteVlan,
     Desired,
+    RemoveAddress,
     RemoveMember,
     Unassign,
     apply_edits,
@@ -265,6 +266,31 @@ def test_a_drafted_interface_is_seen_with_the_address_that_it_will_have() -> Non
     before = sight()
     after = visibility(apply_edits(built.DESIRED, edits), built.DESIRED, FOUND)
     assert (before.answer(ct("203"), ct("102")), after.answer(ct("203"), ct("102"))) == ("no", "yes")
+
+
+def test_a_drafted_host_routed_address_is_routed_and_answered_for() -> None:
+    address = AddAddress(interface(3, "303", "venet0"), "10.77.0.33/32")
+    after = sight().with_edits([address])
+    assert sight().answer(ct("303"), OTHER) == "no"
+    for other in (OTHER, ct("102"), ServerRef(3)):
+        assert after.answer(ct("303"), other) == after.answer(other, ct("303")) == "yes"
+    text = after.reaches(ct("303"), OTHER).text
+    assert "Container 303 (c303) has a host-routed interface" in text
+
+
+def test_a_stopped_container_is_not_answered_for_whatever_addresses_are_drafted() -> None:
+    address = AddAddress(interface(3, "303", "venet0"), "10.77.0.33/32")
+    after = sight(with_container(ct("303"), status="stopped")).with_edits([address])
+    server = after.world.scene.inventory.server(3)
+    assert server is not None and server.routing is not None
+    assert ("10.77.0.33", "") not in server.routing.proxies
+    assert after.answer(OTHER, ct("303")) == "no"
+
+
+def test_a_host_routed_address_that_a_draft_takes_away_is_not_answered_for_any_more() -> None:
+    after = sight().with_edits([RemoveAddress(interface(1, "101", "venet0"), "10.77.0.101/32")])
+    assert sight().answer(ct("102"), ct("101")) == "yes"
+    assert after.answer(ct("102"), ct("101")) == after.answer(ct("101"), OTHER) == "no"
 
 
 def test_an_interface_that_is_switched_off_inside_hears_nobody() -> None:
