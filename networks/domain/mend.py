@@ -14,6 +14,7 @@ from networks.domain.names import LINK_NAME_BYTES
 from networks.domain.rules import problems_of, review
 from networks.domain.state import (
     AdapterKey,
+    AddAddress,
     Assign,
     CreateVlan,
     Desired,
@@ -73,12 +74,17 @@ def ways_of_breach(breach: Breach, state: Desired, known: Inventory) -> tuple[Wa
         found = chain(desk.local(intent.network), desk.unbridged(breach))
     else:
         verdict = visibility(state, state, known).reaches(*breach.pairs[0])
-        found = (fix for fix in verdict.fixes if fix.edits)
+        # Whether an address is free a person has to make sure of: Explain says so, a button cannot.
+        found = (fix for fix in verdict.fixes if fix.edits and not _gives_an_address(fix))
 
     def is_kept(after: Desired) -> bool:
         return not breaches([intent], visibility(after, state, known), after)
 
     return tuple(Way(fix, is_kept(apply_edits(state, fix.edits))) for fix in desk.accepted(found))
+
+
+def _gives_an_address(fix: Fix) -> bool:
+    return any(isinstance(edit, AddAddress) for edit in fix.edits)
 
 
 @dataclass(frozen=True)

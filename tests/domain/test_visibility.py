@@ -136,7 +136,38 @@ def test_subnets_that_do_not_match_are_a_no_on_one_wire() -> None:
     other = sight(with_interface("103", addresses=("192.168.7.3/24",)))
     assert other.layer2_answer(ct("102"), ct("103")) == "yes"
     assert other.answer(ct("103"), ct("102")) == "no"
-    assert "compatible" in other.reaches(ct("103"), ct("102")).fixes[0].steps[0]
+    fix = other.reaches(ct("103"), ct("102")).fixes[0]
+    assert "compatible" in fix.steps[0]
+    assert fix.text == "Give eth0 of Container 103 (c103) the address 10.77.0.3/24"
+    assert other.with_edits(fix.edits).answer(ct("103"), ct("102")) == "yes"
+
+
+def test_an_address_is_proposed_that_nobody_has_and_no_router_is_at() -> None:
+    """Of a subnet of eight, six are hosts': two are the ends that routers mostly have, three are known."""
+
+    def proposed(found: Inventory) -> list[str]:
+        fixes = sight(found).reaches(ct("103"), ct("102")).fixes
+        return [edit.address for fix in fixes for edit in fix.edits if isinstance(edit, AddAddress)]
+
+    small = with_interface("103", addresses=("192.168.7.3/24",))
+    small = with_interface("102", found=small, addresses=("10.9.0.2/29",))
+    assert proposed(small)[0] == "10.9.0.3/29"
+    # A stopped container somewhere else, a router that a server names, and what a server answers for.
+    small = with_interface("204", found=small, addresses=("10.9.0.5/29",), container_status="stopped")
+    small = with_routes(2, small, RouteView("10.0.0.0/8", "10.9.0.3", "eth0"))
+    assert proposed(small)[0] == "10.9.0.4/29"
+    assert proposed(with_container(ct("204"), small, host_routed=("10.9.0.4",)))[0] == "10.77.0.3/32"
+
+
+def test_no_address_is_given_where_the_panel_cannot_set_one() -> None:
+    """A bridge inside has the addresses of 201; of server 1 it is not known how vzctl there is spoken to."""
+    other = sight(with_interface("202", addresses=("192.168.7.3/24",)))
+    joined = [fix for fix in other.reaches(ct("201"), ct("202")).fixes if not fix.edits]
+    assert joined[0].text == "Give Container 201 (c201) an address of 192.168.7.0/24"
+    mute = with_interface("103", addresses=("192.168.7.3/24",))
+    mute = replace(mute, servers=tuple(replace(s, dialect=None) for s in mute.servers))
+    fixes = sight(mute).reaches(ct("103"), ct("102")).fixes
+    assert fixes and all(not fix.edits for fix in fixes)
 
 
 def test_one_address_twice_is_unknown_for_whoever_asks_for_it() -> None:

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from networks.domain.inventory import ContainerKey, ServerRef
-from networks.domain.state import Assign, Desired
-from networks.domain.visibility import HostKey, OtherHosts, Visibility, observed, visibility
+from networks.domain.state import AddAddress, Assign, Desired
+from networks.domain.visibility import Fix, HostKey, OtherHosts, Visibility, observed, tried, visibility
 from proof.cells import LAYERS, read_cells
 from tests.domain import built, scheme
 
@@ -134,11 +134,11 @@ def test_303_is_offered_the_ways_out_that_there_are() -> None:
     assert [fix.text for fix in fixes] == [
         "Assign Virtual Network E to eth0 of physical server server3",
         "Assign Virtual Network E to eth1 of physical server server3",
-        "Give Container 303 (c303) a host-routed address",
+        "Give Container 303 (c303) the host-routed address 10.77.0.33",
         "Make Container 302 (c302) a router for Container 303 (c303)",
     ]
     assert fixes[0].edits == (Assign(scheme.E, 3, "eth0"),)
-    assert any("10.77.0.0/24" in step for step in fixes[2].steps)
+    assert fixes[2].edits == (AddAddress(scheme.interface(3, "303", "venet0"), "10.77.0.33/32"),)
     assert any("ip route add default via 10.77.5.32" in step for step in fixes[3].steps)
     assert any("-s 10.77.5.0/24 -o venet0 -j MASQUERADE" in step for step in fixes[3].steps)
 
@@ -151,4 +151,63 @@ def test_a_fix_is_tried_before_it_is_offered_as_one() -> None:
     assert after.shares_layer2(key("303"), key("other")).answer == "yes"
     verdict = after.reaches(key("303"), key("other"))
     assert verdict.answer == "no" and "has no route to 10.77.0.1" in verdict.text
-    assert verdict.fixes[0].text == "Give Container 303 (c303) an address of 10.77.0.0/24"
+    assert verdict.fixes[0].text == "Give eth0 of Container 303 (c303) the address 10.77.0.33/24"
+
+
+def trials(a: str, b: str) -> dict[str, tuple[Fix, str, str]]:
+    """The fixes for a pair by their texts, with what each comes to."""
+    sight = visibility(built.DESIRED, built.DESIRED, scheme.inventory(built.LOOKS))
+    found = tried(sight, key(a), key(b), sight.reaches(key(a), key(b)))
+    assert all(trial.effect is not None for trial in found)
+    return {t.fix.text: (t.fix, t.effect.answer, t.effect.text) for t in found if t.effect}
+
+
+def test_half_a_fix_is_offered_with_what_makes_it_a_whole_one() -> None:
+    found = trials("303", "other")
+    assert [(text, answer) for text, (_, answer, _) in found.items()] == [
+        ("Assign Virtual Network E to eth0 of physical server server3", "no"),
+        (
+            "Assign Virtual Network E to eth0 of physical server server3, and give eth0 of Container 303 "
+            "(c303) the address 10.77.0.33/24",
+            "yes",
+        ),
+        ("Assign Virtual Network E to eth1 of physical server server3", "no"),
+        (
+            "Assign Virtual Network E to eth1 of physical server server3, and give eth0 of Container 303 "
+            "(c303) the address 10.77.0.33/24",
+            "yes",
+        ),
+        ("Give Container 303 (c303) the host-routed address 10.77.0.33", "yes"),
+        ("Make Container 302 (c302) a router for Container 303 (c303)", "yes"),
+    ]
+    both, _, effect = list(found.values())[1]
+    assert both.edits == (
+        Assign(scheme.E, 3, "eth0"),
+        AddAddress(scheme.interface(3, "303"), "10.77.0.33/24"),
+    )
+    assert both.steps[-1] == (
+        "Make sure that nobody else has 10.77.0.33: it is only known not to be used by what the panel sees."
+    )
+    assert effect.startswith(
+        "Container 303 (c303) reaches other hosts: Virtual Network E is assigned to eth0"
+    )
+
+
+def test_what_a_router_would_come_to_is_predicted_with_its_masquerading_and_without() -> None:
+    router = "Make Container 302 (c302) a router for Container 303 (c303)"
+    assert trials("303", "other")[router][2] == (
+        "Container 303 (c303) reaches other hosts: Container 302 (c302) forwards its packets and masquerades "
+        "them, so that the answers come back to Container 302 (c302)."
+    )
+    # Who asks from outside finds no address of the container behind the router.
+    assert trials("other", "303")[router][1:] == (
+        "unknown",
+        "Whether other hosts reach Container 303 (c303) is unknown: whether other hosts have a route to "
+        "10.77.5.33 is not known.",
+    )
+
+
+def test_a_host_routed_address_that_its_own_subnet_hides_is_told_as_not_enough() -> None:
+    """203 has an address of 10.77.0.0/24 on local network C: its kernel asks there, whatever venet0 could."""
+    _, answer, text = trials("203", "other")["Give Container 203 (c203) the host-routed address 10.77.0.253"]
+    assert answer == "no" and "nobody answers for 10.77.0.1" in text

@@ -5,6 +5,7 @@
     sight.reaches(ContainerKey(3, "303"), OtherHosts(1))   -> Verdict(answer, text, hops, broken, fixes)
     sight.shares_layer2(a, b)                              -> the same for frames
     sight.answer(a, b), sight.layer2_answer(a, b)          -> "yes", "no" or "unknown", quick
+    tried(sight, a, b, verdict)                            -> its fixes, each with what it would come to
     sight.components()                                     -> layer-2 networks with names and members
     sight.groups(keys)                                     -> hosts that see the same, for matrices
     sight.difference(after)                                -> gained, lost, unclear
@@ -23,6 +24,7 @@ from __future__ import annotations
 from networks.domain.visibility.components import Component, Group
 from networks.domain.visibility.difference import Difference, Sight
 from networks.domain.visibility.model import Visibility, observed, visibility
+from networks.domain.visibility.trials import Trial, tried
 from networks.domain.visibility.verdict import (
     Answer,
     EndPoint,
@@ -46,8 +48,10 @@ __all__ = [
     "HostKey",
     "OtherHosts",
     "Sight",
+    "Trial",
     "Verdict",
     "Visibility",
     "observed",
+    "tried",
     "visibility",
 ]

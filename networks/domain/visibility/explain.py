@@ -218,7 +218,8 @@ class Explainer:
         hops = self._hops(a, b, way)
         broken = next((hop for hop in hops if hop.ok is not True), None)
         if way.answer == "unknown":
-            return f"Whether {self.names.end(ends[0], short=True)} reaches {second} is unknown: " + (
+            verb = _verb(ends[0], "reaches", "reach")
+            return f"Whether {self.names.end(ends[0], short=True)} {verb} {second} is unknown: " + (
                 inner(broken.text) if broken else "a physical segment is not known."
             )
         text = f"{first} {_verb(ends[0], 'does', 'do')} not reach {second}: " + (
@@ -242,7 +243,8 @@ class Explainer:
         broken = next((hop for hop in hops if hop.ok is not True), None)
         because = inner(broken.text) if broken else "the reason is not known."
         if way.answer == "unknown":
-            return f"Whether {self.names.end(ends[0], short=True)} reaches {second} is unknown: {because}"
+            verb = _verb(ends[0], "reaches", "reach")
+            return f"Whether {self.names.end(ends[0], short=True)} {verb} {second} is unknown: {because}"
         how = _verb(ends[0], "gets", "get") + " no answer from"
         if not way.back:
             how = _verb(ends[0], "does", "do") + " not reach"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from networks.domain import words
-from networks.domain.inventory import AdapterView, ContainerKey, ServerRef
+from networks.domain.inventory import AdapterView, ContainerKey
 from networks.domain.names import LINK_NAME_BYTES
 from networks.domain.state import (
     AdapterKey,
@@ -19,12 +20,12 @@ from networks.domain.state import (
     RemoveMember,
     ServerId,
 )
-from networks.domain.visibility.addresses import Ip
 from networks.domain.visibility.crossing import Crossing
+from networks.domain.visibility.giving import Giving, gives_host_routed
 from networks.domain.visibility.hosts import NOWHERE, Host, Port
 from networks.domain.visibility.naming import Names
 from networks.domain.visibility.paths import Way
-from networks.domain.visibility.verdict import Fix, OtherHosts
+from networks.domain.visibility.verdict import DefaultRoute, Fix, Forwards, Masquerades
 from networks.domain.visibility.world import World
 from networks.domain.wires import NetworkHere, UnknownWire, Wire, wire_of
 
@@ -40,13 +41,17 @@ class Fixer:
     names: Names
     crossing: Crossing
 
+    @cached_property
+    def _giving(self) -> Giving:
+        return Giving(self.world, self.names)
+
     def fixes(self, a: Host, b: Host, mine: Port | None, other: Port | None, way: Way) -> tuple[Fix, ...]:
         """Fixes, the panel's own first; none twice."""
         found = (
             list(self._apart(a, b, mine, other)) if way.code == "apart" else list(self._by_hand(a, b, way))
         )
-        # What the panel does in a draft first.
-        found.sort(key=lambda fix: not fix.edits)
+        # What the panel does in a draft first; host-routed addresses go round what is broken instead.
+        found.sort(key=lambda fix: not fix.edits or gives_host_routed(fix))
         return tuple(dict.fromkeys(found))
 
     # --- nothing joins the two ---
@@ -62,7 +67,7 @@ class Fixer:
                 yield from self._adapters(port.node, far)
             yield from self._join(host, port, far)
         for host, peer, port in ((a, b, mine), (b, a, other)):
-            yield from self._host_routed(host)
+            yield from self._giving.host_routed(host)
             if port is not None:
                 yield from self._routers(host, peer, port)
 
@@ -171,51 +176,47 @@ class Fixer:
             if scene.segment(NetworkHere(network, server)) == segment
         ][:MOST_ADAPTERS]
 
-    def _host_routed(self, host: Host) -> Iterator[Fix]:
-        key = host.key
-        if not isinstance(key, ContainerKey) or host.host_routed or host.up is False:
-            return
-        like = self._subnet_of(key.server)
-        address = (
-            f"a free address of {like.subnet}" if like else "a free address that the server's network routes"
-        )
-        yield Fix(
-            f"Give {self.names.end(key, short=True)} a host-routed address",
-            steps=(
-                f"On the server: vzctl set {key.ctid} --ipadd ADDRESS --save, with {address} for ADDRESS.",
-                "The server then answers for it (proxy ARP) and routes to it; no bridge is needed for that.",
-            ),
-        )
-
-    def _subnet_of(self, server: ServerId) -> Ip | None:
-        found = self.world.hosts.get(ServerRef(server))
-        return next((ip for ip in found.addresses if ip.version == 4), None) if found else None
-
     def _routers(self, host: Host, peer: Host, port: Port) -> Iterator[Fix]:
         """Make a container that stands in both worlds a router: what 303 would need 302 for."""
         if not isinstance(host.key, ContainerKey):
             return
         zones = self.world.zones(peer)
         for fellow in self.world.on_segment.get(port.segment, ()):
-            is_between = isinstance(fellow.key, ContainerKey) and fellow.key not in (host.key, peer.key)
-            if is_between and fellow.up and self.world.zones(fellow) & zones:
-                yield self._router(host, fellow, port)
+            router = fellow.key
+            if not isinstance(router, ContainerKey) or router in (host.key, peer.key):
+                continue
+            if fellow.up and self.world.zones(fellow) & zones:
+                yield self._router(host.key, fellow, router, port)
                 return
 
-    def _router(self, host: Host, fellow: Host, port: Port) -> Fix:
-        key, router = host.key, fellow.key
+    def _router(self, host: ContainerKey, fellow: Host, router: ContainerKey, port: Port) -> Fix:
         inner = next((ip for p in fellow.ports if p.segment == port.segment for ip in p.addresses), None)
         own = next((ip for ip in port.addresses if inner and ip.covers(inner)), None)
         out = "venet0" if fellow.host_routed else "its other interface"
-        name, me = self.names.end(router, short=True), self.names.end(key, short=True)
+        name, me = self.names.end(router, short=True), self.names.end(host, short=True)
         subnet = own.subnet if own else "the inner subnet"
         steps = [
             f"In {name}: sysctl -w net.ipv4.ip_forward=1, and the same line in its /etc/sysctl.conf.",
-            f"In {me}: ip route add default via {inner or 'the address of ' + name}.",
+            f"In {me}: ip route {self._verb(host)} default via {inner or 'the address of ' + name}.",
             f"For the way back, in {name}: iptables -t nat -A POSTROUTING -s {subnet} -o {out} "
             f"-j MASQUERADE; or give every other host a route to {subnet}.",
         ]
-        return Fix(f"Make {name} a router for {me}", steps=tuple(steps))
+        is_plain = inner is not None and own is not None and inner.version == 4 and port.interface is not None
+        by_hand = (
+            (
+                Forwards(router),
+                DefaultRoute(host, str(inner), port.links[0]),
+                Masquerades(router, host),
+            )
+            if is_plain
+            else ()
+        )
+        return Fix(f"Make {name} a router for {me}", steps=tuple(steps), by_hand=by_hand)
+
+    def _verb(self, key: ContainerKey) -> str:
+        """There is one default route: a second is not added."""
+        routing = self.world.hosts[key].routing
+        return "replace" if routing and any(r.dst == "default" for r in routing.routes) else "add"
 
     # --- joined, but a packet does not get through ---
 
@@ -226,16 +227,18 @@ class Fixer:
             case "down" if isinstance(key, ContainerKey):
                 yield self._start(key)
             case "no-address":
-                yield Fix(
+                host = a if a.key == key else b
+                yield self._giving.beside(host, a if host is b else b) or Fix(
                     f"Set an IP address in {name}", steps=("Choose one of the subnet of its neighbours.",)
                 )
-            case "no-route" | "nobody-answers":
-                yield self._same_subnet(a, b)
+            case "no-route" | "nobody-answers" | "others-unknown":
+                yield from self._giving.same_subnet(a, b)
                 if isinstance(key, ContainerKey):
-                    yield from self._host_routed(self.world.hosts[key])
+                    yield from self._giving.host_routed(self.world.hosts[key])
             case "not-forwarding":
                 step = f"In {name}: sysctl -w net.ipv4.ip_forward=1, if it is meant to be a router."
-                yield Fix(f"Let {name} forward packets", steps=(step,))
+                by_hand = (Forwards(key),) if isinstance(key, ContainerKey) else ()
+                yield Fix(f"Let {name} forward packets", steps=(step,), by_hand=by_hand)
             case "clash":
                 yield Fix(
                     f"Give each machine its own IP address instead of {way.address}",
@@ -249,21 +252,6 @@ class Fixer:
                     )
             case _:
                 return
-
-    def _same_subnet(self, a: Host, b: Host) -> Fix:
-        if isinstance(b.key, OtherHosts):
-            like = next(iter(self.world.subnets.get(b.ports[0].segment, ())), None)
-            target, keep = self.names.end(a.key, short=True), like
-        else:
-            target, keep = self.names.end(a.key, short=True), next(iter(b.addresses), None)
-        where = f" of {keep.subnet}" if keep else ""
-        return Fix(
-            f"Give {target} an address{where}",
-            steps=(
-                "The manual, step 2: their IP addresses and net masks must be compatible with each other.",
-                "In the Container's own network files; on version 7 and later, vzctl set --ifname … --ipadd.",
-            ),
-        )
 
     def _unknown(self, a: Host, b: Host) -> list[UnknownWire]:
         found = [

@@ -47,15 +47,45 @@ class Hop:
 
 
 @dataclass(frozen=True, slots=True)
+class Forwards:
+    """By hand: the container forwards IPv4 packets between its interfaces."""
+
+    host: ContainerKey
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultRoute:
+    """By hand: the container sends what is for elsewhere to `via`, out of its interface `dev`."""
+
+    host: ContainerKey
+    via: str
+    dev: str
+
+
+@dataclass(frozen=True, slots=True)
+class Masquerades:
+    """By hand: the router puts its own address in place of the host's, so that answers come to itself."""
+
+    router: ContainerKey
+    host: ContainerKey
+
+
+ByHand = Forwards | DefaultRoute | Masquerades
+"""What steps by hand come to, as far as the model can tell what follows from it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Fix:
     """One way to make a "no" a "yes": edits for a draft, or steps that a person takes by hand.
 
-    What edits would lead to, `Visibility.with_edits` predicts.
+    Steps beside edits are what a person has to see to as well. What a fix would lead to, `trials.tried`
+    predicts from its edits, or from `by_hand`.
     """
 
     text: str
     edits: tuple[Edit, ...] = ()
     steps: tuple[str, ...] = ()
+    by_hand: tuple[ByHand, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
