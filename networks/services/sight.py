@@ -9,7 +9,7 @@ from typing import Literal
 
 from networks.desired import Head, head
 from networks.domain.inventory import ContainerKey, ServerRef
-from networks.domain.state import Desired, Edit, InterfaceKey, ServerId, apply_edits
+from networks.domain.state import AddAddress, Desired, Edit, InterfaceKey, ServerId, apply_edits
 from networks.domain.topology.observed import comparable_state
 from networks.domain.visibility import (
     Difference,
@@ -22,12 +22,13 @@ from networks.domain.visibility import (
     observed,
     visibility,
 )
+from networks.domain.visibility import tried as trials_of
 from networks.inventory_rows import inventory
 from networks.looking_back import shown_head, then
 from networks.models import Change
 from networks.slices import draft_edits
 from networks.state_json import dump_edits, load_edits
-from nodes.models import PhysicalServer
+from nodes.models import Adapter, Bridge, Container, ContainerInterface, PhysicalServer
 from nodes.querysets import AnyUser
 
 State = Literal["decided", "draft", "observed"]
@@ -122,7 +123,7 @@ def hosts_of_servers(found: Visibility, servers: Collection[ServerId]) -> list[H
 
 @dataclass(frozen=True, slots=True)
 class TriedFix:
-    """A fix with what the model predicts of its edits; `token` names it until the situation changes."""
+    """A fix with what the model predicts of it; `token` names it until the situation changes."""
 
     fix: Fix
     token: str
@@ -130,11 +131,41 @@ class TriedFix:
 
 
 def tried(found: Visibility, a: EndPoint, b: EndPoint, verdict: Verdict) -> list[TriedFix]:
-    """The verdict's fixes, those with edits tried on the model."""
+    """The verdict's fixes, tried on the model. None proposes an address that somebody anywhere has."""
+    trials = trials_of(found, a, b, verdict)
+    proposed = {edit.address.partition("/")[0] for trial in trials for edit in _addresses(trial.fix)}
+    used = _used_elsewhere(proposed, found)
     return [
-        TriedFix(fix, token(fix.edits), found.with_edits(fix.edits).reaches(a, b) if fix.edits else None)
-        for fix in verdict.fixes
+        TriedFix(trial.fix, token(trial.fix.edits), trial.effect)
+        for trial in trials
+        if not used.intersection(edit.address.partition("/")[0] for edit in _addresses(trial.fix))
     ]
+
+
+def _addresses(fix: Fix) -> list[AddAddress]:
+    return [edit for edit in fix.edits if isinstance(edit, AddAddress)]
+
+
+def _used_elsewhere(addresses: Collection[str], found: Visibility) -> set[str]:
+    """Those that somebody has on a server that was not looked at: see `servers_near`."""
+    here = [server.id for server in found.world.scene.inventory.servers]
+    if not addresses or PhysicalServer.objects.count() <= len(here):
+        return set()
+    containers = Container.objects.filter(gone_at=None).exclude(server__in=here)
+    interfaces = ContainerInterface.objects.filter(gone_at=None).exclude(container__server__in=here)
+    columns = [
+        (containers, "host_routed_text"),
+        (interfaces, "addresses_text"),
+        *((rows.objects.exclude(server__in=here), "addresses_text") for rows in (Adapter, Bridge)),
+    ]
+    used = {
+        one.partition("/")[0]
+        for address in addresses
+        for rows, column in columns
+        for text in rows.filter(**{f"{column}__contains": address}).values_list(column, flat=True)
+        for one in text.split()
+    }
+    return used.intersection(addresses)
 
 
 def token(edits: Iterable[Edit]) -> str:

@@ -12,12 +12,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from networks.choices import ChangeState, MeasurementState
-from networks.domain.state import Assign, CreateNetwork, RemoveMember
+from networks.domain.state import AddAddress, Assign, CreateNetwork, RemoveMember
 from networks.models import Change, Disagreement, Draft, Measurement
-from networks.services import drafts
+from networks.services import drafts, sight
 from networks.state_json import dump_edits, load_edits
 from nodes.choices import Role
-from nodes.models import ContainerInterface, GroupRole, PhysicalServer, ServerGroup
+from nodes.models import Container, ContainerInterface, GroupRole, PhysicalServer, ServerGroup
 from tests.domain import scheme
 from tests.pages.conftest import logged_in
 from tests.seeded import seed
@@ -106,6 +106,64 @@ def test_a_fix_goes_into_the_draft_and_nowhere_else(admin_client: Client) -> Non
     response = admin_client.post(reverse("networks:take_fix"), fields)
     assert response.headers["Location"] == reverse("networks:draft")
     assert load_edits(Draft.objects.get().edits) == (Assign(scheme.E, 3, "eth0"),)
+
+
+def offered(page: str) -> dict[str, str]:
+    """What can be added to the draft on a page of Explain: tokens by titles."""
+    items = [item.partition("</h3>") for item in page.split('fix-title">')[1:]]
+    found = {title: re.search(r'name="token" value="(\w+)"', rest) for title, _, rest in items}
+    return {title: token[1] for title, token in found.items() if token}
+
+
+def test_a_fix_that_is_enough_goes_into_the_draft_as_a_whole(admin_client: Client) -> None:
+    url = reverse("networks:explain")
+    page = admin_client.get(url, {"from": "303", "to": "other hosts"}).content.decode()
+    title = (
+        "Assign Virtual Network E to eth0 of physical server server3, and give eth0 of Container 303 (c303) "
+        "the address 10.77.0.33/24"
+    )
+    fields = {"from": "c:3:303", "to": "other hosts", "token": offered(page)[title]}
+    response = admin_client.post(reverse("networks:take_fix"), fields, follow=True)
+    assert load_edits(Draft.objects.get().edits) == (
+        Assign(scheme.E, 3, "eth0"),
+        AddAddress(scheme.interface(3, "303"), "10.77.0.33/24"),
+    )
+    assert "In your draft: Assign Virtual Network E" in words(response)
+    page = words(admin_client.get(url, {"from": "303", "to": "other hosts"}))
+    assert "Container 303 (c303) reaches other hosts: Virtual Network E is assigned to eth0" in page
+
+
+def test_a_host_routed_address_goes_into_the_draft(admin_client: Client) -> None:
+    url = reverse("networks:explain")
+    page = admin_client.get(url, {"from": "303", "to": "other hosts"}).content.decode()
+    assert "only known not to be used by what the panel sees" in page
+    token = offered(page)["Give Container 303 (c303) the host-routed address 10.77.0.33"]
+    fields = {"from": "c:3:303", "to": "other hosts", "token": token}
+    admin_client.post(reverse("networks:take_fix"), fields)
+    assert load_edits(Draft.objects.get().edits) == (
+        AddAddress(scheme.interface(3, "303", "venet0"), "10.77.0.33/32"),
+    )
+    page = words(admin_client.get(url, {"from": "303", "to": "other hosts"}))
+    assert "Container 303 (c303) has a host-routed interface" in page
+
+
+@pytest.mark.parametrize("address", ["bridged", "host-routed"])
+def test_no_address_is_proposed_that_a_container_has_which_was_not_looked_at(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """In a large installation a page looks at the servers that networks join: others are elsewhere."""
+    monkeypatch.setattr(sight, "SMALL", 0)
+    pair = {"from": "303", "to": "other hosts"}
+    assert "10.77.0.33/24" in words(admin_client.get(reverse("networks:explain"), pair))
+    far = PhysicalServer.objects.create(name="far", address="10.9.9.9", group=ServerGroup.objects.get())
+    routed = "10.77.0.33" if address == "host-routed" else ""
+    container = Container.objects.create(server=far, ctid="900", host_routed_text=routed)
+    if address == "bridged":
+        ContainerInterface.objects.create(
+            container=container, ifname="eth0", mode="bridged", addresses_text="10.77.0.33/16 fd77::33/64"
+        )
+    page = words(admin_client.get(reverse("networks:explain"), pair))
+    assert "10.77.0.33" not in page.replace("10.77.5.33", "") and "Assign Virtual Network E to eth0" in page
 
 
 def test_a_fix_that_is_no_longer_offered_is_not_taken(admin_client: Client) -> None:
