@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from networks.choices import MeasurementState
 from networks.domain.intent import Breach, Intent, breaches, breaches_measured, weighed
@@ -29,14 +29,22 @@ def _point(text: str) -> EndPoint | None:
     return short_point(text) if text else None
 
 
-def breached_by(before: Desired, after: Desired, known: Inventory) -> tuple[Problem, ...]:
-    """What a draft breaches, as warnings. One query where nothing is meant; else who sees whom, twice."""
-    intents = stored()
-    if not intents:
+def breached_by(
+    before: Desired,
+    after: Desired,
+    known: Inventory,
+    intents: Collection[Intent],
+    reviewed: Desired | None = None,
+) -> tuple[Problem, ...]:
+    """What a draft breaches, as warnings. No query; nothing is computed where nothing is meant.
+
+    What `before` or `reviewed` breaches already is marked as `existing`.
+    """
+    if not intents or before == after:
         return ()
-    new = breaches(intents, visibility(after, before, known), after)
-    old = breaches(intents, visibility(before, before, known), before) if new else ()
-    return weighed(new, old)
+    old = (before,) if reviewed is None else (before, reviewed)
+    sights = [(visibility(state, before, known), state) for state in (after, *old)]
+    return weighed(intents, *sights)
 
 
 def breached(state: Desired, known: Inventory) -> tuple[tuple[Breach, str], ...]:

@@ -140,7 +140,8 @@ class _Desk:
     def unbridged(self, breach: Breach) -> Iterator[Fix]:
         """Containers that bridge the network to others inside, taken out of it."""
         sight = visibility(self.state, self.state, self.known)
-        hops = (hop for pair in breach.pairs for hop in sight.reaches(*pair).hops)
+        ways = (way for pair in breach.pairs for way in (sight.reaches(*pair), sight.shares_layer2(*pair)))
+        hops = (hop for way in ways for hop in way.hops)
         bridging = {hop.subject for hop in hops if isinstance(hop.subject, ContainerKey)}
         for member in self.state.members_of(breach.intent.network):
             key = member.interface

@@ -33,7 +33,7 @@ from networks.engine.lease import Lease, claim, is_poisoned, kept_alive
 from networks.engine.subjects import subject_rows
 from networks.engine.threads import in_threads
 from networks.host.grammar import BadPlan
-from networks.intents import breached_by
+from networks.intents import breached_by, stored
 from networks.inventory_rows import inventory, servers_named
 from networks.models import Change, Operation
 from networks.state_json import UnreadableState, load_edits
@@ -124,7 +124,7 @@ def _plan(lease: Lease, change: Change) -> None:
             known = with_look(known, view, facts)
     problems = (
         *review(newest.state, edits, known, found=change.is_found),
-        *breached_by(newest.state, after, known),
+        *breached_by(newest.state, after, known, stored()),
     )
     missed = {server: missed_errands(server) for server in followed}
     again = (edit for errands in missed.values() for edit in errands)

@@ -9,6 +9,7 @@ from itertools import islice
 
 from django.db.models import Min, Q
 
+from networks.domain.intent import Intent
 from networks.domain.inventory import Inventory, NetworkRef
 from networks.domain.rules import Problem, review, unreviewed
 from networks.domain.rules import problems_of as rules_of
@@ -27,9 +28,9 @@ from networks.domain.state import (
     Unassign,
     apply_edits,
 )
-from networks.intents import breached_by
+from networks.intents import breached_by, stored
 from networks.inventory_rows import inventory, servers_named
-from networks.models import Assignment, NetworkIntent
+from networks.models import Assignment
 from networks.slices import Drafted, of_area, of_network
 from nodes.models import Adapter
 from nodes.querysets import AnyUser
@@ -81,24 +82,41 @@ def problems(
     known = known or _known((newest, after), user)
     return (
         *review(newest, edits, known, found=found),
-        *_breached(newest, after, user),
+        *breached_since(newest, after, stored(), user),
     )
 
 
-def _breached(before: Desired, after: Desired, user: AnyUser | None) -> tuple[Problem, ...]:
-    if not NetworkIntent.objects.exists():
+def breached_since(
+    before: Desired,
+    after: Desired,
+    intents: Collection[Intent],
+    user: AnyUser | None = None,
+    *,
+    reviewed: Desired | None = None,
+    made: Collection[AdapterKey] = (),
+) -> tuple[Problem, ...]:
+    """What `after` breaches, as warnings; what `before` or `reviewed` does too is marked as `existing`.
+
+    No query where nothing is meant.
+    """
+    if not intents or before == after:
         return ()
+    states = (before, after) if reviewed is None else (before, after, reviewed)
     # Who sees whom depends on every container of the servers, not only on those that rules ask about.
-    return breached_by(before, after, inventory(servers_named(before, after), user))
+    known = _without(made, inventory(servers_named(*states), user))
+    return breached_by(before, after, known, intents, reviewed)
 
 
 def _known(
     states: Collection[Desired], user: AnyUser | None = None, made: Collection[AdapterKey] = ()
 ) -> Inventory:
-    known = inventory(servers_named(*states), user, about=states)
-    if made:
-        known = replace(known, adapters=tuple(a for a in known.adapters if a.key not in made))
-    return known
+    return _without(made, inventory(servers_named(*states), user, about=states))
+
+
+def _without(made: Collection[AdapterKey], known: Inventory) -> Inventory:
+    if not made:
+        return known
+    return replace(known, adapters=tuple(a for a in known.adapters if a.key not in made))
 
 
 def refusals(
