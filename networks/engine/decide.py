@@ -65,7 +65,9 @@ def _decide(lease: Lease, change: Change, wave: int) -> None:
     problems = refusals(newest.state, edits, change.author, made=made, found=change.is_found)
     if problems:
         raise DecisionRefused(" ".join(problem.text for problem in problems))
-    if new := not_reviewed(change, newest, edits, wave_edits(change, *range(1, wave + 1)), made):
+    reviewed = wave_edits(change, *range(1, wave + 1))
+    to_come = wave_edits(change, *range(wave + 1, last_wave(change) + 1))
+    if new := not_reviewed(change, newest, edits, reviewed, made, to_come):
         raise DecisionRefused(new)
     revision = _next_revision(change, newest, settled(change, newest.state, wave))
     Decision.objects.create(change=change, wave=wave, revision=revision, decided_at=now)

@@ -35,7 +35,7 @@ from networks.engine.threads import in_threads
 from networks.host.grammar import BadPlan
 from networks.intents import breached_by, stored
 from networks.inventory_rows import inventory, servers_named
-from networks.models import Change, Operation
+from networks.models import Change, NetworkIntent, Operation
 from networks.state_json import UnreadableState, load_edits
 from nodes.facts import ServerFacts
 from nodes.models import PhysicalServer
@@ -122,9 +122,10 @@ def _plan(lease: Lease, change: Change) -> None:
         view = known.server(server.pk)
         if isinstance(facts, ServerFacts) and view is not None:
             known = with_look(known, view, facts)
+    meant = list(NetworkIntent.objects.order_by("pk"))
     problems = (
         *review(newest.state, edits, known, found=change.is_found),
-        *breached_by(newest.state, after, known, stored()),
+        *breached_by(newest.state, after, known, stored(meant)),
     )
     missed = {server: missed_errands(server) for server in followed}
     again = (edit for errands in missed.values() for edit in errands)
@@ -138,7 +139,8 @@ def _plan(lease: Lease, change: Change) -> None:
     if not any(problem.severity == "refuse" for problem in problems):
         in_threads(_ask, reviews, WIDTH, "plan")
     sentences = (*describe(edits, newest.state, known), *_repair_sentences(change, known))
-    _store(lease, change, newest, sentences, _rows(problems, reviews), named, reviews)
+    asked = [row.pk for row in meant]
+    _store(lease, change, newest, sentences, _rows(problems, reviews), named, reviews, asked)
 
 
 def _repair_sentences(change: Change, known: Inventory) -> tuple[str, ...]:
@@ -241,6 +243,7 @@ def _store(
     rows: list[dict[str, Any]],
     named: Desired,
     reviews: list[ServerReview],
+    asked: list[int],
 ) -> None:
     known_names = {network.id: network.bridge for network in newest.state.networks}
     settled = {
@@ -250,6 +253,8 @@ def _store(
             for found in reviews
             if found.plan and found.plan.adopted
         },
+        # What people say later was not on the review, and is asked when it is applied and decided.
+        "intents": asked,
     }
     working = [found for found in reviews if found.has_work or found.refusals]
     with transaction.atomic():

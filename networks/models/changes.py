@@ -46,7 +46,8 @@ class Change(models.Model):
     base = models.PositiveBigIntegerField("based on revision")
     settled = models.JSONField(
         default=dict,
-        help_text="Names the review fixed: {bridges: {network: name}, adopted: {server: {network: bridge}}}.",
+        help_text="Names the review fixed: {bridges: {network: name}, adopted: {server: {network: bridge}}}, "
+        "and keys of the intents it asked: {intents: [key]}.",
     )
     revision = models.OneToOneField(
         "networks.Revision",

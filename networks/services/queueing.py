@@ -11,6 +11,7 @@ from networks.choices import ChangeState, OperationState
 from networks.desired import Head, at_revision, head
 from networks.domain.diff import edits_between
 from networks.domain.inventory import Inventory
+from networks.domain.rules import Problem
 from networks.domain.state import (
     AdapterKey,
     AddMember,
@@ -23,10 +24,11 @@ from networks.domain.state import (
     apply_edits,
 )
 from networks.domain.waves import ALL_AT_ONCE, MOST, server_of, waves
+from networks.intents import stored
 from networks.inventory_rows import inventory, servers_named
-from networks.models import Change
+from networks.models import Change, NetworkIntent
 from networks.services.errors import Conflict
-from networks.services.validate import refusals, warnings_since
+from networks.services.validate import breached_since, refusals, warnings_since
 from networks.state_json import load_edits
 from nodes.querysets import AnyUser
 
@@ -63,24 +65,53 @@ def not_reviewed(
     edits: Iterable[Edit],
     reviewed: Iterable[Edit],
     made: Collection[AdapterKey] = (),
+    to_come: Iterable[Edit] = (),
 ) -> str:
-    """What the edits would be warned of by what others decided since the review; "" if nothing.
+    """What the edits would be warned of that was not on the review; "" if nothing.
 
-    Nobody has ticked such a warning: each of the two Changes was right by itself. `reviewed` are the edits of
-    the Change that would be decided by then if nothing else had been.
+    By what others decided since: nobody has ticked such a warning, for each of the two Changes was right by
+    itself. And by what people have meant networks to do since. `reviewed` are the edits of the Change that
+    would be decided by then if nothing else had been; `to_come` what its later waves decide.
     """
+    edits, rows = tuple(edits), list(NetworkIntent.objects.order_by("pk"))
+    asked = set(change.settled.get("intents", ()))
+    if later := stored(row for row in rows if row.pk not in asked):
+        # As at a review: by what the whole Change makes, not by what is so between two of its waves.
+        after = apply_edits(newest.state, (*edits, *to_come))
+        if new := _unticked(breached_since(newest.state, after, later, change.author, made=made)):
+            return (
+                "It breaches what people have said since the review that a network is meant to do, and "
+                f"nobody has ticked that: {new} Review the draft again."
+            )
     if newest.number == change.base + change.decisions.exclude(revision=None).count():
         return ""
     base = at_revision(change.base)
-    new = warnings_since(
-        newest.state, edits, (base, reviewed), change.author, made=made, found=change.is_found
+    reviewed = tuple(reviewed)
+    new = _unticked(
+        (
+            *warnings_since(
+                newest.state, edits, (base, reviewed), change.author, made=made, found=change.is_found
+            ),
+            *breached_since(
+                newest.state,
+                apply_edits(newest.state, edits),
+                stored(row for row in rows if row.pk in asked),
+                change.author,
+                reviewed=apply_edits(base, reviewed),
+                made=made,
+            ),
+        )
     )
     if not new:
         return ""
     return (
         "Together with another change that was decided since the review there are warnings that nobody has "
-        f"ticked: {' '.join(problem.text for problem in new)} Review the draft again."
+        f"ticked: {new} Review the draft again."
     )
+
+
+def _unticked(problems: Iterable[Problem]) -> str:
+    return " ".join(problem.text for problem in problems if not problem.existing)
 
 
 def queue_reviewed(change: Change, width: int | None = None, leave_out: Collection[int] = ()) -> None:
