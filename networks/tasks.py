@@ -11,7 +11,7 @@ from networks.engine.planning import plan
 from networks.engine.runner import run_change as run
 from networks.engine.sweeper import sweep as sweep_up
 from networks.problem_check import check, check_intents
-from networks.services.measure import measure_after, resend_waiting
+from networks.services.measure import measure_after, sweep_measurements
 
 
 @shared_task(name="networks.plan_change")
@@ -37,9 +37,9 @@ def measure(measurement_id: str) -> None:
 
 @shared_task(name="networks.sweep")
 def sweep() -> None:
-    """Send again what the broker lost, and settle what servers left open."""
+    """Send again what the broker lost, and settle what servers left open; the same for measurements."""
     sweep_up()
-    resend_waiting()
+    sweep_measurements()
 
 
 @shared_task(name="networks.check_problems")

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 from django.db import connections
+from django.db.models import Q
 from django.utils import timezone
 
 from networks.choices import MeasurementState
@@ -46,8 +47,10 @@ WIDTH = 20
 def run_measurement(measurement_id: uuid.UUID) -> None:
     """Measure, once: whoever claims the row first."""
     now = timezone.now()
-    claimed = Measurement.objects.filter(pk=measurement_id, state=MeasurementState.WAITING).update(
-        state=MeasurementState.RUNNING, started_at=now
+    # One that was given up before anybody began it comes late, but it comes.
+    free = Q(state=MeasurementState.WAITING) | Q(state=MeasurementState.FAILED, started_at=None)
+    claimed = Measurement.objects.filter(free, pk=measurement_id).update(
+        state=MeasurementState.RUNNING, started_at=now, ended_at=None
     )
     if not claimed:
         return

@@ -7,9 +7,11 @@ from collections.abc import Collection, Iterable
 from datetime import timedelta
 from functools import partial
 
+import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from networks.choices import ChangeState, MeasurementState
@@ -21,11 +23,22 @@ from nodes.choices import ServerOS
 from nodes.models import PhysicalServer
 from nodes.querysets import AnyUser
 
+log = structlog.get_logger(__name__)
+
 NEWEST = 6
 """So many measurements are laid over a matrix, the newest counting most."""
 LOST = timedelta(minutes=5)
-"""A measurement that has not ended by then was lost with its message or its worker: ask again."""
+"""A measurement that has not begun by then was lost with its message: ask again."""
+LONGEST = timedelta(minutes=20)
+"""One that began and has not ended by then was lost with its worker: two rounds and trunks take less."""
+MISSED = timedelta(hours=1)
+"""A Change that ended not longer ago is measured late rather than never."""
+TRIES = 3
+"""So often is measured after one Change, if measuring fails."""
 RESEND_AFTER = timedelta(seconds=30)
+MEASURED_ENDS = (ChangeState.DONE, ChangeState.BEHIND, ChangeState.PARTLY, ChangeState.NEEDS_ATTENTION)
+"""Ends of Changes that may have brought something to a server."""
+OPEN = (MeasurementState.WAITING, MeasurementState.RUNNING)
 KEPT = 200
 """Older measurements than the last so many are deleted; what they found wrong is kept as disagreements."""
 
@@ -49,24 +62,63 @@ def request_measurement(
 
 
 def measure_after(change_id: uuid.UUID) -> None:
-    """Measure what a Change that has just been done concerns, unless the settings say not to."""
+    """Measure what was decided of a Change that has ended, once, unless the settings say not to."""
     if not settings.MEASURE_AFTER_CHANGES:
         return
-    change = Change.objects.filter(pk=change_id, state__in=(ChangeState.DONE, ChangeState.BEHIND)).first()
-    if change is None or change.measurements.exists():
+    change = Change.objects.filter(pk=change_id, state__in=MEASURED_ENDS).first()
+    if change is None or not (servers := servers_to_measure(change)):
         return
-    servers = servers_to_measure(change)
-    if servers:
-        _start(servers, None, change_id=change.pk)
+    with transaction.atomic():
+        # The sweeper may ask for it at the same moment.
+        Change.objects.select_for_update().get(pk=change.pk)
+        rows = list(change.measurements.values_list("state", flat=True))
+        if len(rows) < TRIES and all(state == MeasurementState.FAILED for state in rows):
+            _start(servers, None, change_id=change.pk)
 
 
 def _start(servers: list[int], network: uuid.UUID | None, **whose: object) -> Measurement:
     with transaction.atomic():
         old = Measurement.objects.order_by("-asked_at").values_list("pk", flat=True)[KEPT:]
-        Measurement.objects.filter(pk__in=list(old)).delete()
+        # Not those that tell that a Change has been measured.
+        Measurement.objects.filter(pk__in=list(old), asked_at__lt=timezone.now() - 2 * MISSED).delete()
         row = Measurement.objects.create(servers=servers, network=network, **whose)
         transaction.on_commit(partial(send, "networks.measure", row.pk))
     return row
+
+
+def sweep_measurements() -> None:
+    """End what was lost with its worker, send again what the broker lost, measure what nobody asked for."""
+    end_lost()
+    resend_waiting()
+    measure_missed()
+
+
+def end_lost() -> None:
+    """End measurements that nobody works on any more, so that no page waits for them."""
+    now = timezone.now()
+    waiting = Q(state=MeasurementState.WAITING, asked_at__lt=now - LOST)
+    running = Q(state=MeasurementState.RUNNING, started_at__lt=now - LONGEST)
+    for pk in Measurement.objects.filter(waiting | running).values_list("pk", flat=True):
+        if Measurement.objects.filter(waiting | running, pk=pk).update(
+            state=MeasurementState.FAILED, ended_at=now
+        ):
+            log.warning("measurement_lost", measurement=str(pk))
+
+
+def measure_missed() -> None:
+    """Measure after Changes that ended a while ago and were not: their worker died, or the measurement's."""
+    if not settings.MEASURE_AFTER_CHANGES:
+        return
+    now = timezone.now()
+    brought = Measurement.objects.filter(change=OuterRef("pk")).exclude(state=MeasurementState.FAILED)
+    ended = Change.objects.filter(
+        ~Exists(brought), state__in=MEASURED_ENDS, ended_at__range=(now - MISSED, now - RESEND_AFTER)
+    )
+    for pk in ended.values_list("pk", flat=True):
+        try:
+            measure_after(pk)
+        except Exception:  # one that cannot be read must not keep the sweeper from the others
+            log.exception("change_not_measured", change=str(pk))
 
 
 def resend_waiting() -> None:
@@ -88,8 +140,9 @@ def last_measurement(server_ids: Iterable[int]) -> Measurement | None:
 
 def is_under_way(row: Measurement) -> bool:
     """Whether the measurement may still bring something: not ended, and not lost with its worker."""
-    is_open = row.state in (MeasurementState.WAITING, MeasurementState.RUNNING)
-    return is_open and row.asked_at > timezone.now() - LOST
+    if row.state == MeasurementState.RUNNING and row.started_at is not None:
+        return row.started_at > timezone.now() - LONGEST
+    return row.state in OPEN and row.asked_at > timezone.now() - LOST
 
 
 def measured_cells() -> dict[tuple[str, str, str], str]:

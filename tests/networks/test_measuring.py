@@ -11,12 +11,12 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from networks import problem_check
-from networks.choices import ChangeState, MeasurementState
-from networks.domain.state import Assign, Edit, InterfaceKey, RemoveMember, Unassign
+from networks.choices import ChangeState, MeasurementState, OperationState
+from networks.domain.state import AddMember, Assign, Edit, InterfaceKey, RemoveMember, Unassign
 from networks.engine import measuring
 from networks.engine.disagreements import close_outdated
 from networks.measure import Heard, Place
-from networks.models import Change, Disagreement, Measurement, StandingProblem
+from networks.models import Change, Decision, Disagreement, Measurement, Operation, StandingProblem
 from networks.problem_check import check
 from networks.services import measure
 from networks.services.errors import NotAllowed
@@ -280,6 +280,90 @@ def test_a_measurement_whose_message_was_lost_is_sent_again(
     Measurement.objects.update(asked_at=row.asked_at - measure.LOST)
     measure.resend_waiting()
     assert sent == [row.pk] and not measure.is_under_way(Measurement.objects.get())
+
+
+def test_a_measurement_whose_worker_died_is_ended_and_no_page_waits_for_it(admin: User) -> None:
+    row = measure.request_measurement(admin, [2])
+    now = timezone.now()
+    Measurement.objects.update(
+        state=MeasurementState.RUNNING, asked_at=now - measure.LONGEST, started_at=now - measure.LONGEST / 2
+    )
+    measure.end_lost()
+    assert measure.is_under_way(Measurement.objects.get())
+    Measurement.objects.update(started_at=now - measure.LONGEST)
+    measure.end_lost()
+    row.refresh_from_db()
+    assert row.state == MeasurementState.FAILED and row.ended_at is not None
+    assert not measure.is_under_way(row)
+
+
+def test_a_measurement_that_nobody_began_in_time_may_still_come_late(
+    admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = measure.request_measurement(admin, [2])
+    Measurement.objects.update(asked_at=timezone.now() - measure.LOST)
+    measure.end_lost()
+    row.refresh_from_db()
+    assert row.state == MeasurementState.FAILED
+    monkeypatch.setattr(measuring, "ask", Wires(one_network))
+    measuring.run_measurement(row.pk)
+    row.refresh_from_db()
+    assert row.state == MeasurementState.DONE
+
+
+def test_a_change_whose_worker_died_before_it_was_measured_is_measured_by_the_sweeper(admin: User) -> None:
+    now = timezone.now()
+    Change.objects.update(ended_at=now)
+    measure.sweep_measurements()
+    assert not Measurement.objects.exists()  # its worker is about to ask for it
+    Change.objects.update(ended_at=now - measure.RESEND_AFTER)
+    measure.sweep_measurements()
+    measure.sweep_measurements()
+    assert Measurement.objects.get().change == Change.objects.get()
+    Measurement.objects.all().delete()
+    Change.objects.update(ended_at=now - measure.MISSED)
+    measure.sweep_measurements()
+    assert not Measurement.objects.exists()
+
+
+def test_what_failed_after_a_change_is_measured_again_a_few_times(admin: User) -> None:
+    Change.objects.update(ended_at=timezone.now() - measure.RESEND_AFTER)
+    for _ in range(measure.TRIES + 2):
+        measure.sweep_measurements()
+        Measurement.objects.update(state=MeasurementState.FAILED, started_at=timezone.now())
+    assert Measurement.objects.count() == measure.TRIES
+
+
+def test_a_change_that_cannot_be_read_does_not_keep_the_sweeper_from_others(admin: User) -> None:
+    broken = done_on_server_3(admin, edits="no edits", ended_at=timezone.now() - measure.RESEND_AFTER)
+    Change.objects.exclude(pk=broken.pk).update(ended_at=timezone.now() - measure.RESEND_AFTER)
+    measure.sweep_measurements()
+    assert Measurement.objects.get().change != broken
+
+
+def test_of_a_change_that_was_done_in_part_what_was_decided_is_measured(
+    admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.domain import scheme
+
+    edits = (Assign(scheme.D, 3, "eth0.100"), AddMember(scheme.A, InterfaceKey(1, "102", "eth0")))
+    change = done_on_server_3(admin, *edits, state=ChangeState.PARTLY)
+    one = PhysicalServer.objects.get(pk=1)
+    Operation.objects.create(change=change, server=one, wave=2, state=OperationState.ROLLED_BACK)
+    measure.measure_after(change.pk)
+    assert not Measurement.objects.exists()  # nothing was decided
+    Decision.objects.create(change=change, wave=1, decided_at=timezone.now())
+    row, hosts = hosts_after(change, monkeypatch)
+    assert row.servers == [2, 3] and {"c:2:205", "c:3:301"} <= hosts and "c:1:102" not in hosts
+
+
+def test_a_server_that_could_not_take_a_change_back_is_measured(admin: User) -> None:
+    change = done_on_server_3(admin, state=ChangeState.NEEDS_ATTENTION)
+    measure.measure_after(change.pk)
+    assert not Measurement.objects.exists()
+    change.operations.update(state=OperationState.NEEDS_ATTENTION)
+    measure.measure_after(change.pk)
+    assert Measurement.objects.get().servers == [3]
 
 
 def test_a_change_that_is_done_is_measured_once_unless_the_settings_say_not_to(
