@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from networks.choices import ChangeState, MeasurementState
 from networks.engine.concerned import servers_to_measure
-from networks.models import Change, Disagreement, Measurement
+from networks.models import Change, Decision, Disagreement, Measurement, Operation
 from networks.services.changes import send
 from networks.services.errors import NotAllowed
 from nodes.choices import ServerOS
@@ -146,12 +146,41 @@ def is_under_way(row: Measurement) -> bool:
 
 
 def measured_cells() -> dict[tuple[str, str, str], str]:
-    """What was measured last of each (origin, target, layer), in the short form of networks/points.py."""
+    """What was measured last of each (origin, target, layer), in the short form of networks/points.py.
+
+    Without what was measured from or to a server before something else was decided for it.
+    """
     found: dict[tuple[str, str, str], str] = {}
-    for row in Measurement.objects.filter(state=MeasurementState.DONE).only("cells")[:NEWEST]:
+    done = Measurement.objects.filter(state=MeasurementState.DONE)
+    rows = list(done.only("cells", "asked_at", "started_at")[:NEWEST])
+    decided = _decided_since(min(map(_began, rows))) if rows else {}
+    for row in rows:
+        changed = {f"{server}" for server, at in decided.items() if at > _began(row)}
         for origin, target, layer, _, measured in row.cells:
-            if measured != "unknown":
+            if measured != "unknown" and not changed & {_server_of(origin), _server_of(target)}:
                 found.setdefault((origin, target, layer), measured)
+    return found
+
+
+def _began(row: Measurement) -> datetime:
+    return row.started_at or row.asked_at
+
+
+def _server_of(end: str) -> str:
+    """The server in the short form of a container, an interface or a server; none of other hosts."""
+    kind, server, *_ = end.split(":")
+    return "" if kind == "o" else server
+
+
+def _decided_since(since: datetime) -> dict[int, datetime]:
+    """Servers that a Change decided something for since then, and when last. Two queries."""
+    decisions = Decision.objects.filter(decided_at__gt=since).values_list("change", "wave", "decided_at")
+    at = {(change, wave): decided_at for change, wave, decided_at in decisions}
+    parts = Operation.objects.filter(change__in={change for change, _ in at}).exclude(server=None)
+    found: dict[int, datetime] = {}
+    for change, wave, server in parts.values_list("change", "wave", "server"):
+        if (when := at.get((change, wave))) is not None:
+            found[server] = max(found.get(server, when), when)
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -444,6 +445,25 @@ def test_a_server_that_may_not_be_asked_is_not_measured(admin: User, monkeypatch
     change = done_on_server_3(admin, Assign(scheme.D, 3, "eth0.100"))
     row, hosts = hosts_after(change, monkeypatch)
     assert row.servers == [3] and "c:2:205" not in hosts
+
+
+def test_what_was_measured_before_a_later_change_of_a_server_is_not_shown(admin: User) -> None:
+    now = timezone.now()
+    ends = [("c:2:203", "c:2:204"), ("c:2:205", "c:3:301"), ("s:3", "o:1"), ("c:2:203", "o:1")]
+    cells = [[a, b, "ip", "yes", "no"] for a, b in ends]
+    Measurement.objects.create(servers=[2, 3], state=MeasurementState.DONE, cells=cells, started_at=now)
+    change = done_on_server_3(admin)
+    two = PhysicalServer.objects.get(pk=2)
+    Operation.objects.create(change=change, server=two, wave=2, state=OperationState.CANCELLED)
+    assert len(measure.measured_cells()) == 4
+    decision = Decision.objects.create(change=change, wave=1, decided_at=now - timedelta(seconds=1))
+    assert len(measure.measured_cells()) == 4
+    Decision.objects.filter(pk=decision.pk).update(decided_at=now + timedelta(seconds=1))
+    assert {(a, b) for a, b, _ in measure.measured_cells()} == {("c:2:203", "c:2:204"), ("c:2:203", "o:1")}
+    later = now + timedelta(seconds=2)
+    cells = [["c:2:205", "c:3:301", "ip", "yes", "yes"]]
+    Measurement.objects.create(servers=[2, 3], state=MeasurementState.DONE, cells=cells, started_at=later)
+    assert measure.measured_cells()["c:2:205", "c:3:301", "ip"] == "yes"
 
 
 def test_measuring_needs_the_operator_role_and_disagreements_are_seen_by_server(admin: User) -> None:
