@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.urls import reverse
 
@@ -31,8 +32,9 @@ CAUSES: dict[str, Cause] = {
     "in-doubt": Cause("Outcome of a change unknown", "Open the change", "change"),
     "follow": Cause("vzctl's saved configuration does not follow", "Open the change", "change"),
     "drift": Cause("Drift", "Repair or adopt", "drift"),
+    "reboot-risk": Cause("Lost at the next boot", "Open its drift", "drift"),
     "breach": Cause("Intent breached", "Open the intent", "intent"),
-    "disagreement": Cause("Measured differs from predicted", "Open the network", _NETWORK),
+    "disagreement": Cause("Measured differs from predicted", "Explain", "explain"),
     "partitioned": Cause("Network partitioned", "Configure", _NETWORK),
     "ring": Cause("Ring of bridges", "Configure", _NETWORK),
     "split": Cause("Network split over wires", "Configure", _NETWORK),
@@ -64,31 +66,54 @@ def rank(code: str) -> tuple[int, str]:
     return (codes.index(code) if code in CAUSES else len(codes), code)
 
 
-def mend_link(code: str, subjects: list[Mapping[str, Any]]) -> str:
-    """Address of the page that mends it; "" if its subject has none."""
-    server = next((s["server"] for s in subjects if "server" in s), None)
-    container = next((s["container"] for s in subjects if "container" in s), None)
-    networks = [s["network"] for s in subjects if s["kind"] == "network"]
-    change = next((s["change"] for s in subjects if s["kind"] == "change"), None)
-    match cause_of(code).mend:
+def mend_link(code: str, subjects: list[Mapping[str, Any]]) -> tuple[str, str]:
+    """Address of the page that mends it and the words on the way there; "" twice if its subject has none."""
+    cause = cause_of(code)
+    address = _page_of(cause, subjects)
+    if address:
+        return address, cause.button
+    # Not about what its cause is mended at: a switch port that lacks a VLAN is no pair to explain.
+    server, network = _first("server", subjects), _first("network", subjects)
+    if network:
+        return reverse("networks:detail", args=[network]), "Open the network"
+    return (reverse("nodes:server", args=[server]), "Open the server") if server else ("", "")
+
+
+def _page_of(cause: Cause, subjects: list[Mapping[str, Any]]) -> str:
+    """The page that mends what the cause is about; "" if none of the subjects is of that kind."""
+    server, network = _first("server", subjects), _first("network", subjects)
+    container, change = _first("container", subjects), _first("change", subjects)
+    pair = next((s for s in subjects if s["kind"] == "pair"), None)
+    match cause.mend:
         case "host_key" if server:
             return reverse("nodes:host_key", args=[server])
         case "prepare" if server:
             return reverse("networks:prepare_server", args=[server])
         case "drift" if server:
             return reverse("networks:server_drift", args=[server])
+        case "server" if server:
+            return reverse("nodes:server", args=[server])
         case "container" if container:
             return reverse("nodes:container", args=[container])
         case "adapters" if server:
             return reverse("networks:server_adapters", args=[server])
         case "change" if change:
             return reverse("networks:change", args=[change])
-    if networks and cause_of(code).mend == "intent":
-        return reverse("networks:intent", args=[networks[0]])
-    if networks:
-        page = "configure" if cause_of(code).button == "Configure" else "detail"
-        return reverse(f"networks:{page}", args=[networks[0]])
-    return reverse("nodes:server", args=[server]) if server else ""
+        case "intent" if network:
+            return reverse("networks:intent", args=[network])
+        case "explain" if pair:
+            # What was decided is what was measured; the page would begin with the reader's draft.
+            asked = {"from": pair["from"], "to": pair["to"], "state": "decided"}
+            return f"{reverse('networks:explain')}?{urlencode(asked)}"
+        case "network" if network:
+            page = "configure" if cause.button == "Configure" else "detail"
+            return reverse(f"networks:{page}", args=[network])
+    return ""
+
+
+def _first(key: str, subjects: list[Mapping[str, Any]]) -> Any:
+    """That key of the first subject that has it."""
+    return next((s[key] for s in subjects if key in s), None)
 
 
 def subject_link(subject: Mapping[str, Any]) -> tuple[str, str] | None:

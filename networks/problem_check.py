@@ -69,8 +69,12 @@ class Found:
 
     @property
     def key(self) -> str:
-        """The same problem has the same key at the next check, whatever its sentence says by then."""
-        about = sorted(json.dumps(subject, sort_keys=True) for subject in self.subjects)
+        """The same problem has the same key at the next check, whatever its sentence says by then.
+
+        A pair is left out: its problem's variant names it.
+        """
+        named = (subject for subject in self.subjects if subject["kind"] != "pair")
+        about = sorted(json.dumps(subject, sort_keys=True) for subject in named)
         return hashlib.sha256("\n".join([self.cause, self.variant, *about]).encode()).hexdigest()
 
     @property
@@ -249,7 +253,10 @@ def of_drift() -> Iterator[Found]:
 def of_disagreements() -> Iterator[Found]:
     """What was measured otherwise than predicted, with its likely cause."""
     for row in Disagreement.objects.filter(gone_at=None):
-        subjects: list[dict[str, Any]] = [{"kind": "network", "network": network} for network in row.networks]
+        subjects: list[dict[str, Any]] = []
+        if row.origin and row.target:
+            subjects.append({"kind": "pair", "from": row.origin, "to": row.target})
+        subjects += [{"kind": "network", "network": network} for network in row.networks]
         subjects += [{"kind": "server", "server": server} for server in row.servers]
         yield Found("disagreement", "warn", row.text, row.cause, tuple(subjects), row.key)
 
@@ -345,6 +352,8 @@ class _Labels:
                 return subject | {"label": self.networks.get(subject["network"], "a network")}
             case "change":
                 return subject | {"label": "the change"}
+            case "pair":
+                return subject
             case "adapter":
                 return subject | {"label": f"{subject['adapter']} on {server}"}
             case "container" | "interface":

@@ -27,6 +27,8 @@ class Row:
     links: tuple[tuple[str, str], ...]
     more_links: int
     mend: str
+    button: str
+    """The words on the way to `mend`."""
     ways: str
     """Address of the ready drafts that may mend it, "" if there are none for its cause."""
 
@@ -72,5 +74,5 @@ def row_of(problem: StandingProblem) -> Row:
     links = list(dict.fromkeys(link for link in found if link and link[1]))
     shown = tuple(links[:MOST_LINKS])
     ways = reverse("networks:problem", args=[problem.pk]) if may_be_mended(problem) else ""
-    mend = mend_link(problem.cause, problem.subjects)
-    return Row(problem, shown, len(links) - len(shown), mend, ways)
+    mend, button = mend_link(problem.cause, problem.subjects)
+    return Row(problem, shown, len(links) - len(shown), mend, button, ways)

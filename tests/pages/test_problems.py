@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Any
 
 from django.db import connection
@@ -12,8 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from networks.domain.state import AddMember, Assign, CreateNetwork, RemoveMember
-from networks.models import Draft, StandingProblem
-from networks.problem_causes import CAUSES
+from networks.models import Disagreement, Draft, StandingProblem
+from networks.problem_causes import CAUSES, mend_link
 from networks.problem_check import check
 from networks.services.drafts import edits_of
 from networks.services.mend import offered
@@ -56,6 +57,52 @@ def test_each_is_listed_with_its_cause_its_links_and_the_way_to_mend_it(
     assert "server1: No answer." in text
     assert reverse("nodes:host_key", args=[scene.server1.pk]) in text
     assert reverse("nodes:server", args=[scene.server1.pk]) in text
+
+
+def test_what_was_measured_otherwise_leads_to_why_the_model_says_so(as_viewer: Client, scene: Scene) -> None:
+    """Of a server whose switch port lacks a VLAN there is no pair to explain."""
+    check()
+    now = timezone.now()
+    pair = {"origin": f"c:{scene.server1.pk}:102", "target": f"s:{scene.server2.pk}"}
+    about = {"servers": [scene.server1.pk, scene.server2.pk], "first_seen_at": now, "last_seen_at": now}
+    Disagreement.objects.create(key="pair:one", text="It should, but does not.", **pair, **about)
+    Disagreement.objects.create(key="trunk:1:100:1", text="The switch does not carry it.", **about)
+    check()
+    text = as_viewer.get(PAGE).content.decode()
+    links = {
+        words: unescape(to)
+        for to, words in re.findall(r'<a class="btn btn-sm" href="([^"]*)"[^>]*>([^<]*)<', text)
+    }
+    assert links["Open the server"] == reverse("nodes:server", args=[scene.server1.pk])
+    assert links["Explain"].startswith(reverse("networks:explain") + "?")
+    shown = as_viewer.get(links["Explain"]).content.decode()
+    assert "102 on server1" in shown and "server2" in shown and "There is no" not in shown
+    assert "state=decided" in links["Explain"]
+
+
+def test_a_problem_of_a_pair_stays_the_same_when_the_pair_is_told_the_other_way_round(scene: Scene) -> None:
+    check()
+    now, ends = timezone.now(), {"origin": "s:1", "target": "s:2"}
+    Disagreement.objects.create(
+        key="pair:s:1|s:2", text="x", servers=[scene.server1.pk], first_seen_at=now, last_seen_at=now, **ends
+    )
+    check()
+    first = StandingProblem.objects.open().get()
+    Disagreement.objects.update(origin="s:2", target="s:1")
+    check()
+    assert StandingProblem.objects.open().get().pk == first.pk
+    first.refresh_from_db()
+    assert {"kind": "pair", "from": "s:2", "to": "s:1"} in first.subjects
+
+
+def test_what_the_next_boot_would_lose_leads_to_the_drift_of_its_server() -> None:
+    """The page that says so of the server, and that repairs it."""
+    subjects = [{"kind": "network", "network": A}, {"kind": "server", "server": 7}]
+    assert mend_link("reboot-risk", subjects) == (
+        reverse("networks:server_drift", args=[7]),
+        "Open its drift",
+    )
+    assert "reboot-risk" in CAUSES
 
 
 def test_who_may_not_see_a_server_does_not_see_its_problems(
