@@ -16,14 +16,17 @@ from networks.domain.topology.layout import lay_out
 from networks.domain.topology.scene import Column, Scene
 from networks.happenings import happening_text
 from networks.slices import draft_edits
+from networks.topology_list import PER_PAGE, server_lines
 from networks.topology_rows import MOST_SERVERS, Part, View, container_ids, scene, version
 from networks.views.gate import container_or_404, group_or_404, network_or_404, server_or_404
 from networks.views.looking_back import has_a_past
+from networks.views.paging import page_number, pages
 from nodes.models import PhysicalServer, ServerGroup
 from nodes.querysets import AnyUser
 from vnetpanel.htmx import wants_fragment
 
 HOPS = range(4)
+MOST_GROUPS = 100
 
 
 @require_safe
@@ -120,23 +123,24 @@ def _answer(request: HttpRequest, part: Part, context: dict[str, Any]) -> HttpRe
     view = _view(request)
     context |= {"view": view, "part": part, "has_draft": bool(draft_edits(request.user))}
     if not wants_fragment(request):
-        response = render(request, context["base"], context | _drawn(request, part, view))
+        context |= _drawn(request, part, view, context.get("group"))
+        response = render(request, context["base"], context)
         response["Cache-Control"] = "private, no-store"
         return response
     etag = f'"{version(part, view, request.user)}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
     if request.headers.get("If-None-Match") == etag:
         return HttpResponse(status=304, headers=headers)
-    response = render(request, "networks/topology/live.html", context | _drawn(request, part, view))
+    context |= _drawn(request, part, view, context.get("group"))
+    response = render(request, "networks/topology/live.html", context)
     for name, value in headers.items():
         response[name] = value
     return response
 
 
-def _drawn(request: HttpRequest, part: Part, view: View) -> dict[str, Any]:
+def _drawn(request: HttpRequest, part: Part, view: View, inside: ServerGroup | None) -> dict[str, Any]:
     if part.start is None and len(part.servers) > MOST_SERVERS:
-        groups = ServerGroup.objects.visible_to(request.user).order_by("path")
-        return {"too_many": len(part.servers), "groups": groups[:100]}
+        return _listed(request, part, view, inside)
     found = scene(part, view, request.user)
     if not found.columns:
         return {"scene": found}
@@ -161,6 +165,29 @@ def _drawn(request: HttpRequest, part: Part, view: View) -> dict[str, Any]:
         "sockets": [
             (shape, reverse("networks:server_adapters", args=[shape.server])) for shape in picture.sockets
         ],
+    }
+
+
+def _listed(request: HttpRequest, part: Part, view: View, inside: ServerGroup | None) -> dict[str, Any]:
+    """Too many to draw: the servers in words, and the groups below.
+
+    What was observed of so many is on their own pages: it would take all that is on them.
+    """
+    groups = ServerGroup.objects.visible_to(request.user).order_by("path")
+    if inside is not None:
+        groups = groups.filter(path__startswith=inside.path).exclude(pk=inside.pk)
+    first = (page_number(request, "servers") - 1) * PER_PAGE
+    found = PhysicalServer.objects.visible_to(request.user).order_by("name")
+    found = found.filter(group__path__startswith=inside.path) if inside is not None else found
+    servers = list(found[first : first + PER_PAGE + 1])
+    view = "desired" if view == "observed" else view
+    return {
+        "too_many": len(part.servers),
+        "most": MOST_SERVERS,
+        "view": view,
+        "groups": groups[:MOST_GROUPS],
+        "lines": server_lines(servers[:PER_PAGE], view, request.user),
+        "server_pages": pages(request, "servers", len(servers) > PER_PAGE),
     }
 
 

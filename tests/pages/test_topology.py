@@ -17,6 +17,7 @@ from networks.domain.state import AddMember, Assign, CreateNetwork, RemoveMember
 from networks.models import Disagreement, Drift
 from networks.problem_check import check
 from networks.services import drafts
+from networks.topology_list import server_lines
 from nodes.choices import ServerState
 from nodes.models import Adapter, Container, PhysicalSegment, PhysicalServer, ServerGroup
 from tests.networks.changes import decide
@@ -212,5 +213,50 @@ def test_a_large_group_is_drawn_small_in_few_queries(db: None, admin: Any) -> No
     text = response.content.decode()
     assert text.count('class="t-column') <= 8
     assert "2000 containers" in text
-    whole = client.get(reverse("networks:topology")).content.decode()
-    assert "400 physical servers are too many for one picture" in whole
+
+
+def test_too_many_servers_to_draw_are_listed_in_words_a_page_at_a_time(
+    db: None, admin: Any, network_id: str
+) -> None:
+    tops = make_fleet(servers=400, containers=1)
+    first, second = PhysicalServer.objects.order_by("name")[:2]
+    Adapter.objects.filter(server=first).update(is_up=True)
+    Adapter.objects.filter(server=first, name="eth1").update(is_up=False)
+    decide(CreateNetwork(network_id, "A"), Assign(network_id, first.pk, "eth0"))
+    drafts.stage(admin, [Assign(network_id, second.pk, None)])
+    client, where = logged_in(admin), reverse("networks:topology")
+    client.get(where)
+    with CaptureQueriesContext(connection) as queries:
+        text = client.get(where).text
+    assert len(queries) <= MOST, [q["sql"][:80] for q in queries]
+    one, other = (row(text, server.name) for server in (first, second))
+    assert "A on eth0" in one and "eth0, eth1 (down)" in one
+    assert "A local (new in your draft)" in other
+    assert "new in your draft" not in client.get(where, {"state": "desired"}).text
+    assert text.count('<th scope="row">') == 50 and "servers=2" in text
+    assert reverse("networks:group_topology", args=[tops[0].pk]) in text
+    last = client.get(where, {"servers": 8, "state": "observed"}).text
+    assert "node0399" in last and ">Next<" not in last and ">Observed<" not in last
+
+
+def test_the_list_takes_six_queries(db: None, admin: Any) -> None:
+    make_fleet(servers=60, containers=1)
+    with CaptureQueriesContext(connection) as queries:
+        server_lines(list(PhysicalServer.objects.all()), "draft", admin)
+    assert len(queries) <= 6, [q["sql"][:80] for q in queries]
+
+
+def test_a_large_group_without_groups_below_does_not_lead_to_itself(db: None, admin: Any) -> None:
+    make_fleet(servers=310, containers=1)
+    flat = ServerGroup.objects.create(name="Flat")
+    PhysicalServer.objects.update(group=flat)
+    where = reverse("networks:group_topology", args=[flat.pk])
+    text = logged_in(admin).get(where).text.partition('id="topology"')[2].partition("</main>")[0]
+    assert "310 physical servers" in text and "node0000" in text
+    assert f'href="{where}"' not in text and "Rack" not in text
+
+
+def row(text: str, server: str) -> str:
+    """The server's row of the list, as words in one line."""
+    found = next(part for part in text.split("<tr>") if f">{server}</a>" in part)
+    return " ".join(re.sub(r"<[^>]*>", "", found).split())
