@@ -93,14 +93,6 @@ def test_a_breach_that_was_measured_stands_as_soon_as_it_was(admin: User, monkey
     assert breached() == []
 
 
-def test_what_was_measured_before_the_last_decision_breaches_nothing(admin: User) -> None:
-    meant(C, "together")
-    measured(("c:2:203", "c:2:204", "ip", "no"))
-    decide(Assign(B, 2, "eth1"))
-    tasks.check_intents()
-    assert breached() == []
-
-
 def test_members_that_were_seen_apart_breach_that_they_see_each_other(admin: User) -> None:
     meant(C, "together")
     meant(B, "sees", source="c:2:202", target="o:1")
