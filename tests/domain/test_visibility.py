@@ -62,6 +62,70 @@ def with_interface(ctid: str, ifname: str = "eth0", found: Inventory = FOUND, **
     )
 
 
+def shown(seen: Visibility, a: HostKey, b: HostKey) -> list[tuple[int, str, str, str]]:
+    """What shows that the first hop does not hold: server, container, command, what the last look found."""
+    broken = seen.reaches(a, b).broken
+    assert broken is not None
+    return [(e.server, e.ctid, e.command, e.shows) for e in broken.evidence]
+
+
+def with_routing(server: int, **fields: object) -> Inventory:
+    return replace(
+        FOUND,
+        servers=tuple(
+            replace(s, routing=replace(s.routing, **fields)) if s.id == server and s.routing else s
+            for s in FOUND.servers
+        ),
+    )
+
+
+def test_networks_on_other_wires_are_shown_by_their_adapters_and_vlan_ids() -> None:
+    tagged = (2, "", "ip -d link show dev eth0.100", "eth0.100: master vn-d, vlan id 100")
+    # Of the wire of other hosts, the adapter of the same server is shown.
+    untagged = (2, "", "ip -d link show dev eth0", "eth0: master vn-a, no vlan id")
+    assert shown(sight(), ct("205"), OTHER) == [tagged, untagged]
+    assert shown(sight(), OTHER, ct("205")) == [untagged, tagged]
+    moved = sight().with_edits([CreateVlan(3, "eth0.200", "eth0", 200), Assign(D, 3, "eth0.200")])
+    assert shown(moved, ct("205"), ct("301")) == [
+        tagged,
+        (3, "", "ip -d link show dev eth0.200", "eth0.200 is not there yet"),
+    ]
+
+
+def test_an_address_that_two_machines_have_is_shown_at_both() -> None:
+    twice = sight(with_interface("103", addresses=("10.77.0.201/24",)))
+    command, shows = "ip addr show to 10.77.0.201", "inet 10.77.0.201/24"
+    assert shown(twice, ct("102"), ct("201")) == [(1, "103", command, shows), (2, "201", command, shows)]
+
+
+def test_who_does_not_forward_or_does_not_answer_is_shown() -> None:
+    quiet = sight(with_routing(1, forwards=frozenset()))
+    for a, b in ((ct("101"), ct("102")), (ct("102"), ct("101"))):
+        assert shown(quiet, a, b) == [(1, "", "cat /proc/sys/net/ipv4/ip_forward", "0")]
+    silent = sight(with_routing(1, proxies=()))
+    assert shown(silent, ct("201"), ct("101")) == [
+        (2, "201", "ip route", "only its own subnets"),
+        (1, "", "vzlist -a -o ctid,ip 101", "10.77.0.101"),
+        (1, "", "ip neigh show proxy", "nothing for 10.77.0.101"),
+    ]
+
+
+def test_a_router_that_is_not_there_is_what_nobody_answers_for() -> None:
+    lost = RoutingView(frozenset(), (RouteView("default", "10.77.0.99", "eth0"),))
+    other = with_interface("204", addresses=("10.88.0.4/24",))
+    seen = sight(with_container(ct("203"), other, routing=lost))
+    verdict = seen.reaches(ct("203"), ct("204"))
+    assert verdict.answer == "no" and "nobody answers for 10.77.0.99" in verdict.text
+    assert shown(seen, ct("203"), ct("204")) == [(2, "203", "ip route", "default via 10.77.0.99 dev eth0")]
+
+
+def test_who_is_on_no_layer_2_network_is_shown_what_it_has_instead() -> None:
+    verdict = sight().shares_layer2(ct("101"), ct("102"))
+    assert verdict.broken is not None and verdict.broken.evidence[0].shows == "10.77.0.101"
+    bare = sight(with_container(ct("101"), host_routed=()))
+    assert shown(bare, ct("101"), ct("102")) == [(1, "", "vzlist -a -o ctid,ip 101", "-")]
+
+
 def test_202_depends_on_201() -> None:
     stopped = sight(with_container(ct("201"), status="stopped"))
     verdict = stopped.reaches(ct("202"), OTHER)

@@ -205,15 +205,50 @@ class Crossing:
             return self._leads_nowhere(goal)
         mine = words.listed([self.names.node(wire) for wire in here], 3)
         target = words.listed([self.names.node(wire) for wire in there], 3)
+        proof = self._tags(node, goal)
         if any(isinstance(wire, UnknownWire) for wire in (*here, *there)):
-            return Hop(f"Whether {mine} and {target} are one wire is unknown.", None)
+            return Hop(f"Whether {mine} and {target} are one wire is unknown.", None, None, proof)
         # The manual says it of the network in the VLAN.
         sides = sorted(((node, mine, here), (goal, target, there)), key=lambda side: not _is_tagged(side[2]))
         for one, wire, _ in sides:
             if isinstance(one, NetworkHere):
                 other = target if one is node else mine
-                return Hop(f"{self.names.node(one)} is isolated within {wire}, apart from {other}.", False)
-        return Hop(f"{words.sentence(mine)} and {target} are not one wire.", False)
+                text = f"{self.names.node(one)} is isolated within {wire}, apart from {other}."
+                return Hop(text, False, None, proof)
+        return Hop(f"{words.sentence(mine)} and {target} are not one wire.", False, None, proof)
+
+    def _tags(self, node: Node, goal: Node) -> tuple[Evidence, ...]:
+        """By which adapter each side is on its wire, and with which VLAN id."""
+        near, far = self._adapters(node), self._adapters(goal)
+        # Of a wire that many servers are on, the adapter of the other side's server tells most.
+        mine = next((key for key in near if not isinstance(node, Wire)), None)
+        other = next((key for key in far if not isinstance(goal, Wire)), None)
+        mine = mine or min(near, key=lambda key: other is None or key.server != other.server, default=None)
+        other = other or min(far, key=lambda key: mine is None or key.server != mine.server, default=None)
+        return tuple(self._tag(key) for key in dict.fromkeys((mine, other)) if key is not None)
+
+    def _tag(self, key: AdapterKey) -> Evidence:
+        view = self.scene.inventory.adapter(key)
+        if view is None or view.gone:
+            shows = f"{key.name} is not there yet"
+        else:
+            master = f"master {view.bridge}" if view.bridge else "no master"
+            tag = f"vlan id {view.vid}" if view.kind == "vlan" else "no vlan id"
+            shows = f"{key.name}: {master}, {tag}"
+        return Evidence(key.server, f"ip -d link show dev {key.name}", shows)
+
+    def _adapters(self, node: Node) -> list[AdapterKey]:
+        """Adapters that lead from the node's segment to its wires, the nearest first."""
+        found: list[AdapterKey] = []
+        seen, waiting = {node}, deque([node])
+        while waiting:
+            for joint, other in self._around.get(waiting.popleft(), ()):
+                if isinstance(joint.by, AdapterKey):
+                    found.append(joint.by)
+                if other not in seen:
+                    seen.add(other)
+                    waiting.append(other)
+        return list(dict.fromkeys(found))
 
     def _leads_nowhere(self, node: Node) -> Hop:
         """A bridge without a network adapter."""

@@ -143,13 +143,17 @@ class Explainer:
 
     def _unplaced(self, host: Host) -> Hop:
         name = words.sentence(self.names.end(host.key))
+        proof = self.reasons.addresses_of(host)
         if host.host_routed:
-            return Hop(f"{name} has only a host-routed interface, which is on no layer-2 network.", False)
-        return Hop(f"{name} has no interface that is bridged and no host-routed address.", False)
+            text = f"{name} has only a host-routed interface, which is on no layer-2 network."
+        else:
+            text = f"{name} has no interface that is bridged and no host-routed address."
+        return Hop(text, False, None, proof)
 
     def _routers(self, a: Host, b: Host) -> Hop:
         names = f"{self.names.end(a.key, short=True)} and {self.names.end(b.key, short=True)}"
-        return Hop(f"No router that forwards packets joins the networks of {names}.", False)
+        text = f"No router that forwards packets joins the networks of {names}."
+        return Hop(text, False, None, self.reasons.between(a, b))
 
     # --- sentences ---
 

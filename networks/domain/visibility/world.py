@@ -74,6 +74,15 @@ class World:
                         keys.append(host.key)
         return found
 
+    @cached_property
+    def owners(self) -> Mapping[tuple[int, int], list[HostKey]]:
+        """Who has an address, wherever that is and whether or not it answers there: (IP version, number)."""
+        found: dict[tuple[int, int], list[HostKey]] = {}
+        for host in self.hosts.values():
+            for ip in host.addresses:
+                found.setdefault((ip.version, ip.value), []).append(host.key)
+        return found
+
     def _proxied(self, host: Host, port: Port) -> list[Ip]:
         """Addresses that a server answers for on that port."""
         if not isinstance(host.key, ServerRef) or host.routing is None:
