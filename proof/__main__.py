@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from lab.errors import LabError
@@ -11,6 +12,8 @@ from proof.panel import ProofFailed
 
 def main(arguments: list[str]) -> int:
     """Run one of the proofs."""
+    # As Ctrl-C: panel and lab are ended on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         match arguments:
             case ["scheme"]:
