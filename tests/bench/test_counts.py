@@ -18,6 +18,7 @@ from bench.meter import Group, NoControlGroups
 from networks.choices import ChangeState
 from networks.domain.state import AddMember, Assign, CreateNetwork, InterfaceKey
 from networks.engine import planning, runner
+from networks.measure import measure_script
 from networks.models import Change
 from networks.services import changes, drafts
 from nodes.fanout import observe_many
@@ -30,6 +31,7 @@ from tests.sshd import require_sshd
 pytestmark = [pytest.mark.netns, pytest.mark.django_db(transaction=True)]
 SIZE = 3
 NEWNET = 0x40000000
+MEASURE = measure_script().encode()[:60]
 
 
 @contextmanager
@@ -65,12 +67,16 @@ def servers(tmp_path: Path) -> Iterator[Farm]:
 
 @pytest.fixture
 def ran(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Commands by verb of the script, "look" for the probe; those over connections of their own as "new"."""
+    """Commands by verb of the script, "look" for the probe, "ask" for whom members hear.
+
+    Those over connections of their own count as "new" as well.
+    """
     counted: Counter[str] = Counter()
     real = Pool.run
 
     def run(self: Pool, target: Any, command: Any, **how: Any) -> Any:
-        counted[command.argv[2] if command.argv[1] != "-s" else "look"] += 1
+        probe = "ask" if command.stdin.startswith(MEASURE) else "look"
+        counted[command.argv[2] if command.argv[1] != "-s" else probe] += 1
         counted["new"] += bool(how.get("fresh"))
         return real(self, target, command, **how)
 
@@ -161,5 +167,6 @@ def test_a_guarded_change_adds_two_connections_a_server_and_no_more(
     done = apply(admin_user, change)
     assert done.state == ChangeState.DONE, done.result
     assert ran["apply"] == SIZE + ran["-c"] and ran["confirm"] == ran["new"] == 2 * SIZE
-    assert ran["look"] == 2 * SIZE and ran["follow"] == SIZE
+    # Of these few servers at most one is asked whether members hear each other (ADR 21).
+    assert ran["look"] == 2 * SIZE and ran["ask"] <= 1 and ran["follow"] == SIZE
     assert all(servers.links(number)["eth0"] == "vn-on-eth0" for number in range(SIZE))

@@ -24,22 +24,6 @@ A = "6f1c3a1e-0000-4000-8000-000000000001"
 WARNING = {"key": "rule-0", "severity": "warn", "text": "No address.", "hint": "Give one.", "subjects": []}
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium for one file: while it runs, no other test of this process can start Playwright."""
-    from playwright.sync_api import sync_playwright
-
-    # Playwright keeps an event loop in this thread, and Django takes that for asynchronous code.
-    with pytest.MonkeyPatch.context() as environment, sync_playwright() as playwright:
-        environment.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        chromium = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
 def site(transactional_db: None, scene: Scene, admin: Any, live_server: Any) -> Any:
     """The scene with network A decided, a review ready, a login refused, long names; at `site.url`."""
