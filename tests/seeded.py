@@ -53,7 +53,7 @@ def seed() -> dict[str, str]:
     from tests.networks.changes import write
 
     admin = User.objects.create_superuser("admin", password="correct-horse-battery")
-    PhysicalSegment.objects.get_or_create(is_default=True, defaults={"name": "physical network"})
+    PhysicalSegment.objects.get_or_create(is_default=True, defaults={"pk": 1, "name": "physical network"})
     group = ServerGroup.objects.create(name="Lab", description="The manual's three physical servers.")
     for number in (1, 2, 3):
         PhysicalServer.objects.create(

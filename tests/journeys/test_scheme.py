@@ -68,6 +68,7 @@ def to_server(page: Any, name: str, tab: str) -> None:
     page.click("main a:has-text('Physical Servers')")
     page.click(f"main a:text-is('{name}')")
     page.click(f"main a:text-is('{tab}')")
+    page.wait_for_selector(f"main a[aria-current]:text-is('{tab}')")
 
 
 def to_group_list(page: Any) -> None:
