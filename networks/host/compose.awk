@@ -247,6 +247,14 @@ function pin(br, dev) {
 		mtu[br] = mtu[dev]
 	}
 }
+# A bridge whose adapter has left keeps the address it had from it. The server goes on speaking with that address
+# elsewhere; where a container joins that network to this bridge, the bridge would keep all answers for itself.
+function own_address(br, n) {
+	n = sys(br, "ifindex")
+	if (fresh[br] || has_l3(br) || is_unpinned(br) || !(left[br] || had_adapter(br))) return
+	epilogue(sprintf("ip link set dev %s address 02:76:6e:%02x:%02x:%02x", br, int(n / 65536) % 256, int(n / 256) % 256, n % 256))
+}
+function had_adapter(br) { return (br in was_bridge) && was_bridge[br] != "-" }
 function is_unpinned(br) { return sys(br, "addr_assign_type") ~ /[01]/ }
 # STP or a forward delay would keep the port silent for 30 seconds: off, before any port joins.
 function plain(br, path) {
@@ -291,6 +299,7 @@ function step_rmbridge(br, dev, i, p) {
 	if (!is_bridge(br)) return refuse("not-a-bridge", br " is not a bridge")
 	touch(br)
 	managed[br] = "-"
+	dropped[br] = 1
 	for (i = 1; i <= nports[br]; i++) {
 		p = portof[br, i]
 		if (master[p] != br) continue
@@ -347,6 +356,7 @@ function finish_bridges(i, br) {
 		br = order[i]
 		if (!(br in managed)) continue
 		if (!has_l3(br)) isolate(br)
+		if (managed[br] == "-" && !(br in dropped)) own_address(br)
 		else if ((br in moved) && managed[br] != "-") copy_settings(managed[br], br)
 	}
 }

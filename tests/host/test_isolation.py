@@ -13,6 +13,8 @@ LOCAL = (KeepBridge("vn-c"),)
 INSIDE = "10.77.0.203/24"
 """In the server's own subnet, so that only layer 2 can keep them apart."""
 
+SPARE = "02:00:00:77:00:77"
+
 
 def ways_to_the_server(server: Server, bridge: str) -> set[str]:
     """How guest 203 reaches the server over `bridge`."""
@@ -97,6 +99,30 @@ def test_a_bridge_that_gives_its_layer_3_back_is_closed_again(
     assert ways_to_the_server(server, "vn-a") == set()
     server.call("abort", "local", check=True)
     assert "ipv6/conf/vn-a/disable_ipv6:0" in server.state()
+
+
+@pytest.mark.parametrize("by_hand", (False, True), ids=("by a plan", "by hand"))
+def test_a_bridge_whose_adapter_has_left_keeps_nothing_that_is_sent_to_the_server(
+    server: Server, guests: tuple[str, str], by_hand: bool
+) -> None:
+    """A container that is in two networks carries the server's frames into the local one."""
+    server.batch(f"link add eth1 address {SPARE} type veth peer name far1 netns {server.ns('w')}")
+    server.batch("link set far1 addrgenmode none up", "w")
+    ports = tuple(Port(veth, "vn-c") for veth in guests)
+    there = HostPlan((Bridge("vn-c", "eth1"), *ports), (KeepBridge("vn-c", "eth1"),))
+    assert server.apply("there", there).state == "committed"
+    run("ip", "-n", server.ns("g204"), "link", "set", "eth0", "address", SPARE)
+    speaks = ("ip", "netns", "exec", server.ns("g203"), "ping", "-c", "1", "-W", "1", "10.77.0.204")
+    assert run(*speaks, check=False).returncode, "the bridge has the address of its adapter"
+    if by_hand:
+        server.batch("link set eth1 nomaster")
+    back = server.plan(HostPlan((Bridge("vn-c"), *ports), LOCAL)).answer
+    assert server.plan(HostPlan((Bridge("vn-c"), *ports), LOCAL)).answer.digest == back.digest
+    assert server.apply("back", HostPlan((Bridge("vn-c"), *ports), LOCAL)).state == "committed"
+    assert run(*speaks, check=False).returncode == 0
+    assert not server.plan(HostPlan((Bridge("vn-c"), *ports), LOCAL)).answer.commands
+    assert server.apply("there-again", there).state == "committed"
+    assert f"link vn-c UP mtu 1500 link/ether {SPARE}" in server.state()
 
 
 def test_it_stays_shut_off_whoever_turns_forwarding_on(server: Server, guests: tuple[str, str]) -> None:
