@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -9,11 +10,13 @@ from django import template
 from django.utils.dateparse import parse_datetime
 
 from networks.choices import ChangeState, OperationState
+from networks.domain.state import InterfaceKey, Network
+from networks.looking_back import then
 from networks.models import Change
 from networks.overview import Activity
 from networks.services.drift import is_rehearsed, reboot_risks
 from networks.services.preparing import is_outdated
-from nodes.models import PhysicalServer
+from nodes.models import Container, ContainerInterface, PhysicalServer
 
 register = template.Library()
 
@@ -39,6 +42,31 @@ _COLOURS = {
 def change_colour(state: str) -> str:
     """Tabler's status colour of a Change's or an operation's state; what is under way is azure."""
     return _COLOURS.get(state, "azure")  # type: ignore[call-overload]
+
+
+@register.simple_tag
+def network_of(interface: ContainerInterface) -> Any:
+    """The virtual network (`id`, `name`) that the interface is in, or was at the revision looked back at."""
+    revision = then()
+    if revision is None:
+        membership = getattr(interface, "membership", None)
+        return membership and membership.network
+    container = interface.container
+    key = InterfaceKey(container.server_id, container.ctid, interface.ifname)
+    joined = revision.state.memberships(key)
+    return revision.state.network(joined[0].network) if joined else None
+
+
+@register.simple_tag
+def members_lost(container: Container, interfaces: Iterable[ContainerInterface]) -> list[tuple[str, Network]]:
+    """Names and networks of interfaces that were in one then and are not found in the container any more."""
+    revision = then()
+    if revision is None:
+        return []
+    found = {interface.ifname for interface in interfaces}
+    here = [m for m in revision.state.members_on(container.server_id) if m.interface.ctid == container.ctid]
+    lost = [(m.interface.ifname, revision.state.network(m.network)) for m in here]
+    return [(ifname, network) for ifname, network in lost if network and ifname not in found]
 
 
 @register.simple_tag

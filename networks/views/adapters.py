@@ -19,12 +19,12 @@ from networks.services.validate import added_refusals
 from networks.slices import Drafted, of_cells, of_server
 from networks.tables import AdapterTable
 from networks.views.gate import can_operate, server_or_404, stage
-from networks.views.looking_back import has_a_past
 from networks.views.subjects import with_links
 from nodes.choices import AdapterKind
 from nodes.models import Adapter, Bridge, PhysicalServer
 from nodes.views.lists import answered, paged, text_filter
 from vnetpanel.htmx import wants_fragment
+from vnetpanel.past import has_a_past
 
 READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])
 

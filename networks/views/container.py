@@ -31,9 +31,9 @@ from networks.services import drafts
 from networks.services.validate import added_refusals
 from networks.slices import Drafted, of_server
 from networks.views.gate import can_operate, stage, user_of
-from networks.views.looking_back import has_a_past
 from nodes.models import Container
 from nodes.views.gate import container_or_404
+from vnetpanel.past import has_a_past
 
 READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])
 ABOUT_ALL = frozenset({"windows-server", "container-gone", "no-vzctl"})

@@ -22,7 +22,6 @@ from networks.overview import created_by
 from networks.services.validate import refused_at_once
 from networks.slices import draft_edits, of_cells
 from networks.views.gate import group_or_404, stage
-from networks.views.looking_back import has_a_past
 from networks.views.paging import page_number, pages, sort_links
 from networks.views.subjects import with_links
 from nodes.choices import Role
@@ -30,6 +29,7 @@ from nodes.models import PhysicalServer, ServerGroup
 from nodes.querysets import group_paths
 from vnetpanel.csv_file import csv_response
 from vnetpanel.numbers import numbers
+from vnetpanel.past import has_a_past
 
 SERVERS, NETWORKS = 25, 5
 """Rows and columns of one page: as many as a screen shows without scrolling sideways."""

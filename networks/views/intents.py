@@ -21,7 +21,7 @@ from networks.services.errors import Conflict, NotAllowed
 from networks.services.sight import servers_of_point, sight
 from networks.slices import of_network
 from networks.views.gate import may_change, network_or_404, user_of
-from networks.views.looking_back import has_a_past
+from vnetpanel.past import has_a_past
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -19,8 +19,8 @@ from networks.tables import NetworkTable, ServerNetworkTable, ServerNetworkThenT
 from networks.views.gate import can_operate, group_or_404, may_operate_somewhere, server_or_404
 from networks.views.history import networks as networks_as_of
 from networks.views.history import old_page
-from networks.views.looking_back import has_a_past
 from nodes.views.lists import answered, paged, text_filter
+from vnetpanel.past import has_a_past
 
 
 @require_safe

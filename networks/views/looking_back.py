@@ -8,13 +8,13 @@ every form that changes something into a disabled fieldset. What is sent all the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from html import escape, unescape
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import Resolver404, resolve
@@ -27,16 +27,9 @@ from vnetpanel.numbers import number
 NAME = "as_of"
 NOW = "now"
 """A link that ends in #now leads out of the past."""
-_View = TypeVar("_View", bound=Callable[..., HttpResponseBase])
 _LINK = re.compile(r'\b(href|hx-get)="((?:/|\?)[^"]*)"')
 _FORM = re.compile(r"(<form\b[^>]*>)(.*?)(</form>)", re.DOTALL)
 _MAIN = re.compile(r"<main\b.*?</main>", re.DOTALL)
-
-
-def has_a_past(view: _View) -> _View:
-    """Mark a view whose page shows what was decided: it can be looked at as of a revision."""
-    view.has_a_past = True  # type: ignore[attr-defined]
-    return view
 
 
 class LookingBack:
@@ -51,8 +44,11 @@ class LookingBack:
         with ExitStack() as stack:
             request.looking_back = stack  # type: ignore[attr-defined]
             response = self.get_response(request)
-            if then() is not None and isinstance(response, HttpResponse):
-                _keep_looking(response, then())
+            seen = then()
+            if seen is not None and isinstance(response, StreamingHttpResponse):
+                response.streaming_content = _sent_then(iter(response), seen)
+            elif seen is not None and isinstance(response, HttpResponse):
+                _keep_looking(response, seen)
         return response
 
     def process_view(
@@ -75,8 +71,18 @@ class LookingBack:
         return None
 
 
-def _keep_looking(response: HttpResponse, seen: AsOf | None) -> None:
-    if seen is None or not response.get("Content-Type", "").startswith("text/html"):
+def _sent_then(parts: Iterator[bytes], seen: AsOf) -> Iterator[bytes]:
+    """The parts of a file, each made in the past, though the request has been answered by then."""
+    while True:
+        with looking_back(seen):
+            part = next(parts, None)
+        if part is None:
+            return
+        yield part
+
+
+def _keep_looking(response: HttpResponse, seen: AsOf) -> None:
+    if not response.get("Content-Type", "").startswith("text/html"):
         return
     text = response.content.decode(response.charset)
     main = _MAIN.sub(lambda found: _still(found[0], seen.number), text)

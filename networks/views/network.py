@@ -35,10 +35,10 @@ from networks.slices import draft_edits, of_network, of_server
 from networks.views.configure import MEMBERS_PER_PAGE, SERVERS_PER_PAGE
 from networks.views.gate import can_operate, may_change, network_or_404, server_or_404, stage
 from networks.views.history import network as network_as_of
-from networks.views.looking_back import has_a_past
 from networks.views.paging import page_number, pages
 from networks.views.subjects import with_links
 from nodes.models import PhysicalServer, ServerGroup
+from vnetpanel.past import has_a_past
 
 MOST_DRIFTS = 20
 READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])

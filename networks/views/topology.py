@@ -19,11 +19,11 @@ from networks.slices import draft_edits
 from networks.topology_list import PER_PAGE, server_lines
 from networks.topology_rows import MOST_SERVERS, Part, View, container_ids, scene, version
 from networks.views.gate import container_or_404, group_or_404, network_or_404, server_or_404
-from networks.views.looking_back import has_a_past
 from networks.views.paging import page_number, pages
 from nodes.models import PhysicalServer, ServerGroup
 from nodes.querysets import AnyUser
 from vnetpanel.htmx import wants_fragment
+from vnetpanel.past import has_a_past
 
 HOPS = range(4)
 MOST_GROUPS = 100

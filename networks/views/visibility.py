@@ -27,9 +27,9 @@ from networks.services.drafts import drafted
 from networks.services.errors import NotAllowed
 from networks.services.sight import STATES, Sight, State
 from networks.views.gate import can_operate, group_or_404, network_or_404, server_or_404, stage, user_of
-from networks.views.looking_back import has_a_past
 from nodes.models import PhysicalServer
 from vnetpanel.htmx import wants_fragment
+from vnetpanel.past import has_a_past
 
 MOST_DISAGREEMENTS = 30
 

@@ -15,9 +15,9 @@ from networks.points import UnknownPoint, offers
 from networks.services import sight as services
 from networks.services.sight import STATES
 from networks.sight_page import sight_lines
-from networks.views.looking_back import has_a_past
 from nodes.models import Adapter, PhysicalServer
 from nodes.querysets import AnyUser
+from vnetpanel.past import has_a_past
 
 MOST = 8
 """So many things may happen at once."""

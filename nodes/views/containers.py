@@ -8,9 +8,11 @@ from django.views.decorators.http import require_safe
 
 from nodes.models import ContainerInterface
 from nodes.views.gate import container_or_404
+from vnetpanel.past import has_a_past
 
 
 @require_safe
+@has_a_past
 def overview(request: HttpRequest, container_id: int) -> HttpResponse:
     """Host-routed and bridged interfaces, addresses, and the network each is in."""
     container = container_or_404(request.user, container_id)

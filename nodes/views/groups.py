@@ -20,6 +20,7 @@ from nodes.services.errors import NotAllowed
 from nodes.tables import ContainerTable, ServerTable
 from nodes.views.gate import group_or_404, has_role, needs_admin_somewhere, said_on
 from nodes.views.lists import answered, matching, paged, text_filter, with_interfaces
+from vnetpanel.past import has_a_past
 
 READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -53,6 +54,7 @@ def servers(request: HttpRequest, group_id: int) -> HttpResponseBase:
 
 
 @require_safe
+@has_a_past
 def containers(request: HttpRequest, group_id: int) -> HttpResponseBase:
     """Containers of all servers in the group."""
     group = group_or_404(request.user, group_id)

@@ -23,6 +23,7 @@ from nodes.views.lists import answered, matching, paged, text_filter, with_inter
 from trust import proof
 from trust.proof import recently_proved
 from vnetpanel.htmx import wants_fragment
+from vnetpanel.past import has_a_past
 
 READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -108,6 +109,7 @@ def look(request: HttpRequest, server_id: int) -> HttpResponse:
 
 
 @require_safe
+@has_a_past
 def containers(request: HttpRequest, server_id: int) -> HttpResponseBase:
     """Containers of the server."""
     server = server_or_404(request.user, server_id)

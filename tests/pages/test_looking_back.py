@@ -12,15 +12,16 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import get_resolver, reverse
+from django.utils import timezone
 
 from networks.choices import MeasurementState
 from networks.domain.state import Assign, RemoveMember, Unassign
 from networks.models import Change, Draft, Measurement, NetworkIntent
 from networks.models.intents import IntentKind
 from networks.services import drafts
-from nodes.models import Container, PhysicalServer, ServerGroup
+from nodes.models import Container, ContainerInterface, PhysicalServer, ServerGroup
 from tests.networks.changes import decide
-from tests.networks.conftest import Scene
+from tests.networks.conftest import Scene, make_container
 from tests.pages.test_history_pages import A, history  # noqa: F401 -- a fixture
 
 THEN = 2
@@ -47,7 +48,7 @@ def address(scene: Scene, name: str) -> str:
         "": [],
     }
     view, _, kind = name.partition(" ")
-    return reverse(f"networks:{view}", args=arguments[kind])
+    return reverse(view if ":" in view else f"networks:{view}", args=arguments[kind])
 
 
 PAGES = {
@@ -59,6 +60,9 @@ PAGES = {
     "group_grid group": "eth0",
     "server_adapters server": ">A<",
     "container_network container": ">A<",
+    "nodes:container container": ">A<",
+    "nodes:server_containers server": ">A<",
+    "nodes:group_containers group": ">A<",
     "topology": ">A<",
     "group_topology group": ">A<",
     "server_topology server": ">A<",
@@ -89,8 +93,13 @@ def main_of(text: str) -> str:
 
 
 def test_every_page_that_has_a_past_is_among_these() -> None:
-    patterns = next(p for p in get_resolver().url_patterns if getattr(p, "app_name", "") == "networks")
-    with_past = {p.name for p in patterns.url_patterns if hasattr(p.callback, "has_a_past")}
+    with_past = {
+        f"{app.app_name}:{p.name}".removeprefix("networks:")
+        for app in get_resolver().url_patterns
+        if getattr(app, "app_name", "") in ("networks", "nodes")
+        for p in app.url_patterns
+        if hasattr(p.callback, "has_a_past")
+    }
     assert with_past == {name.partition(" ")[0] for name in PAGES}
 
 
@@ -164,6 +173,41 @@ def test_links_lead_on_in_the_past_where_there_is_one(past: Scene, as_operator: 
     assert f'href="{reverse("nodes:server", args=[past.server1.pk])}"' in text  # shows what is found now
     assert "?as_of=1&amp;q=a" in text and "?as_of=3&amp;q=a" in text
     assert 'href="?format=csv&amp;as_of=2' in text or "format=csv&amp;as_of=2" in text
+
+
+def test_a_list_of_containers_of_then_is_one_of_then_as_csv_too(past: Scene, as_operator: Client) -> None:
+    where = address(past, "nodes:server_containers server")
+
+    def row(**asked: Any) -> str:
+        response = as_operator.get(where, {"format": "csv"} | asked)
+        lines = b"".join(response).decode().splitlines()  # type: ignore[arg-type]
+        return next(line for line in lines if line.startswith("102,"))
+
+    assert row(as_of=THEN).endswith(",A") and not row().endswith(",A")
+
+
+@pytest.mark.parametrize("name", ["nodes:container container", "nodes:server_containers server"])
+def test_an_interface_that_is_gone_since_is_still_in_its_network_of_then(
+    past: Scene, as_operator: Client, name: str
+) -> None:
+    ContainerInterface.objects.filter(container__ctid="102").update(gone_at=timezone.now())
+    assert ">A<" in asked(as_operator, past, name)
+    assert ">A<" not in main_of(as_operator.get(address(past, name)).text)
+
+
+def test_a_list_of_containers_of_then_costs_no_query_for_a_row(past: Scene, as_operator: Client) -> None:
+    where = address(past, "nodes:server_containers server")
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as seen:
+            as_operator.get(where, {"as_of": THEN})
+        return len(seen)
+
+    queries()
+    few = queries()
+    for ctid in range(900, 920):
+        make_container(past.server1, str(ctid), "eth0", "eth1")
+    assert queries() == few
 
 
 def test_the_draft_is_left_out_of_it_and_untouched(past: Scene, as_operator: Client, operator: Any) -> None:
