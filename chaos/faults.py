@@ -6,7 +6,7 @@ import contextlib
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from chaos.edits import HOMES, VID
@@ -87,6 +87,25 @@ class Strike:
                 if time.monotonic() > give_up_at:
                     raise
                 time.sleep(1)
+
+
+def end_all(strikes: Sequence[Strike]) -> None:
+    """Wait until all that were started have struck, then heal them: none while a power cut may come."""
+    for strike in strikes:
+        strike.wait()
+    for strike in strikes:
+        if strike.thread is not None:
+            strike.end()
+
+
+def end_again(strikes: Sequence[Strike]) -> None:
+    """Heal once more what a rollback has undone.
+
+    It goes back to what was there when the plan came: without the default route, if need be.
+    """
+    for strike in strikes:
+        if strike.heals_again:
+            strike.end()
 
 
 class Faults:

@@ -16,7 +16,7 @@ from django.db import OperationalError, connections
 from django.utils import timezone
 
 from chaos import edits as asks
-from chaos.faults import Faults, Strike
+from chaos.faults import Faults, Strike, end_again, end_all
 from chaos.oracle import Oracle, drift_of, lost_decisions, open_ends, text
 from chaos.panel import Panel, PanelDied
 from chaos.rival import Rival
@@ -141,10 +141,8 @@ class Chaos:
             self._wait_for_ends(done)
             if second is not None:
                 self._rival_takes_back(done, keys[names[0]])
-            # What takes a plan back goes back to what was there when it came: without the route, if need be.
-            for strike in strikes:
-                if is_applied and strike.heals_again:
-                    strike.end()
+            if is_applied:
+                end_again(strikes)
         if is_applied:
             change.refresh_from_db()
             done.verdict.lost += lost_decisions(
@@ -214,12 +212,7 @@ class Chaos:
         return thread
 
     def _end(self, change: Change, strikes: list[Strike]) -> None:
-        # None is healed while another may still cut the power.
-        for strike in strikes:
-            strike.wait()
-        for strike in strikes:
-            if strike.thread is not None:
-                strike.end()
+        end_all(strikes)
         self._until(change, lambda c: c.is_terminal or c.state == ChangeState.PLANNED, END_S)
 
     def _wait_for_ends(self, done: Run) -> None:
