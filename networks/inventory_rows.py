@@ -30,12 +30,14 @@ def inventory(
     *,
     named: Collection[int] = (),
     about: Collection[Desired] | None = None,
+    names_bridges: bool = False,
 ) -> Inventory:
     """Those servers with all that is on them, as last observed. A fixed number of queries.
 
     Of the servers in `named` only the name is known. With `about`, of all containers only those are read that
     rules ask about for these states: with an interface in a network, named by the states, or joining some
-    inside. Servers that `user` may not see are counted but not named in problems.
+    inside. Servers that `user` may not see are counted but not named in problems. With `names_bridges`
+    bridges of all servers are known by name: whoever gives a new bridge its name asks for them.
     """
     everywhere = {*server_ids, *named}
     servers = PhysicalServer.objects.filter(pk__in=everywhere)
@@ -46,14 +48,15 @@ def inventory(
     containers = Container.objects.filter(server_id__in=server_ids)
     if about is not None:
         containers = containers.filter(pk__in=_asked_about(containers, about))
+    bridges = tuple(_bridges(server_ids))
     return Inventory(
         servers=tuple(server_view(row) for row in servers),
         adapters=tuple(_adapters(server_ids)),
         containers=tuple(_containers(containers)),
         interfaces=tuple(_interfaces(containers)),
-        bridges=frozenset(Bridge.objects.filter(gone_at=None).values_list("server_id", "name")),
+        bridges=_names_of_bridges() if names_bridges else frozenset((b.server, b.name) for b in bridges),
         hidden=hidden,
-        bridge_views=tuple(_bridges(server_ids)),
+        bridge_views=bridges,
     )
 
 
@@ -106,6 +109,10 @@ def _routing(stored: Any) -> RoutingView | None:
         tuple(RouteView(*route) for route in stored["routes"]),
         tuple((address, dev) for address, dev in stored["proxies"]),
     )
+
+
+def _names_of_bridges() -> frozenset[tuple[int, str]]:
+    return frozenset(Bridge.objects.filter(gone_at=None).order_by().values_list("server_id", "name"))
 
 
 def _bridges(server_ids: Collection[int]) -> Iterable[BridgeView]:

@@ -117,7 +117,9 @@ def _plan(lease: Lease, change: Change) -> None:
     servers = list(servers_to_ask().filter(pk__in=concerned))
     followed = followed_by(concerned)
     looks = in_threads(_look, servers, WIDTH, "plan")
-    known = inventory(servers_named(newest.state, after) | {s.pk for s in servers}, change.author)
+    known = inventory(
+        servers_named(newest.state, after) | {s.pk for s in servers}, change.author, names_bridges=True
+    )
     for server, facts in zip(servers, looks, strict=True):
         view = known.server(server.pk)
         if isinstance(facts, ServerFacts) and view is not None:

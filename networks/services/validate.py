@@ -31,7 +31,7 @@ from networks.domain.state import (
 from networks.intents import breached_by, stored
 from networks.inventory_rows import inventory, servers_named
 from networks.models import Assignment
-from networks.slices import Drafted, of_area, of_network
+from networks.slices import Drafted, of_area
 from nodes.models import Adapter
 from nodes.querysets import AnyUser
 
@@ -206,12 +206,12 @@ def named_by(edits: Iterable[Edit]) -> tuple[frozenset[int], frozenset[str]]:
     return frozenset(servers), frozenset(networks)
 
 
-def problems_of(network_id: str, user: AnyUser) -> tuple[Problem, ...]:
+def problems_of(network_id: str, user: AnyUser, part: Drafted) -> tuple[Problem, ...]:
     """What is wrong with one network as the user's draft has it: shown wherever the network is shown.
 
-    Judged with all that is on its servers, and with the networks that share a wire with it elsewhere.
+    `part` is what slices.of_network has of it. Judged with all that is on its servers, and with the networks
+    that share a wire with it elsewhere.
     """
-    part = of_network(uuid.UUID(network_id), user)
     servers = part.decided.servers_of(network_id) | part.drafted.servers_of(network_id)
     neighbours = _on_the_same_wires(part, network_id)
     servers |= set(neighbours.values())

@@ -21,8 +21,8 @@ from networks.offers import interface_key
 from networks.overview import created_by
 from networks.picker import SORTS, Candidate, all_candidates, all_matching, candidates, joining_edits
 from networks.services.validate import problems_of, refused_at_once
-from networks.slices import Drafted, draft_edits, of_area, of_cells, of_network
-from networks.views.gate import may_change, network_or_404, stage
+from networks.slices import Drafted, draft_edits, of_area, of_cells
+from networks.views.gate import drafted_or_404, may_change, stage
 from networks.views.paging import page_number, pages, sort_links
 from networks.views.subjects import with_links
 from nodes.models import PhysicalServer
@@ -37,9 +37,9 @@ MEMBERS_PER_PAGE = 50
 @READ_WRITE
 def configure(request: HttpRequest, network_id: uuid.UUID) -> HttpResponseBase:
     """The page; posted, it is the name and the description; as CSV the containers that could be added."""
-    network = network_or_404(request.user, network_id)
+    network, part = drafted_or_404(request.user, network_id)
     if request.GET.get("format") == "csv":
-        return _candidates_csv(request, network)
+        return _candidates_csv(request, network, part)
     form = _name_form(request, network, request.POST or None)
     if request.method == "POST" and form.is_valid():
         name, description = form.cleaned_data["name"], form.cleaned_data["description"]
@@ -47,7 +47,7 @@ def configure(request: HttpRequest, network_id: uuid.UUID) -> HttpResponseBase:
         edits = [DescribeNetwork(network.id, name, description)] if changed else []
         stage(request, edits, "The new name and description are in your draft.")
         return redirect("networks:configure", network.id)
-    return _page(request, network, form)
+    return _page(request, network, part, form)
 
 
 def _name_form(request: HttpRequest, network: Network, data: Any = None) -> NetworkForm:
@@ -62,12 +62,12 @@ def _name_form(request: HttpRequest, network: Network, data: Any = None) -> Netw
 def _page(
     request: HttpRequest,
     network: Network,
+    part: Drafted,
     form: NetworkForm | None = None,
     *,
     posted: Mapping[str, str] | None = None,
     refused: Iterable[Any] = (),
 ) -> HttpResponse:
-    part = of_network(uuid.UUID(network.id), request.user)
     refused = list(refused)
     start = (page_number(request, "members") - 1) * MEMBERS_PER_PAGE
     members, more = members_shown(part, network.id, request.user, start, MEMBERS_PER_PAGE)
@@ -86,7 +86,7 @@ def _page(
         "sort": sort,
         "find_container": find,
         "refused": with_links(refused, request.user),
-        "problems": with_links(problems_of(network.id, request.user), request.user),
+        "problems": with_links(problems_of(network.id, request.user, part), request.user),
         "may_change": may_change(request.user, uuid.UUID(network.id)),
     }
     return render(request, "networks/configure.html", context, status=422 if refused else 200)
@@ -96,8 +96,7 @@ def _text(request: HttpRequest, name: str) -> str:
     return request.GET.get(name, "").replace("\0", "").strip()[:100]
 
 
-def _candidates_csv(request: HttpRequest, network: Network) -> HttpResponseBase:
-    part = of_network(uuid.UUID(network.id), request.user)
+def _candidates_csv(request: HttpRequest, network: Network, part: Drafted) -> HttpResponseBase:
     rows = all_candidates(request.user, network.id, part, _text(request, "container"))
     heads = (
         "CTID",
@@ -148,13 +147,13 @@ def _servers(
 @require_POST
 def assign(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
     """Where the network is assigned, for the servers that the page listed."""
-    network = network_or_404(request.user, network_id)
+    network, part = drafted_or_404(request.user, network_id)
     servers = numbers(request.POST.getlist("server"))
     posted = {name: request.POST[name] for name in request.POST if name.startswith("on-")}
-    part = of_cells(servers, [network.id], request.user)
-    edits = chosen_edits(posted, servers, [network.id], part.drafted)
+    cells = of_cells(servers, [network.id], request.user)
+    edits = chosen_edits(posted, servers, [network.id], cells.drafted)
     if refused := refused_at_once(edits, request.user):
-        return _page(request, network, posted=posted, refused=refused)
+        return _page(request, network, part, posted=posted, refused=refused)
     stage(request, edits, f"Where {network.name} is assigned is in your draft.")
     return _back(network, "#assignments")
 
@@ -162,10 +161,9 @@ def assign(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
 @require_POST
 def members(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
     """Take the ticked members out."""
-    network = network_or_404(request.user, network_id)
+    network, part = drafted_or_404(request.user, network_id)
     keys = _keys(request.POST.getlist("remove"))
-    state = of_network(network_id, request.user).drafted
-    have = {member.interface for member in state.members_of(network.id)}
+    have = {member.interface for member in part.drafted.members_of(network.id)}
     edits = [RemoveMember(key) for key in keys if key in have]
     stage(request, edits, f"Leaving {network.name} is in your draft.")
     return _back(network, "#members")
@@ -174,15 +172,15 @@ def members(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
 @require_POST
 def add_members(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
     """Put the ticked interfaces into the network, or all free ones that the search finds."""
-    network = network_or_404(request.user, network_id)
+    network, part = drafted_or_404(request.user, network_id)
     if "all" in request.POST:
         keys = all_matching(request.user, request.POST.get("container", "").replace("\0", "").strip()[:100])
     else:
         keys = _keys(request.POST.getlist("add"))
-    part = of_area({key.server for key in keys}, [network.id], request.user)
-    edits: list[Edit] = joining_edits(network.id, keys, part)
+    area = of_area({key.server for key in keys}, [network.id], request.user)
+    edits: list[Edit] = joining_edits(network.id, keys, area)
     if refused := refused_at_once(edits, request.user):
-        return _page(request, network, refused=refused)
+        return _page(request, network, part, refused=refused)
     if not edits:
         messages.info(request, "Tick the containers that are to be added.")
     else:

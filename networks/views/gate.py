@@ -16,7 +16,7 @@ from networks.looking_back import then
 from networks.models import Change, VirtualNetwork
 from networks.services import drafts
 from networks.services.errors import NotAllowed, Refused
-from networks.slices import of_network
+from networks.slices import Drafted, of_network
 from nodes.choices import Role
 from nodes.models import Container, PhysicalServer, ServerGroup
 from nodes.querysets import AnyUser, group_paths, has_role
@@ -39,10 +39,16 @@ def server_or_404(user: AnyUser, server_id: int) -> PhysicalServer:
 
 def network_or_404(user: AnyUser, network_id: uuid.UUID) -> Network:
     """The network as the user's draft has it, stored or only drafted; 404 if neither, or deleted in it."""
-    found = of_network(network_id, user).drafted.network(str(network_id))
+    return drafted_or_404(user, network_id)[0]
+
+
+def drafted_or_404(user: AnyUser, network_id: uuid.UUID) -> tuple[Network, Drafted]:
+    """The same, with everything about it on all servers."""
+    part = of_network(network_id, user)
+    found = part.drafted.network(str(network_id))
     if found is None:
         raise Http404("There is no such virtual network.")
-    return found
+    return found, part
 
 
 def container_or_404(user: AnyUser, container_id: int) -> Container:
@@ -85,4 +91,4 @@ def may_change(user: AnyUser, network_id: uuid.UUID) -> bool:
     if then() is not None:
         return False
     stored = VirtualNetwork.objects.filter(pk=network_id)
-    return not stored.exists() or stored.changeable_by(user).exists()
+    return stored.changeable_by(user).exists() or not stored.exists()

@@ -31,9 +31,16 @@ from networks.offers import adapters_offered, interface_key, interface_value, in
 from networks.overview import activity, created_by
 from networks.services.drift import open_drifts
 from networks.services.validate import problems_of, refused_at_once
-from networks.slices import draft_edits, of_network, of_server
+from networks.slices import Drafted, draft_edits, of_server
 from networks.views.configure import MEMBERS_PER_PAGE, SERVERS_PER_PAGE
-from networks.views.gate import can_operate, may_change, network_or_404, server_or_404, stage
+from networks.views.gate import (
+    can_operate,
+    drafted_or_404,
+    may_change,
+    network_or_404,
+    server_or_404,
+    stage,
+)
 from networks.views.history import network as network_as_of
 from networks.views.paging import page_number, pages
 from networks.views.subjects import with_links
@@ -152,13 +159,12 @@ def detail(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
     """Assignments per server, members, problems, and the last Changes."""
     if (revision := then()) is not None:
         return network_as_of(request, revision.number, network_id)
-    network = network_or_404(request.user, network_id)
-    return render(request, "networks/detail.html", _page(request, network))
+    network, part = drafted_or_404(request.user, network_id)
+    return render(request, "networks/detail.html", _page(request, network, part))
 
 
-def _page(request: HttpRequest, network: Network) -> dict[str, Any]:
+def _page(request: HttpRequest, network: Network, part: Drafted) -> dict[str, Any]:
     """What the details and the page that deletes show of a network."""
-    part = of_network(uuid.UUID(network.id), request.user)
     start = (page_number(request, "members") - 1) * MEMBERS_PER_PAGE
     first = (page_number(request, "servers") - 1) * SERVERS_PER_PAGE
     servers, more_servers = servers_shown(part, network.id, request.user, first, SERVERS_PER_PAGE)
@@ -170,7 +176,7 @@ def _page(request: HttpRequest, network: Network) -> dict[str, Any]:
         "server_pages": pages(request, "servers", more_servers, "#servers"),
         "members": members,
         "member_pages": pages(request, "members", more, "#members"),
-        "problems": with_links(problems_of(network.id, request.user), request.user),
+        "problems": with_links(problems_of(network.id, request.user, part), request.user),
         "drifts": list(open_drifts(request.user).filter(network=uuid.UUID(network.id))[:MOST_DRIFTS]),
         "changes": recent_changes(network.id, request.user),
         "activity": activity(),
@@ -181,11 +187,10 @@ def _page(request: HttpRequest, network: Network) -> dict[str, Any]:
 @READ_WRITE
 def delete(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
     """Delete a network that nothing uses; what uses it is listed."""
-    network = network_or_404(request.user, network_id)
-    part = of_network(network_id, request.user)
+    network, part = drafted_or_404(request.user, network_id)
     in_use = part.drafted.servers_of(network.id)
     if request.method == "POST" and not in_use:
         stage(request, [DeleteNetwork(network.id)], f"Deleting {network.name} is in your draft.")
         return redirect("networks:list")
-    context = _page(request, network) | {"in_use": bool(in_use)}
+    context = _page(request, network, part) | {"in_use": bool(in_use)}
     return render(request, "networks/delete.html", context, status=409 if request.method == "POST" else 200)

@@ -32,7 +32,9 @@ MOST_OF_A_BULK = 13
 """As a grid of one column, with the groups to choose from and the names of networks in the way."""
 MOST_OF_A_DRAFT = 20
 """The draft is judged as a whole: desired, all that rules ask about, and the links of what they say."""
-MOST_OF_CONFIGURE = 36
+MOST_OF_A_NETWORK = 30
+"""Its servers and members, and the network judged with its neighbours, whose inventory is nine of them."""
+MOST_OF_CONFIGURE = 30
 """Members, containers to add, the grid's column, and the network judged with its neighbours."""
 
 
@@ -94,6 +96,7 @@ def test_no_page_takes_more_queries_than_it_may(db: None, alice: Any) -> None:
         reverse("networks:draft"): MOST_OF_A_DRAFT,
         reverse("networks:draft") + "?q=node&page=9": MOST_OF_A_DRAFT,
         reverse("networks:draft") + "?format=csv": MOST_OF_A_DRAFT,
+        reverse("networks:detail", args=[network]): MOST_OF_A_NETWORK,
         reverse("networks:configure", args=[network]): MOST_OF_CONFIGURE,
         reverse("networks:configure", args=[network]) + "?container=web-1&sort=-ctid": MOST_OF_CONFIGURE,
         reverse("networks:configure", args=[network]) + "?format=csv": MOST_OF_CANDIDATES,
