@@ -72,7 +72,7 @@ def servers_of(change: Change, user: AnyUser, asked: str) -> Servers:
     return Servers(
         tuple(_wave(change, n, group, n in decided) for n, group in groups.items()),
         number,
-        tuple(seen.filter(pk__in=chosen).defer("host_plan", "timings_ms")),
+        tuple(seen.filter(pk__in=chosen).defer("host_plan")),
         len(summaries),
         change.operations.count() - len(summaries),
         any(op.refusals for op in reachable),

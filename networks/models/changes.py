@@ -195,6 +195,7 @@ class Operation(models.Model):
     deadline_at = models.DateTimeField(null=True, blank=True, help_text="When the dead-man fires.")
     events = models.JSONField(default=list, help_text="[{at, text}] in order.")
     timings_ms: models.JSONField[Any, Any] = models.JSONField(default=dict)
+    """"apply": from sending the plan to the answer that it is applied and verified."""
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -211,6 +212,12 @@ class Operation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.change} on {self.server_name}"
+
+    @property
+    def applied_in_s(self) -> float | None:
+        """Seconds in which the server applied and verified the plan; None if it did not, or nobody saw it."""
+        spent = self.timings_ms.get("apply")
+        return spent / 1000 if isinstance(spent, int | float) else None
 
     @property
     def has_followers(self) -> bool:

@@ -81,6 +81,16 @@ def test_how_long_it_took_is_said_in_seconds_for_the_change_and_each_server(
     assert f"took {said}" in first and "took" not in second
 
 
+def test_how_long_a_server_took_to_apply_is_said(scene: Scene, operator: Any, as_operator: Client) -> None:
+    change = planned(operator, servers=(scene.server1, scene.server2))
+    now = timezone.now()
+    Change.objects.update(state=ChangeState.DONE, started_at=now, ended_at=now)
+    Operation.objects.update(state=OperationState.DONE, started_at=now, ended_at=now)
+    Operation.objects.filter(server=scene.server1).update(timings_ms={"apply": 1340})
+    first, second = page(as_operator, change).text.split('class="card operation"')[1:]
+    assert "took under 1 s, applied in 1.3 s<" in first and "applied in" not in second
+
+
 def test_an_unchanged_fragment_is_not_sent_again(scene: Scene, operator: Any, as_operator: Client) -> None:
     change = planned(operator, servers=(scene.server1,))
     etag = page(as_operator, change, **HTMX)["ETag"]
