@@ -19,7 +19,7 @@ from networks.tables import NetworkTable, ServerNetworkTable, ServerNetworkThenT
 from networks.views.gate import can_operate, group_or_404, may_operate_somewhere, server_or_404
 from networks.views.history import networks as networks_as_of
 from networks.views.history import old_page
-from nodes.views.lists import answered, paged, text_filter
+from nodes.views.lists import KeysFirst, answered, paged, text_filter
 from vnetpanel.past import has_a_past
 
 
@@ -40,7 +40,7 @@ def group_networks(request: HttpRequest, group_id: int) -> HttpResponseBase:
 def _networks(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponseBase:
     if (revision := then()) is not None:
         return networks_as_of(request, revision.number, context.get("group"))
-    table = NetworkTable(with_counts(_found(request), request.user), order_by="name")
+    table = NetworkTable(KeysFirst(with_counts(_found(request), request.user)), order_by="name")
     if response := answered(request, table, "virtual-networks"):
         return response
     paged(request, table)
@@ -60,7 +60,7 @@ def server_networks(request: HttpRequest, server_id: int) -> HttpResponseBase:
         rows = networks_on_then(revision, server.pk, text_filter(request))
         old = ServerNetworkThenTable(rows, order_by="name")
         return old_page(request, old, f"virtual-networks-{server.pk}", revision.number, {"server": server})
-    table = ServerNetworkTable(on_server(_found(request), server.pk), order_by="name")
+    table = ServerNetworkTable(KeysFirst(on_server(_found(request), server.pk)), order_by="name")
     if response := answered(request, table, f"virtual-networks-{server.pk}"):
         return response
     paged(request, table)

@@ -10,6 +10,7 @@ from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django_tables2 import LazyPaginator, RequestConfig
+from django_tables2.data import TableQuerysetData
 
 from nodes.models import Container, ContainerInterface
 from nodes.views.columns import columns_chosen
@@ -32,6 +33,19 @@ class BoundedPaginator(LazyPaginator):
     def validate_number(self, number: Any) -> int:
         """The page's number; of absurd ones, one that no list reaches."""
         return min(super().validate_number(number), 1_000_000)
+
+
+class KeysFirst(TableQuerysetData):
+    """Rows of a table of which a page's keys are found before what its rows show is read, in one query.
+
+    Else what a row counts is counted for each row before the page too, and what it joins is joined.
+    """
+
+    def __getitem__(self, key: Any) -> Any:
+        """The rows of a slice, in its order; or one row."""
+        if not isinstance(key, slice):
+            return super().__getitem__(key)
+        return self.data.filter(pk__in=self.data.values("pk")[key])
 
 
 def text_filter(request: HttpRequest) -> str:
@@ -71,13 +85,15 @@ def as_csv(request: HttpRequest, table: tables.Table, name: str) -> StreamingHtt
     return csv_response(name, table.as_values())
 
 
-def with_interfaces(containers: QuerySet[Container]) -> QuerySet[Container]:
+def with_interfaces(containers: QuerySet[Container]) -> KeysFirst:
     """The containers with their present interfaces and networks: one more query for a page."""
     interfaces = (
         ContainerInterface.objects.filter(gone_at=None)
         .select_related("membership__network", "bridge")
         .order_by("ifname")
     )
-    return containers.select_related("server").prefetch_related(
-        Prefetch("interfaces", queryset=interfaces, to_attr="interfaces_shown")
+    return KeysFirst(
+        containers.select_related("server").prefetch_related(
+            Prefetch("interfaces", queryset=interfaces, to_attr="interfaces_shown")
+        )
     )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, cast
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from networks.domain.state import Assign, CreateNetwork
-from networks.models import Change
+from networks.models import Assignment, Change, VirtualNetwork
 from nodes.models import Container, PhysicalServer
 from tests.networks.changes import decide, planned
 from tests.networks.conftest import Scene
@@ -107,3 +110,24 @@ def test_a_list_opens_whatever_page_is_asked_for(
     scene: Scene, as_admin: Client, name: str, page: str
 ) -> None:
     assert as_admin.get(reverse(name), {"page": page}).status_code == 200
+
+
+@pytest.mark.parametrize("sort", ["name", "-name", "members_count", "-servers_count"])
+def test_a_page_far_down_counts_for_its_own_rows_only(scene: Scene, as_admin: Client, sort: str) -> None:
+    VirtualNetwork.objects.bulk_create(VirtualNetwork(name=f"network {n:03}") for n in range(120))
+    for network in VirtualNetwork.objects.filter(name__endswith="7"):
+        Assignment.objects.create(network=network, server=scene.server1)
+    with CaptureQueriesContext(connection) as queries:
+        texts = [as_admin.get(reverse("networks:list"), {"sort": sort, "page": n}).text for n in (1, 2, 3)]
+    pages = [query["sql"] for query in queries if "members_count" in query["sql"]]
+    assert len(pages) == 3
+    for sql in pages:
+        keys = sql.split(" IN (SELECT")[-1]
+        assert "LIMIT" in keys and sql.count("LIMIT 51") == 1, sql
+    shown = [re.findall(r">(network \d+)<", text) for text in texts]
+    whole = [name for page in shown for name in page]
+    assert [len(page) for page in shown] == [50, 50, 20] and len(set(whole)) == 120
+    if sort.endswith("name"):
+        assert whole == sorted(whole, reverse=sort.startswith("-"))
+    if sort == "-servers_count":
+        assert all(name.endswith("7") for name in whole[:12]) and not whole[12].endswith("7")
