@@ -251,7 +251,7 @@ function pin(br, dev) {
 # elsewhere; where a container joins that network to this bridge, the bridge would keep all answers for itself.
 function own_address(br, n) {
 	n = sys(br, "ifindex")
-	if (fresh[br] || has_l3(br) || is_unpinned(br) || !(left[br] || had_adapter(br))) return
+	if (fresh[br] || is_unpinned(br) || !(left[br] || had_adapter(br))) return
 	epilogue(sprintf("ip link set dev %s address 02:76:6e:%02x:%02x:%02x", br, int(n / 65536) % 256, int(n / 256) % 256, n % 256))
 }
 function had_adapter(br) { return (br in was_bridge) && was_bridge[br] != "-" }
@@ -355,9 +355,10 @@ function finish_bridges(i, br) {
 	for (i = 1; i <= ntouched; i++) {
 		br = order[i]
 		if (!(br in managed)) continue
-		if (!has_l3(br)) isolate(br)
-		if (managed[br] == "-" && !(br in dropped)) own_address(br)
-		else if ((br in moved) && managed[br] != "-") copy_settings(managed[br], br)
+		if (!has_l3(br)) {
+			isolate(br)
+			if (managed[br] == "-" && !(br in dropped)) own_address(br)
+		} else if ((br in moved) && managed[br] != "-") copy_settings(managed[br], br)
 	}
 }
 

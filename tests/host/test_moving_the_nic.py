@@ -151,6 +151,27 @@ def test_a_bridge_moves_from_one_adapter_to_another_and_two_can_swap(server: Ser
     assert "link eth2 UP mtu 1500 link" in server.state()
 
 
+def test_a_bridge_gives_the_servers_layer_3_back_and_takes_another_adapter(
+    server: Server, move: HostPlan
+) -> None:
+    """What it is set to without an address must not reach it before the address has left."""
+    server.batch(f"link add eth1 type veth peer name far1 netns {server.ns('w')}")
+    # As the panel sets a VLAN adapter that it made.
+    server.run("sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/eth1/disable_ipv6")
+
+    def layer_3() -> set[str]:
+        lines = server.state().splitlines()
+        return {line for line in lines if line.startswith(("addr eth0", "route-", "proxy-"))}
+
+    before = layer_3()
+    commit(server, "there", move)
+    other = HostPlan((Bridge("vn-a", "eth1"),), (KeepBridge("vn-a", "eth1"),))
+    prologue = [c for c in server.plan(other).answer.commands if c.phase == "prologue"]
+    assert not [c for c in prologue if "conf/vn-a/" in c.text], prologue
+    commit(server, "other", other)
+    assert layer_3() == before
+
+
 def test_the_management_address_follows_from_one_bridge_to_another(server: Server, move: HostPlan) -> None:
     commit(server, "one", move)
     other = HostPlan((Bridge("vn-b", "eth0"), RemoveBridge("vn-a")), (KeepBridge("vn-b", "eth0"),))
