@@ -18,7 +18,7 @@ def overview(request: HttpRequest, container_id: int) -> HttpResponse:
     container = container_or_404(request.user, container_id)
     interfaces = (
         ContainerInterface.objects.filter(container=container, gone_at=None)
-        .select_related("bridge", "membership__network")
+        .select_related("container", "bridge", "membership__network")
         .order_by("mode", "ifname")
     )
     context = {"container": container, "server": container.server, "interfaces": interfaces}

@@ -19,6 +19,7 @@ from networks.domain.state import Assign, RemoveMember, Unassign
 from networks.models import Change, Draft, Measurement, NetworkIntent
 from networks.models.intents import IntentKind
 from networks.services import drafts
+from nodes.choices import InterfaceMode
 from nodes.models import Container, ContainerInterface, PhysicalServer, ServerGroup
 from tests.networks.changes import decide
 from tests.networks.conftest import Scene, make_container
@@ -266,3 +267,23 @@ def test_it_takes_few_queries_more_than_today(past: Scene, as_operator: Client) 
     with CaptureQueriesContext(connection) as queries:
         as_operator.get(where, {"as_of": THEN})
     assert len(queries) <= 12, [q["sql"][:100] for q in queries]
+
+
+def test_the_page_of_a_container_of_then_costs_no_query_for_an_interface(
+    past: Scene, as_operator: Client
+) -> None:
+    container = Container.objects.get(server=past.server1, ctid="102")
+    where = reverse("nodes:container", args=[container.pk])
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as seen:
+            as_operator.get(where, {"as_of": THEN})
+        return len(seen)
+
+    queries()
+    few = queries()
+    for number in range(1, 5):
+        ContainerInterface.objects.create(
+            container=container, ifname=f"eth{number}", mode=InterfaceMode.BRIDGED, addresses_known=True
+        )
+    assert queries() == few
