@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from networks.domain.errands import HOST_ROUTED
 from networks.domain.state import AddMember, CreateNetwork, DeleteNetwork, Desired, InterfaceKey
+from networks.looking_back import then
 from networks.models import Member, VirtualNetwork
 from networks.offers import network_names
 from networks.slices import Drafted
@@ -46,6 +47,11 @@ class InterfaceShown:
     def name(self) -> str:
         return self.key.ifname
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether it was in a network then and is not found in the container any more."""
+        return self.row is None and not self.mark and bool(self.network_id)
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkChoice:
@@ -70,7 +76,10 @@ def interfaces_shown(container: Container, part: Drafted) -> list[InterfaceShown
         for new in part.drafted.new_interfaces
         if (new.interface.server, new.interface.ctid) == (container.server_id, container.ctid)
     }
-    order = sorted({*rows, *made, HOST_ROUTED}, key=lambda n: (n != HOST_ROUTED, n in made, len(n), n))
+    # Of today's, what is lost is a problem of its network's; then it was there.
+    then_there = part.decided.members_on(container.server_id) if then() is not None else ()
+    lost = {m.interface.ifname for m in then_there if m.interface.ctid == container.ctid}
+    order = sorted({*rows, *made, *lost, HOST_ROUTED}, key=lambda n: (n != HOST_ROUTED, n in made, len(n), n))
     return [_shown(container, part, names, ifname, rows.get(ifname), made) for ifname in order]
 
 

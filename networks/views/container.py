@@ -62,7 +62,7 @@ def _page(
         "container": container,
         "server": container.server,
         "adapters": [_adapter(one, networks, bound, may_change) for one in shown],
-        "has_any": any(one.row or one.mark for one in shown),
+        "has_any": any(one.row or one.mark or one.is_lost for one in shown),
         "may_change": may_change,
     }
     return render(request, "networks/container_network.html", context, status=422 if bound else 200)

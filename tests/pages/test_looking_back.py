@@ -287,3 +287,12 @@ def test_the_page_of_a_container_of_then_costs_no_query_for_an_interface(
             container=container, ifname=f"eth{number}", mode=InterfaceMode.BRIDGED, addresses_known=True
         )
     assert queries() == few
+
+
+def test_an_interface_that_is_gone_since_is_told_among_the_network_parameters(
+    past: Scene, as_operator: Client
+) -> None:
+    ContainerInterface.objects.filter(container__ctid="102").update(gone_at=timezone.now())
+    text = asked(as_operator, past, "container_network container")
+    assert ">A<" in text and "not found any more" in text and "made by vzctl" not in text
+    assert "No network adapters" not in text
