@@ -5,10 +5,11 @@ from __future__ import annotations
 from networks.choices import UNUSABLE_BOND_MODES
 from networks.domain.state import Desired, InterfaceKey
 from networks.forms.network import AdapterChoice, InterfaceChoice
+from networks.looking_back import then
 from networks.models import VirtualNetwork
 from networks.slices import Drafted
 from nodes.choices import AdapterKind, InterfaceMode
-from nodes.models import Adapter, ContainerInterface, PhysicalServer
+from nodes.models import Adapter, Container, ContainerInterface, PhysicalServer
 from vnetpanel.numbers import is_number
 
 
@@ -43,10 +44,15 @@ def adapters_offered(server: PhysicalServer, part: Drafted, network_id: str) -> 
     rows = Adapter.objects.filter(server=server, gone_at=None).select_related("base", "bond").order_by("name")
     choices = [_adapter_choice(row, taken) for row in rows]
     listed = {choice.name for choice in choices}
+    decided = {vlan.name for vlan in part.decided.vlans_on(server.pk)}
     for name, vlan in sorted(planned.items()):
         if name not in listed:
-            label = f"{name} (VLAN {vlan.vid} on {vlan.base}, to be made)"
+            found = "not found" if name in decided else "to be made"
+            label = f"{name} (VLAN {vlan.vid} on {vlan.base}, {found})"
             choices.append(AdapterChoice(name, label, taken.get(name, "")))
+    chosen = state.assignment(network_id, server.pk)
+    if then() is not None and chosen and chosen.adapter and chosen.adapter not in {*listed, *planned}:
+        choices.append(AdapterChoice(chosen.adapter, f"{chosen.adapter} (not found any more)"))
     return choices
 
 
@@ -83,7 +89,30 @@ def interfaces_offered(server: PhysicalServer, state: Desired, network_id: str) 
         choices.append(
             InterfaceChoice(interface_value(key), label, refused, ", ".join(row.addresses) or row.mac)
         )
-    return choices
+    return choices + (_lost(server, state, network_id, choices) if then() is not None else [])
+
+
+def _lost(
+    server: PhysicalServer, state: Desired, network_id: str, found: list[InterfaceChoice]
+) -> list[InterfaceChoice]:
+    """Interfaces that were in the network then and are not found any more. One query at most."""
+    there = {choice.value for choice in found}
+    lost = [
+        m.interface
+        for m in state.members_of(network_id, server.pk)
+        if interface_value(m.interface) not in there
+    ]
+    if not lost:
+        return []
+    rows = Container.objects.filter(server=server, ctid__in={key.ctid for key in lost})
+    names = {row.ctid: row.name or row.hostname for row in rows}
+    return [
+        InterfaceChoice(
+            interface_value(key),
+            " ".join(filter(None, (key.ctid, names.get(key.ctid), key.ifname, "(not found any more)"))),
+        )
+        for key in sorted(lost)
+    ]
 
 
 def network_names(*states: Desired) -> dict[str, str]:

@@ -15,12 +15,12 @@ from django.urls import get_resolver, reverse
 from django.utils import timezone
 
 from networks.choices import MeasurementState
-from networks.domain.state import Assign, RemoveMember, Unassign
+from networks.domain.state import Assign, CreateVlan, RemoveMember, Unassign
 from networks.models import Change, Draft, Measurement, NetworkIntent
 from networks.models.intents import IntentKind
 from networks.services import drafts
 from nodes.choices import InterfaceMode
-from nodes.models import Container, ContainerInterface, PhysicalServer, ServerGroup
+from nodes.models import Adapter, Container, ContainerInterface, PhysicalServer, ServerGroup
 from tests.networks.changes import decide
 from tests.networks.conftest import Scene, make_container
 from tests.pages.test_history_pages import A, history  # noqa: F401 -- a fixture
@@ -296,3 +296,19 @@ def test_an_interface_that_is_gone_since_is_told_among_the_network_parameters(
     text = asked(as_operator, past, "container_network container")
     assert ">A<" in text and "not found any more" in text and "made by vzctl" not in text
     assert "No network adapters" not in text
+
+
+def test_what_was_chosen_then_and_is_gone_since_is_still_chosen_in_the_form(
+    past: Scene, as_operator: Client
+) -> None:
+    ContainerInterface.objects.filter(container__ctid="102").update(gone_at=timezone.now())
+    Adapter.objects.filter(server=past.server1, name="eth0").update(gone_at=timezone.now())
+    text = asked(as_operator, past, "configure_on_server both")
+    assert "102 ct102 eth0 (not found any more)" in text and "eth0 (not found any more)" in text
+    assert len(re.findall(r"<input[^>]*\bchecked\b", text)) == 2
+
+
+def test_a_vlan_adapter_of_then_that_is_gone_is_not_to_be_made(past: Scene, as_operator: Client) -> None:
+    decide(CreateVlan(past.server1.pk, "eth0.100", "eth0", 100))
+    text = as_operator.get(address(past, "configure_on_server both"), {"as_of": 5}).text
+    assert "VLAN 100 on eth0, not found)" in text and "to be made" not in text
