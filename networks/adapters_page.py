@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from networks.domain.state import Desired, VlanAdapter
 from networks.offers import network_names
 from networks.slices import Drafted
-from nodes.choices import AdapterKind
+from nodes.choices import AdapterKind, Origin
 from nodes.models import Adapter, PhysicalServer
 
 
@@ -108,7 +108,7 @@ class _Page:
             mtu=row.mtu,
             bridge=row.bridge.name if row.bridge else "",
             bridge_addresses=tuple(row.bridge.addresses) if row.bridge else (),
-            made_by=("this panel" if is_ours else "outside") if is_vlan else "",
+            made_by=("this panel" if is_ours or row.origin == Origin.PANEL else "outside") if is_vlan else "",
             is_ours=is_vlan and is_ours,
             is_management=row.is_management,
             mark=self.mark(row.name),

@@ -19,7 +19,7 @@ from networks.domain.state import Assign, CreateVlan, RemoveMember, Unassign
 from networks.models import Change, Draft, Measurement, NetworkIntent
 from networks.models.intents import IntentKind
 from networks.services import drafts
-from nodes.choices import InterfaceMode
+from nodes.choices import AdapterKind, InterfaceMode, Origin
 from nodes.models import Adapter, Container, ContainerInterface, PhysicalServer, ServerGroup
 from tests.networks.changes import decide
 from tests.networks.conftest import Scene, make_container
@@ -312,3 +312,14 @@ def test_a_vlan_adapter_of_then_that_is_gone_is_not_to_be_made(past: Scene, as_o
     decide(CreateVlan(past.server1.pk, "eth0.100", "eth0", 100))
     text = as_operator.get(address(past, "configure_on_server both"), {"as_of": 5}).text
     assert "VLAN 100 on eth0, not found)" in text and "to be made" not in text
+
+
+def test_a_vlan_adapter_that_the_panel_made_since_is_not_made_outside(
+    past: Scene, as_operator: Client
+) -> None:
+    decide(CreateVlan(past.server1.pk, "eth0.100", "eth0", 100))
+    Adapter.objects.create(
+        server=past.server1, name="eth0.100", kind=AdapterKind.VLAN, vlan_id=100, origin=Origin.PANEL
+    )
+    text = asked(as_operator, past, "server_adapters server")
+    assert "eth0.100" in text and "made outside" not in text
