@@ -323,3 +323,18 @@ def test_a_vlan_adapter_that_the_panel_made_since_is_not_made_outside(
     )
     text = asked(as_operator, past, "server_adapters server")
     assert "eth0.100" in text and "made outside" not in text
+
+
+@pytest.mark.parametrize("name", ["revision", "compare"])
+def test_a_page_that_names_its_revisions_is_not_said_to_be_of_now(
+    past: Scene, as_operator: Client, name: str
+) -> None:
+    where = reverse(f"networks:{name}", args=[THEN] if name == "revision" else [])
+    text = main_of(as_operator.get(where, {"as_of": 1}).text)
+    assert "has no past" not in text and "As of revision 1" not in text
+    assert name == "compare" or "As of revision 2" in text
+
+
+def test_what_refuses_a_change_of_then_is_not_said_to_be_of_now(past: Scene, as_operator: Client) -> None:
+    answer = as_operator.post(f"{address(past, 'list')}?as_of={THEN}")
+    assert answer.status_code == 409 and "has no past" not in answer.text
