@@ -338,3 +338,13 @@ def test_a_page_that_names_its_revisions_is_not_said_to_be_of_now(
 def test_what_refuses_a_change_of_then_is_not_said_to_be_of_now(past: Scene, as_operator: Client) -> None:
     answer = as_operator.post(f"{address(past, 'list')}?as_of={THEN}")
     assert answer.status_code == 409 and "has no past" not in answer.text
+
+
+def test_from_the_list_of_then_to_a_network_and_all_its_pages_of_then(
+    past: Scene, as_operator: Client
+) -> None:
+    for name in ("list", "server_networks server", "group_networks group"):
+        assert f'href="{address(past, "detail network")}?as_of=2"' in asked(as_operator, past, name), name
+    text = asked(as_operator, past, "detail network")
+    for name in ("network_visibility network", "network_topology network", "intent network"):
+        assert f'href="{address(past, name)}?as_of=2"' in text, name
