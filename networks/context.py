@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
+from django.urls import reverse
 
 from networks.desired import head_number
 from networks.looking_back import then
+from networks.models import VirtualNetwork
 from networks.slices import draft_edits
 
 
@@ -31,7 +33,6 @@ def _looking_back(request: HttpRequest) -> dict[str, Any] | None:
         return {"then": None}
     newest = head_number()
     query, asked = request.GET.copy(), request.GET.copy()
-    # The way back keeps the rest of the question: a pair, a page of a list, a filter.
     del asked["as_of"]
 
     def beside(number: int) -> str:
@@ -41,7 +42,15 @@ def _looking_back(request: HttpRequest) -> dict[str, Any] | None:
     return {
         "then": seen,
         "newest": newest,
-        "today": f"{request.path}?{asked.urlencode()}" if asked else request.path,
+        "today": _today(request, asked),
         "older": beside(seen.number - 1) if seen.number else "",
         "newer": beside(seen.number + 1) if seen.number < newest else "",
     }
+
+
+def _today(request: HttpRequest, asked: QueryDict) -> str:
+    """The way back to now, which keeps the rest of the question: a pair, a page of a list, a filter."""
+    network = request.resolver_match.kwargs.get("network_id") if request.resolver_match else None
+    if network and not VirtualNetwork.objects.filter(pk=network).exists():
+        return reverse("networks:list")  # It has no page any more.
+    return f"{request.path}?{asked.urlencode()}" if asked else request.path

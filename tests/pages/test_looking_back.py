@@ -15,7 +15,7 @@ from django.urls import get_resolver, reverse
 from django.utils import timezone
 
 from networks.choices import MeasurementState
-from networks.domain.state import Assign, CreateVlan, RemoveMember, Unassign
+from networks.domain.state import Assign, CreateVlan, DeleteNetwork, RemoveMember, Unassign
 from networks.models import Change, Draft, Measurement, NetworkIntent
 from networks.models.intents import IntentKind
 from networks.services import drafts
@@ -348,3 +348,13 @@ def test_from_the_list_of_then_to_a_network_and_all_its_pages_of_then(
     text = asked(as_operator, past, "detail network")
     for name in ("network_visibility network", "network_topology network", "intent network"):
         assert f'href="{address(past, name)}?as_of=2"' in text, name
+
+
+def test_out_of_the_past_of_a_network_that_is_deleted_since_the_way_leads_to_the_list(
+    past: Scene, as_operator: Client
+) -> None:
+    decide(DeleteNetwork(A))
+    for name in ("detail network", "network_topology network", "configure_on_server both"):
+        text = asked(as_operator, past, name)
+        assert f'href="{reverse("networks:list")}#now"' in text, name
+        assert f'href="{address(past, name)}#now"' not in text, name
