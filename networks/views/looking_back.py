@@ -70,6 +70,12 @@ class LookingBack:
             raise Http404("There is no such revision.") from None
         return None
 
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """What was not there then: said with the ways to other revisions, where it may have been."""
+        if then() is None or not isinstance(exception, Http404):
+            return None
+        return render(request, "networks/not_then.html", status=404)
+
 
 def _sent_then(parts: Iterator[bytes], seen: AsOf) -> Iterator[bytes]:
     """The parts of a file, each made in the past, though the request has been answered by then."""

@@ -358,3 +358,11 @@ def test_out_of_the_past_of_a_network_that_is_deleted_since_the_way_leads_to_the
         text = asked(as_operator, past, name)
         assert f'href="{reverse("networks:list")}#now"' in text, name
         assert f'href="{address(past, name)}#now"' not in text, name
+
+
+def test_what_was_not_there_yet_says_as_of_when_and_leads_on(past: Scene, as_operator: Client) -> None:
+    response = as_operator.get(address(past, "network_topology network"), {"as_of": 0})
+    text = main_of(response.text)
+    assert response.status_code == 404
+    assert "As of revision 0" in text and 'href="?as_of=1"' in text
+    assert "nothing at this address" in " ".join(text.split())
