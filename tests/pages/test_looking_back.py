@@ -366,3 +366,11 @@ def test_what_was_not_there_yet_says_as_of_when_and_leads_on(past: Scene, as_ope
     assert response.status_code == 404
     assert "As of revision 0" in text and 'href="?as_of=1"' in text
     assert "nothing at this address" in " ".join(text.split())
+
+
+def test_a_vlan_adapter_of_then_that_is_gone_is_not_drawn_as_to_be_made(
+    past: Scene, as_operator: Client
+) -> None:
+    decide(CreateVlan(past.server1.pk, "eth0.100", "eth0", 100))
+    text = main_of(as_operator.get(address(past, "server_topology server"), {"as_of": 5}).text)
+    assert "eth0.100" in text and "to be made" not in text

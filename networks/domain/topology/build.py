@@ -234,7 +234,7 @@ class _Builder:
         wire = wire_of(view, self.inventory)
         planned = {vlan.name for vlan in self.drafted.vlans_on(view.server)}
         decided = {vlan.name for vlan in self.decided.vlans_on(view.server)}
-        mark: Mark = "new" if not exists and view.name in planned else ""
+        mark: Mark = "new" if not exists and view.name in planned - decided else ""
         if view.name in decided - planned:
             mark = "removed"
         return Socket(
@@ -243,7 +243,8 @@ class _Builder:
             base=view.base,
             line=(wire.segment, wire.vid) if wire else None,
             mark=mark,
-            is_down=view.key in self.seen.down or view.gone,
+            # One that was decided and is not found carries nothing.
+            is_down=view.key in self.seen.down or view.gone or not (exists or mark),
             is_own=view.key in self.seen.own,
             signs=self.signs.get(view.key, ()),
         )
