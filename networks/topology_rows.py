@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from django.db.models import QuerySet
 
-from networks.desired import head_number
+from networks.desired import head, head_number
 from networks.domain.inventory import ContainerKey, NetworkRef, ServerRef, Subject
 from networks.domain.rules import Problem, problems_of
 from networks.domain.state import AdapterKey, Desired, ServerId, apply_edits
@@ -63,7 +63,8 @@ def version(part: Part, view: View, user: AnyUser) -> str:
 
 def scene(part: Part, view: View, user: AnyUser) -> Scene:
     """The scene of the part, made readable. A fixed number of queries."""
-    decided = shown_head().state
+    # What was found is of now, and so is what it is compared with.
+    decided = (head() if view == "observed" else shown_head()).state
     drafted = apply_edits(decided, draft_edits(user)) if view == "draft" else decided
     kept = Kept(part.servers)
     if part.start is not None:

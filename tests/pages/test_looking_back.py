@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html import escape
 from typing import Any
 from urllib.parse import urlencode
@@ -15,13 +16,14 @@ from django.urls import get_resolver, reverse
 from django.utils import timezone
 
 from networks.choices import MeasurementState
-from networks.domain.state import Assign, CreateVlan, DeleteNetwork, RemoveMember, Unassign
+from networks.desired import head
+from networks.domain.state import Assign, Assignment, CreateVlan, DeleteNetwork, RemoveMember, Unassign
 from networks.models import Change, Draft, Measurement, NetworkIntent
 from networks.models.intents import IntentKind
 from networks.services import drafts
 from nodes.choices import AdapterKind, InterfaceMode, Origin
-from nodes.models import Adapter, Container, ContainerInterface, PhysicalServer, ServerGroup
-from tests.networks.changes import decide
+from nodes.models import Adapter, Bridge, Container, ContainerInterface, PhysicalServer, ServerGroup
+from tests.networks.changes import decide, write
 from tests.networks.conftest import Scene, make_container
 from tests.pages.test_history_pages import A, history  # noqa: F401 -- a fixture
 
@@ -374,3 +376,18 @@ def test_a_vlan_adapter_of_then_that_is_gone_is_not_drawn_as_to_be_made(
     decide(CreateVlan(past.server1.pk, "eth0.100", "eth0", 100))
     text = main_of(as_operator.get(address(past, "server_topology server"), {"as_of": 5}).text)
     assert "eth0.100" in text and "to be made" not in text
+
+
+def test_what_is_observed_is_called_as_it_is_today(past: Scene, as_operator: Client) -> None:
+    state = head().state
+    web = replace(state.networks[0], bridge="vn-web")
+    write(replace(state, networks=(web,), assignments=(Assignment(A, past.server1.pk, "eth0"),)))
+    bridge = Bridge.objects.create(server=past.server1, name="vn-web", is_up=True)
+    Adapter.objects.filter(server=past.server1, name="eth0").update(bridge=bridge)
+    ContainerInterface.objects.filter(container__ctid="103").update(bridge=bridge)
+    for name in ("server_topology server", "topology"):
+        text = main_of(as_operator.get(address(past, name), {"as_of": 0, "state": "observed"}).text)
+        assert "Bridge vn-web" not in text, name
+        assert "Virtual Network Web" in text, name
+    of_network = as_operator.get(address(past, "network_topology network"), {"as_of": 2, "state": "observed"})
+    assert "Bridge vn-web" not in of_network.text
