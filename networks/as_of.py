@@ -45,13 +45,15 @@ class MemberThen:
 
 @dataclass(frozen=True, slots=True)
 class NetworkThen:
-    """One network then. Servers without a row were removed from the panel since."""
+    """One network then, a page of it. Servers without a row were removed from the panel since."""
 
     network: Network
     servers: tuple[ServerThen, ...]
     members: tuple[MemberThen, ...]
     hidden_servers: int
     hidden_members: int
+    more_servers: bool
+    more_members: bool
 
 
 def as_of(number: int, user: AnyUser) -> AsOf:
@@ -116,28 +118,31 @@ def networks_on_then(then: AsOf, server: ServerId, text: str) -> list[dict[str, 
     return rows
 
 
-def network_then(then: AsOf, network_id: str) -> NetworkThen | None:
-    """One network as the revision has it; None if it has none of that id. One query."""
+def network_then(then: AsOf, network_id: str, servers: slice, members: slice) -> NetworkThen | None:
+    """One network as the revision has it, those of its servers and members; None without it. One query."""
     network = then.state.network(network_id)
     if network is None:
         return None
     shown = then.servers.keys() | (then.removed if then.tells_removed else frozenset())
     here = then.state.servers_of(network_id)
-    members = then.state.members_of(network_id)
+    there = then.state.members_of(network_id)
     seen = sorted(
-        (m.interface for m in members if m.interface.server in shown), key=lambda k: (k.server, k.ctid)
+        (m.interface for m in there if m.interface.server in shown), key=lambda k: (k.server, k.ctid)
     )
+    page = seen[members]
     containers = {
         (row.server_id, row.ctid): row
-        for row in Container.objects.filter(server__in=then.servers, ctid__in={key.ctid for key in seen})
+        for row in Container.objects.filter(server__in=then.servers, ctid__in={key.ctid for key in page})
     }
-    servers = sorted(here & shown, key=lambda pk: then.servers[pk].name if pk in then.servers else "")
+    order = sorted(here & shown, key=lambda pk: then.servers[pk].name if pk in then.servers else "")
     return NetworkThen(
         network,
-        tuple(_server_then(then, network_id, server) for server in servers),
-        tuple(MemberThen(k, then.servers.get(k.server), containers.get((k.server, k.ctid))) for k in seen),
+        tuple(_server_then(then, network_id, server) for server in order[servers]),
+        tuple(MemberThen(k, then.servers.get(k.server), containers.get((k.server, k.ctid))) for k in page),
         len(here - shown),
-        len(members) - len(seen),
+        len(there) - len(seen),
+        len(order) > servers.stop,
+        len(seen) > members.stop,
     )
 
 

@@ -23,7 +23,9 @@ from networks.services.drafts import check_allowed
 from networks.services.errors import Conflict, NotAllowed
 from networks.services.validate import problems
 from networks.tables import NetworkThenTable
+from networks.views.configure import MEMBERS_PER_PAGE, SERVERS_PER_PAGE
 from networks.views.gate import change_or_404, user_of
+from networks.views.paging import page_number, pages
 from networks.views.subjects import with_links
 from nodes.models import ServerGroup
 from nodes.views.lists import answered, paged, text_filter
@@ -96,10 +98,18 @@ def old_page(
 def network(request: HttpRequest, revision: int, network_id: uuid.UUID) -> HttpResponse:
     """One virtual network as a revision has it: its servers and its members then."""
     seen = _then(request, revision)
-    found = network_then(seen, str(network_id))
+    first = (page_number(request, "servers") - 1) * SERVERS_PER_PAGE
+    start = (page_number(request, "members") - 1) * MEMBERS_PER_PAGE
+    servers, members = slice(first, first + SERVERS_PER_PAGE), slice(start, start + MEMBERS_PER_PAGE)
+    found = network_then(seen, str(network_id), servers, members)
     if found is None:
         raise Http404("There was no such virtual network.")
-    return render(request, "networks/revision_network.html", _banner(seen) | {"network": found})
+    context = _banner(seen) | {
+        "network": found,
+        "server_pages": pages(request, "servers", found.more_servers, "#servers-title"),
+        "member_pages": pages(request, "members", found.more_members, "#members-title"),
+    }
+    return render(request, "networks/revision_network.html", context)
 
 
 def _banner(seen: AsOf) -> dict[str, Any]:

@@ -17,7 +17,15 @@ from django.utils import timezone
 
 from networks.choices import MeasurementState
 from networks.desired import head
-from networks.domain.state import Assign, Assignment, CreateVlan, DeleteNetwork, RemoveMember, Unassign
+from networks.domain.state import (
+    AddMember,
+    Assign,
+    Assignment,
+    CreateVlan,
+    DeleteNetwork,
+    RemoveMember,
+    Unassign,
+)
 from networks.models import Change, Draft, Measurement, NetworkIntent
 from networks.models.intents import IntentKind
 from networks.services import drafts
@@ -391,3 +399,20 @@ def test_what_is_observed_is_called_as_it_is_today(past: Scene, as_operator: Cli
         assert "Virtual Network Web" in text, name
     of_network = as_operator.get(address(past, "network_topology network"), {"as_of": 2, "state": "observed"})
     assert "Bridge vn-web" not in of_network.text
+
+
+def test_a_network_of_then_is_shown_in_pages(past: Scene, as_operator: Client) -> None:
+    keys = [past.key(past.server2, str(ctid)) for ctid in range(300, 360)]
+    for key in keys:
+        make_container(past.server2, key.ctid, "eth0")
+    decide(*(AddMember(A, key) for key in keys))
+    decide(*(RemoveMember(key) for key in keys))
+    where = address(past, "detail network")
+    first, second, third = (
+        main_of(as_operator.get(where, {"as_of": 5, "members": page}).text) for page in (1, 2, 9)
+    )
+    assert "ct349" in first and "ct350" not in first
+    assert 'href="?as_of=5&amp;members=2#members-title"' in first
+    assert "ct349" not in second and "ct359" in second
+    assert "No more containers" in third
+    assert ">60</td>" in second, "each server is there with all that it had"
