@@ -5,7 +5,6 @@ from __future__ import annotations
 from networks.choices import UNUSABLE_BOND_MODES
 from networks.domain.state import Desired, InterfaceKey
 from networks.forms.network import AdapterChoice, InterfaceChoice
-from networks.looking_back import then
 from networks.models import VirtualNetwork
 from networks.slices import Drafted
 from nodes.choices import AdapterKind, InterfaceMode
@@ -51,7 +50,8 @@ def adapters_offered(server: PhysicalServer, part: Drafted, network_id: str) -> 
             label = f"{name} (VLAN {vlan.vid} on {vlan.base}, {found})"
             choices.append(AdapterChoice(name, label, taken.get(name, "")))
     chosen = state.assignment(network_id, server.pk)
-    if then() is not None and chosen and chosen.adapter and chosen.adapter not in {*listed, *planned}:
+    # Saved untouched, the form must say what is so.
+    if chosen and chosen.adapter and chosen.adapter not in {*listed, *planned}:
         choices.append(AdapterChoice(chosen.adapter, f"{chosen.adapter} (not found any more)"))
     return choices
 
@@ -81,7 +81,7 @@ def interfaces_offered(server: PhysicalServer, state: Desired, network_id: str) 
         key = InterfaceKey(server.pk, container.ctid, row.ifname)
         others = [m for m in state.memberships(key) if m.network != network_id]
         refused = ""
-        if row.mode == InterfaceMode.HOST_ROUTED:
+        if row.mode == InterfaceMode.HOST_ROUTED and not state.memberships(key):
             refused = "host-routed; only bridged interfaces can join"
         elif others:
             refused = f"in {names.get(others[0].network, 'another virtual network')}"
@@ -89,30 +89,33 @@ def interfaces_offered(server: PhysicalServer, state: Desired, network_id: str) 
         choices.append(
             InterfaceChoice(interface_value(key), label, refused, ", ".join(row.addresses) or row.mac)
         )
-    return choices + (_lost(server, state, network_id, choices) if then() is not None else [])
+    return choices + _unseen(server, state, network_id, choices)
 
 
-def _lost(
+def _unseen(
     server: PhysicalServer, state: Desired, network_id: str, found: list[InterfaceChoice]
 ) -> list[InterfaceChoice]:
-    """Interfaces that were in the network then and are not found any more. One query at most."""
+    """Members that no look finds, or not yet: without them, saving the form would take them out.
+
+    One query at most.
+    """
     there = {choice.value for choice in found}
-    lost = [
+    unseen = [
         m.interface
         for m in state.members_of(network_id, server.pk)
         if interface_value(m.interface) not in there
     ]
-    if not lost:
+    if not unseen:
         return []
-    rows = Container.objects.filter(server=server, ctid__in={key.ctid for key in lost})
+    rows = Container.objects.filter(server=server, ctid__in={key.ctid for key in unseen})
     names = {row.ctid: row.name or row.hostname for row in rows}
-    return [
-        InterfaceChoice(
-            interface_value(key),
-            " ".join(filter(None, (key.ctid, names.get(key.ctid), key.ifname, "(not found any more)"))),
-        )
-        for key in sorted(lost)
-    ]
+    made = {new.interface for new in state.new_interfaces}
+
+    def label(key: InterfaceKey) -> str:
+        why = "(to be made)" if key in made else "(not found any more)"
+        return " ".join(filter(None, (key.ctid, names.get(key.ctid), key.ifname, why)))
+
+    return [InterfaceChoice(interface_value(key), label(key)) for key in sorted(unseen)]
 
 
 def network_names(*states: Desired) -> dict[str, str]:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from networks.domain.state import AddMember, Assign, CreateNetwork, DeleteNetwork, RemoveMember, Unassign
+from networks.domain.state import (
+    AddInterface,
+    AddMember,
+    Assign,
+    CreateNetwork,
+    DeleteNetwork,
+    RemoveMember,
+    Unassign,
+)
 from networks.services import drafts
 from networks.state_json import load_edits
-from nodes.models import Adapter, Bridge
+from nodes.models import Adapter, Bridge, Container, ContainerInterface
 from tests.networks.changes import decide
 from tests.networks.conftest import Scene
 
@@ -174,3 +184,40 @@ def test_two_adapters_of_one_found_bridge_are_refused_at_once(
     )
     assert "are both in bridge br0" in response.text
     assert draft(operator) == ()
+
+
+def checked(text: str) -> dict[str, list[str]]:
+    """What a browser sends of the page's form when nothing was touched."""
+    fields: dict[str, list[str]] = {}
+    for tag in re.findall(r"<input\b[^>]*>", text.split('id="content"')[1]):
+        said = dict(re.findall(r'(\w+)="([^"]*)"', tag))
+        if said.get("name") in ("adapter", "members") and " checked" in tag and " disabled" not in tag:
+            fields.setdefault(said["name"], []).append(said["value"])
+    return fields
+
+
+@pytest.mark.parametrize("what", ["nothing", "interface", "container", "host-routed", "adapter", "drafted"])
+def test_saved_untouched_the_form_changes_nothing_whatever_is_gone(
+    scene: Scene, operator: Any, as_operator: Client, what: str
+) -> None:
+    server = scene.server1
+    decide(CreateNetwork(A, "A"), Assign(A, server.pk, "eth0"), AddMember(A, scene.key(server, "102")))
+    interfaces = ContainerInterface.objects.filter(container__server=server, container__ctid="102")
+    now = timezone.now()
+    if what == "interface":
+        interfaces.update(gone_at=now)
+    elif what == "container":
+        Container.objects.filter(ctid="102").update(gone_at=now)
+    elif what == "host-routed":
+        interfaces.update(mode="host-routed")
+    elif what == "adapter":
+        Adapter.objects.filter(server=server).update(gone_at=now)
+    elif what == "drafted":
+        new = scene.key(server, "103", "eth7")
+        drafts.stage(operator, [AddInterface(new), AddMember(A, new)])
+    before = draft(operator)
+    address = reverse("networks:configure_on_server", args=[server.pk, A])
+    sent = checked(as_operator.get(address).text)
+    assert "adapter:eth0" in sent["adapter"] and f"{server.pk}/102/eth0" in sent["members"]
+    assert as_operator.post(address, sent).status_code == 302
+    assert draft(operator) == before
