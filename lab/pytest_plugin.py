@@ -12,22 +12,32 @@ from lab.errors import LabInUse
 from lab.lab import Lab
 from lab.place import default_place, spare_places
 
+WAS_USED = pytest.StashKey[bool]()
+"""Of a session: tests have used its lab that leave it as they find it, so not just made."""
+
 
 @pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
+def lab_held() -> Iterator[tuple[Lab, bool]]:
+    """A lab that nobody else uses, and whether it was there before; one that was not is removed again."""
+    one, held = _free_lab()
+    was_there = one.place.server("server1").exists()
+    was_up = one.state("server1") != "off"
+    one.up()
+    yield one, was_there
+    held.close()
+    if not was_up:
+        one.down()
+
+
+@pytest.fixture(scope="session")
+def lab(lab_held: tuple[Lab, bool]) -> Lab:
     """The lab, up and ours alone; a spare one of the checkout while somebody (a demo) uses the first.
 
     This process becomes a resident of its panel namespace, from where servers answer. A lab found up
     is left up. A test leaves it as it found it.
     """
-    one, held = _free_lab()
-    was_up = one.state("server1") != "off"
-    one.up()
-    one.enter_panel()
-    yield one
-    held.close()
-    if not was_up:
-        one.down()
+    lab_held[0].enter_panel()
+    return lab_held[0]
 
 
 def _free_lab() -> tuple[Lab, IO[str]]:

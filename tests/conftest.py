@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from lab.pytest_plugin import lab  # noqa: F401  (the lab as a fixture)
+from lab.pytest_plugin import WAS_USED, lab, lab_held  # noqa: F401  (the lab as fixtures)
 
 # A busy machine is no failure; and what explains failures traces every line, which slows each run of a test.
 settings.register_profile(
@@ -45,13 +45,16 @@ CI = os.environ.get("CI", "").lower() in {"1", "true"}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Lab tests share one lab, so one xdist worker runs them, one after the other.
 
-    Journeys are another worker's, on a lab of their own: they change its servers for good, and starting a
-    panel for them costs too much to do it twice. In one process they come last, on the same lab.
+    Journeys are for two others, on labs of their own: they change its servers for good, mostly wait for them,
+    and need a panel, which costs too much to start it for each file. In one process they come last, on the
+    same lab.
     """
     items.sort(key=_is_journey)
+    journeys = sorted({item.path.name for item in items if _is_journey(item)})
     for item in items:
         if _is_journey(item):
-            item.add_marker(pytest.mark.xdist_group("journeys"))
+            half = journeys.index(item.path.name) % 2 + 1
+            item.add_marker(pytest.mark.xdist_group(f"journeys{half}"))
         elif item.get_closest_marker("lab"):
             item.add_marker(pytest.mark.xdist_group("lab"))
 
@@ -62,6 +65,8 @@ def _is_journey(item: pytest.Item) -> bool:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what this machine cannot run, or fail where CI promises that it can."""
+    if item.get_closest_marker("lab") and not _is_journey(item):
+        item.session.stash[WAS_USED] = True
     for mark, missing in (("lab", lab_missing), ("netns", netns_missing), ("browser", browser_missing)):
         if item.get_closest_marker(mark) and (reason := missing()):
             (pytest.fail if CI else pytest.skip)(f"{mark}: {reason}")

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from lab.lab import Lab
+from lab.pytest_plugin import WAS_USED
 from tests.vnetpanel.conftest import ROOT, RunningPanel
 
 MARKS = (pytest.mark.lab, pytest.mark.browser)
@@ -31,11 +32,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def fresh_lab(lab: Lab) -> Iterator[Lab]:
+def fresh_lab(request: pytest.FixtureRequest, lab: Lab, lab_held: tuple[Lab, bool]) -> Iterator[Lab]:
     """The lab as it is first made, and put back to that: a journey changes servers for good."""
-    lab.renew()
+    _, was_there = lab_held
+    if was_there or request.session.stash.get(WAS_USED, False):
+        lab.renew()
     yield lab
-    lab.renew()
+    if was_there:
+        lab.renew()
 
 
 @pytest.fixture(scope="session")
