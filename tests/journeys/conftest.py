@@ -96,6 +96,12 @@ def applied(panel: RunningPanel, browser: Any) -> list[str]:
     return run_in_panel(panel, code).split()
 
 
+def follow(page: Any, link: str) -> None:
+    """Click a link and wait until the page that it leads to is there whole."""
+    with page.expect_navigation():
+        page.click(link)
+
+
 def click_network_a(page: Any, panel: RunningPanel) -> None:
     """From the login to "Done"."""
     log_in(page, panel)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lab.lab import Lab
-from tests.journeys.conftest import drive
+from tests.journeys.conftest import drive, follow
 from tests.lab.pings import reaches, within
 from tests.vnetpanel.conftest import RunningPanel
 
@@ -234,7 +234,7 @@ say([[one["id"], one["state"], one["result"]] for one in done])
     seventh = made[6][0]
     assert "veth204.0" in fresh_lab.check("server2", "ip -o link show master vn-i")
     page.goto(f"/changes/{seventh}/")
-    page.click("main a:has-text('Revert')")
+    follow(page, "main a:has-text('Revert')")
     assert "Remove eth0 of Container 204" in page.inner_text("main")
     page.click("main button:has-text('Put it into the draft')")
     page.click("main button:has-text('Review')")
@@ -246,11 +246,11 @@ say([[one["id"], one["state"], one["result"]] for one in done])
     assert drive(panel, AGREES) == []
     assert "veth204.0" not in fresh_lab.check("server2", "ip -o link show type veth master vn-i; :")
     page.goto("/networks/")
-    page.click("main a:text-is('I')")
+    follow(page, "main a:text-is('I')")
     assert "fourth" in page.inner_text("main")
     assert "No containers yet" in page.inner_text("section[aria-labelledby=members-title]")
     page.goto("/networks/")
-    page.click("main a:text-is('Hello')")
+    follow(page, "main a:text-is('Hello')")
     assert "twelfth" in page.inner_text("main") and "203" in page.inner_text("main")
     told = drive(
         panel,

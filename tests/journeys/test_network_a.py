@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lab.lab import Lab
-from tests.journeys.conftest import run_in_panel
+from tests.journeys.conftest import follow, run_in_panel
 from tests.lab.pings import answers, reaches, within
 from tests.vnetpanel.conftest import RunningPanel
 
@@ -35,7 +35,7 @@ def test_a_restarted_container_keeps_its_network(fresh_lab: Lab, applied: list[s
 
 def test_the_pages_show_what_the_servers_have(page: Any, applied: list[str]) -> None:
     page.goto("/networks/")
-    page.click("main a:text-is('A')")
+    follow(page, "main a:text-is('A')")
     text = page.inner_text("main")
     for word in ("server1", "server2", "eth0", "vn-a", "102", "103", "201"):
         assert word in text

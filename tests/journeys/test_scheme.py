@@ -21,6 +21,7 @@ from tests.journeys.conftest import (
     apply_draft,
     choose,
     drive,
+    follow,
     logged_in,
 )
 from tests.lab.pings import reaches, within
@@ -67,15 +68,14 @@ def to_server(page: Any, name: str, tab: str) -> None:
     page.click("main a:text-is('Lab')")
     page.click("main a:has-text('Physical Servers')")
     page.click(f"main a:text-is('{name}')")
-    page.click(f"main a:text-is('{tab}')")
-    page.wait_for_selector(f"main a[aria-current]:text-is('{tab}')")
+    follow(page, f"main a:text-is('{tab}')")
 
 
 def to_group_list(page: Any) -> None:
     """To the virtual networks of the server group."""
     page.click("nav a:has-text('Overview')")
     page.click("main a:text-is('Lab')")
-    page.click("main a:text-is('Virtual Networks')")
+    follow(page, "main a:text-is('Virtual Networks')")
 
 
 def new_vlan(page: Any, server: str) -> None:
@@ -144,17 +144,17 @@ def test_the_documented_screens_say_what_is_there(page: Any, built: str) -> None
     words = " ".join(page.inner_text("main").split())
     for said in ("server2: eth0.100 server3: eth0.100", "server2: local", "server3: local", "in place"):
         assert said in words
-    page.click("main a:text-is('D')")
+    follow(page, "main a:text-is('D')")
     words = " ".join(page.inner_text("main").split())
     for said in ("server2 eth0.100 VLAN 100 up physical network 1", "205 ct205 Running", "301 ct301", "vn-d"):
         assert said in words
-    page.click("main a:has-text('Configure')")
+    follow(page, "main a:has-text('Configure')")
     assert page.input_value("[aria-label='D on server3']") == "adapter:eth0.100"
     to_server(page, "server2", "Virtual Networks")
     rows = {row.split()[0]: " ".join(row.split()) for row in page.locator("main tbody tr").all_inner_texts()}
     assert " eth0 1 " in rows["A"] and " local 2 " in rows["B"] and " local 2 " in rows["C"]
     assert " eth0.100 1 " in rows["D"] and "not defined here" in rows["E"]
-    page.click("[aria-label='Configure D on server2']")
+    follow(page, "[aria-label='Configure D on server2']")
     assert page.is_checked("[name=adapter][value='adapter:eth0.100']")
     assert page.is_disabled("[name=adapter][value='adapter:eth0']")
 
@@ -184,7 +184,7 @@ def test_the_lab_agrees_with_the_pages(fresh_lab: Lab, page: Any, built: str) ->
 def assert_shown(page: Any, ctid: str, mac: str) -> None:
     """The container's network has its interface with that MAC among its members."""
     page.goto(f"/search/?q={mac}")
-    page.click(".hit-list a:has-text('interface')")
+    follow(page, ".hit-list a:has-text('interface')")
     assert mac in page.inner_text("main") and ctid in page.inner_text("h1")
 
 
