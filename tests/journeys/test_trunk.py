@@ -79,3 +79,44 @@ def test_a_trunk_that_lacks_a_vlan_is_named_and_forgotten_when_it_is_mended(
     finally:
         fresh_lab.trunk("server3", 100, carried=True)
         assert drive(panel, CLEAR)["state"] == "done"
+
+
+EVERYWHERE = """
+one, two, three = server("server1"), server("server2"), server("server3")
+d, third = network("Trunk"), key("server1", "103")
+home = [member.network for member in head().state.memberships(third)]
+edits = [CreateNetwork(d, "Trunk"), *[RemoveMember(third)] * len(home),
+    *(CreateVlan(s, "eth0.100", "eth0", 100) for s in (one, two, three)),
+    *(Assign(d, s, "eth0.100") for s in (one, two, three)),
+    *(AddMember(d, k) for k in (third, key("server2", "205"), key("server3", "301")))]
+say({"home": home, **ended(apply(review(edits)))})
+"""
+NOWHERE = """
+one, two, three = server("server1"), server("server2"), server("server3")
+d, third = network("Trunk"), key("server1", "103")
+edits = [*(RemoveMember(k) for k in (third, key("server2", "205"), key("server3", "301"))),
+    *(AddMember(home, third) for home in HOME),
+    *(Unassign(d, s) for s in (one, two, three)),
+    *(DeleteVlan(s, "eth0.100") for s in (one, two, three)), DeleteNetwork(d)]
+say(ended(apply(review(edits))))
+"""
+MEASURE_ALL = MEASURE.replace('server("server3")]', 'server("server3"), server("server1")]')
+
+
+def test_where_every_server_has_the_vlan_it_is_the_one_that_hears_nobody_who_is_named(
+    panel: RunningPanel, fresh_lab: Lab
+) -> None:
+    """There is no server left that could speak on it for them: their own bridges are asked whom they hear."""
+    built = drive(panel, EVERYWHERE)
+    assert built["state"] == "done", built
+    try:
+        assert drive(panel, MEASURE_ALL)["found"] == []
+        fresh_lab.trunk("server3", 100, carried=False)
+        found = drive(panel, MEASURE_ALL)
+        assert found["found"] == [
+            "The switch does not carry VLAN 100 of “physical network” to physical server server3."
+        ], found
+    finally:
+        fresh_lab.trunk("server3", 100, carried=True)
+        gone = drive(panel, f"HOME = {built['home']!r}\n{NOWHERE}")
+        assert gone["state"] == "done", gone
