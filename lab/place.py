@@ -66,7 +66,7 @@ def default_place() -> Place:
     return Place(Path(os.environ.get("VNETPANEL_LAB_STATE") or CHECKOUT / "var" / "lab").resolve())
 
 
-def spare_places() -> tuple[Place, ...]:
-    """More labs of the same checkout, for tests: beside a demo, and two of journeys beside other tests."""
+def spare_places() -> tuple[Place, Place]:
+    """More labs of the same checkout, for tests: beside a demo, and journeys beside other tests."""
     first = default_place().state
-    return tuple(Place(first.with_name(first.name + name)) for name in ("-spare", "-spare2", "-spare3"))
+    return Place(first.with_name(first.name + "-spare")), Place(first.with_name(first.name + "-spare2"))

@@ -45,16 +45,13 @@ CI = os.environ.get("CI", "").lower() in {"1", "true"}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Lab tests share one lab, so one xdist worker runs them, one after the other.
 
-    Journeys are for two others, on labs of their own: they change its servers for good, mostly wait for them,
-    and need a panel, which costs too much to start it for each file. In one process they come last, on the
-    same lab.
+    Journeys are another worker's, on a lab of their own: they change its servers for good, and starting a
+    panel for them costs too much to do it twice. In one process they come last, on the same lab.
     """
     items.sort(key=_is_journey)
-    journeys = sorted({item.path.name for item in items if _is_journey(item)})
     for item in items:
         if _is_journey(item):
-            half = journeys.index(item.path.name) % 2 + 1
-            item.add_marker(pytest.mark.xdist_group(f"journeys{half}"))
+            item.add_marker(pytest.mark.xdist_group("journeys"))
         elif item.get_closest_marker("lab"):
             item.add_marker(pytest.mark.xdist_group("lab"))
 

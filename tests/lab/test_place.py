@@ -54,7 +54,7 @@ def test_addresses_names_and_macs_are_unique() -> None:
         assert len(set(words)) == len(words)
 
 
-def test_a_checkout_has_four_labs_that_never_meet() -> None:
+def test_a_checkout_has_three_labs_that_never_meet() -> None:
     places = (default_place(), *spare_places())
 
-    assert len({place.prefix for place in places}) == len({place.state for place in places}) == 4
+    assert len({place.prefix for place in places}) == len({place.state for place in places}) == 3
