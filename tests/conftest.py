@@ -111,6 +111,15 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
         triggers.remove(connection)
 
 
+@pytest.fixture(autouse=True)
+def rested(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check for problems asks the rules as often as a test likes, whatever one before it took."""
+    from networks import problem_check
+
+    monkeypatch.setattr(problem_check, "REST", 0)
+    monkeypatch.setattr(problem_check._Rest, "until", 0.0)
+
+
 @pytest.fixture
 def alice(django_user_model: Any) -> Any:
     """A user without any role."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from django.test import Client
 from django.urls import reverse
 
@@ -17,12 +16,6 @@ from tests.pages.conftest import logged_in
 
 A = "6f1c3a1e-0000-4000-8000-000000000001"
 B = "6f1c3a1e-0000-4000-8000-000000000002"
-
-
-@pytest.fixture(autouse=True)
-def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(problem_check, "REST", 0)
-    monkeypatch.setattr(problem_check._Rest, "until", 0.0)
 
 
 def merged(scene: Scene) -> None:

@@ -11,7 +11,6 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from networks import problem_check
 from networks.choices import ChangeState, MeasurementState, OperationState
 from networks.domain.state import AddMember, Assign, Edit, InterfaceKey, RemoveMember, Unassign
 from networks.engine import measuring
@@ -206,9 +205,8 @@ def test_a_disagreement_ends_with_its_prediction_or_one_of_its_two(
 
 
 def test_the_check_for_problems_ends_disagreements_that_are_over(
-    apart: Disagreement, monkeypatch: pytest.MonkeyPatch
+    apart: Disagreement,
 ) -> None:
-    monkeypatch.setattr(problem_check._Rest, "until", 0.0)
     leaves()
     check()
     assert not StandingProblem.objects.open().filter(cause="disagreement").exists()

@@ -23,13 +23,6 @@ from tests.networks.conftest import Scene
 B = "6f1c3a1e-0000-4000-8000-00000000000b"
 
 
-@pytest.fixture(autouse=True)
-def rested(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rules may be asked as often as a test likes."""
-    monkeypatch.setattr(problem_check, "REST", 0)
-    monkeypatch.setattr(problem_check._Rest, "until", 0.0)
-
-
 def causes() -> list[str]:
     return sorted(StandingProblem.objects.open().values_list("cause", flat=True))
 

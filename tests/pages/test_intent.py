@@ -26,10 +26,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Client:
+def client(db: None) -> Client:
     """The manual's scheme, applied, and a superuser without a draft."""
-    monkeypatch.setattr(problem_check, "REST", 0)
-    monkeypatch.setattr(problem_check._Rest, "until", 0.0)
     seed()
     Draft.objects.all().delete()
     return logged_in(User.objects.get(username="admin"))
