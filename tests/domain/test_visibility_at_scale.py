@@ -6,6 +6,7 @@ Measured on a busy machine of two cores: 1.7 s of CPU for the model, its compone
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ import pytest
 from networks.domain.inventory import BridgeView, ContainerKey, Inventory, RouteView, RoutingView
 from networks.domain.state import Desired, RemoveMember, apply_edits
 from networks.domain.visibility import model, visibility
+from networks.domain.visibility.building import uncollected
 from networks.domain.wires import Places
 from tests.domain.test_scale import CONTAINERS, SERVERS, installation
 
@@ -75,6 +77,27 @@ def test_a_matrix_of_fifty_thousand_containers_is_one_of_a_few_groups(
     assert work["placed"] <= SERVERS * CONTAINERS + 2 * SERVERS
     answers = [sight.answer(a.first, b.first) for a in groups for b in groups]
     assert work["judged"] <= len(groups) ** 2 == len(answers)
+
+
+def test_the_collector_is_kept_from_it_and_at_work_again_afterwards(large: tuple[Desired, Inventory]) -> None:
+    desired, found = large
+    whole: list[str] = []
+
+    def seen(phase: str, info: dict[str, int]) -> None:
+        if info["generation"] == 2:
+            whole.append(phase)
+
+    gc.callbacks.append(seen)
+    try:
+        sight = visibility(desired, desired, found)
+        assert sight.groups(sight.hosts())
+    finally:
+        gc.callbacks.remove(seen)
+    assert len(whole) <= 2, "once at most, when it has been built"
+    assert gc.isenabled()
+    with pytest.raises(ZeroDivisionError), uncollected(), uncollected():
+        1 / 0  # noqa: B018
+    assert gc.isenabled()
 
 
 def test_the_difference_of_one_edit_judges_groups_and_not_pairs(

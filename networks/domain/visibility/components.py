@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from networks.domain import words
 from networks.domain.inventory import ContainerKey, ServerRef
 from networks.domain.state import InterfaceKey, NetworkId, grouped
+from networks.domain.visibility.building import uncollected
 from networks.domain.visibility.hosts import NOWHERE, Host, Port
 from networks.domain.visibility.naming import Names
 from networks.domain.visibility.verdict import HostKey, OtherHosts
@@ -56,6 +57,7 @@ class Group:
         return self.members[0]
 
 
+@uncollected()
 def components(world: World, names: Names) -> tuple[Component, ...]:
     """Every layer-2 component that has a container, a server or a virtual network, in the order of names."""
     scene = world.scene
@@ -212,6 +214,7 @@ def _is_clashing(world: World, port: Port) -> bool:
     return any(len(answering.get((port.segment, ip.version, ip.value), ())) > 1 for ip in port.addresses)
 
 
+@uncollected()
 def groups(world: World, names: Names, keys: Iterable[HostKey]) -> tuple[Group, ...]:
     """The hosts in groups that see the same, in the order of their first members.
 

@@ -23,6 +23,7 @@ from networks.domain.inventory import (
 )
 from networks.domain.state import AdapterKey, Desired, InterfaceKey, ServerId, grouped
 from networks.domain.visibility.addresses import Ip, read_all
+from networks.domain.visibility.building import uncollected
 from networks.domain.visibility.verdict import HostKey, OtherHosts
 from networks.domain.wires import (
     Joint,
@@ -154,6 +155,7 @@ class Scene:
         return NOWHERE if node is None else self.layer2.segment(node)
 
     @cached_property
+    @uncollected()
     def hosts(self) -> Mapping[HostKey, Host]:
         """Every host by its key."""
         found: dict[HostKey, Host] = {}

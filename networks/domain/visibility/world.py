@@ -10,6 +10,7 @@ from typing import Any
 from networks.domain.inventory import ContainerKey, ServerRef
 from networks.domain.state import ServerId, grouped
 from networks.domain.visibility.addresses import BITS, Ip, read
+from networks.domain.visibility.building import uncollected
 from networks.domain.visibility.hosts import NOWHERE, Host, Port, Scene
 from networks.domain.visibility.shadows import Shadows
 from networks.domain.visibility.verdict import HostKey, OtherHosts
@@ -44,6 +45,7 @@ class World:
         return {segment: list(by_key.values()) for segment, by_key in found.items()}
 
     @cached_property
+    @uncollected()
     def answering(self) -> Mapping[tuple[int, int, int], list[HostKey]]:
         """Who answers for (segment, IP version, address): its owners, and servers for what they route.
 
