@@ -1,7 +1,7 @@
 """The model stays quick with 1,000 servers of 50 containers: by components and groups, never by pairs.
 
-Measured on a busy machine of two cores: 1.7 s of CPU for the model, its components and its groups, and 0.1 to
-0.4 s for the matrix of the groups. What is asserted is how often things are done, not how long they take.
+Measured on a machine of two cores: 1.4 s of CPU for the model, its components and its groups, and 0.3 s for
+the matrix of the groups. What is asserted is how often things are done, not how long they take.
 """
 
 from __future__ import annotations
