@@ -7,6 +7,8 @@ the matrix of the groups. What is asserted is how often things are done, not how
 from __future__ import annotations
 
 import gc
+import sys
+import threading
 from collections import Counter
 from dataclasses import replace
 
@@ -97,6 +99,36 @@ def test_the_collector_is_kept_from_it_and_at_work_again_afterwards(large: tuple
     assert gc.isenabled()
     with pytest.raises(ZeroDivisionError), uncollected(), uncollected():
         1 / 0  # noqa: B018
+    assert gc.isenabled()
+
+
+def test_whoever_leaves_last_puts_the_collector_to_work_again() -> None:
+    """Another thread may come while one leaves, and must not take its pause for how things are."""
+    first, second = uncollected(), uncollected()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert not gc.isenabled()
+    second.__exit__(None, None, None)
+    assert gc.isenabled()
+
+
+def test_the_collector_is_at_work_after_many_threads_have_built_at_once() -> None:
+    def build() -> None:
+        for _ in range(2000):
+            with uncollected():
+                pass
+
+    threads = [threading.Thread(target=build) for _ in range(8)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
     assert gc.isenabled()
 
 

@@ -99,6 +99,13 @@ def asked(client: Client, scene: Scene, name: str) -> str:
     return main_of(client.get(address(scene, name), ASKED.get(name, {}) | {"as_of": str(THEN)}).text)
 
 
+def queries(client: Client, where: str) -> int:
+    """How many the page of then takes."""
+    with CaptureQueriesContext(connection) as seen:
+        client.get(where, {"as_of": THEN})
+    return len(seen)
+
+
 def main_of(text: str) -> str:
     return text.split('id="content"')[1].split("</main>")[0]
 
@@ -209,16 +216,11 @@ def test_an_interface_that_is_gone_since_is_still_in_its_network_of_then(
 def test_a_list_of_containers_of_then_costs_no_query_for_a_row(past: Scene, as_operator: Client) -> None:
     where = address(past, "nodes:server_containers server")
 
-    def queries() -> int:
-        with CaptureQueriesContext(connection) as seen:
-            as_operator.get(where, {"as_of": THEN})
-        return len(seen)
-
-    queries()
-    few = queries()
+    queries(as_operator, where)
+    few = queries(as_operator, where)
     for ctid in range(900, 920):
         make_container(past.server1, str(ctid), "eth0", "eth1")
-    assert queries() == few
+    assert queries(as_operator, where) == few
 
 
 def test_the_draft_is_left_out_of_it_and_untouched(past: Scene, as_operator: Client, operator: Any) -> None:
@@ -285,18 +287,13 @@ def test_the_page_of_a_container_of_then_costs_no_query_for_an_interface(
     container = Container.objects.get(server=past.server1, ctid="102")
     where = reverse("nodes:container", args=[container.pk])
 
-    def queries() -> int:
-        with CaptureQueriesContext(connection) as seen:
-            as_operator.get(where, {"as_of": THEN})
-        return len(seen)
-
-    queries()
-    few = queries()
+    queries(as_operator, where)
+    few = queries(as_operator, where)
     for number in range(1, 5):
         ContainerInterface.objects.create(
             container=container, ifname=f"eth{number}", mode=InterfaceMode.BRIDGED, addresses_known=True
         )
-    assert queries() == few
+    assert queries(as_operator, where) == few
 
 
 def test_an_interface_that_is_gone_since_is_told_among_the_network_parameters(
