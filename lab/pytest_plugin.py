@@ -1,4 +1,4 @@
-"""The lab as a pytest fixture, for every test that needs real servers."""
+"""The lab as a pytest fixture, for every test that needs real servers, and which of them go together."""
 
 from __future__ import annotations
 
@@ -47,3 +47,23 @@ def _free_lab() -> tuple[Lab, IO[str]]:
         with contextlib.suppress(LabInUse):
             return one, one.use(alone=True)
     return last, last.use(alone=True, wait=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Lab tests share one lab, so one xdist worker runs them, one after the other.
+
+    Journeys are another worker's, on a lab of their own: they change its servers for good, and starting a
+    panel for them costs too much to do it twice. In one process they come last, on the same lab.
+    """
+    items.sort(key=is_journey)
+    for item in items:
+        if is_journey(item):
+            item.add_marker(pytest.mark.xdist_group("journeys"))
+        elif item.get_closest_marker("lab"):
+            item.add_marker(pytest.mark.xdist_group("lab"))
+
+
+def is_journey(item: pytest.Item) -> bool:
+    """A test of a whole way through the panel, which changes the lab for good."""
+    return "journeys" in item.path.parts

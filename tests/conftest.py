@@ -20,7 +20,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from lab.pytest_plugin import WAS_USED, lab, lab_held  # noqa: F401  (the lab as fixtures)
+from lab.pytest_plugin import (  # noqa: F401  (the lab as fixtures, and how its tests are grouped)
+    WAS_USED,
+    is_journey,
+    lab,
+    lab_held,
+    pytest_collection_modifyitems,
+)
 
 # A busy machine is no failure; and what explains failures traces every line, which slows each run of a test.
 settings.register_profile(
@@ -41,28 +47,9 @@ if (
 CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Lab tests share one lab, so one xdist worker runs them, one after the other.
-
-    Journeys are another worker's, on a lab of their own: they change its servers for good, and starting a
-    panel for them costs too much to do it twice. In one process they come last, on the same lab.
-    """
-    items.sort(key=_is_journey)
-    for item in items:
-        if _is_journey(item):
-            item.add_marker(pytest.mark.xdist_group("journeys"))
-        elif item.get_closest_marker("lab"):
-            item.add_marker(pytest.mark.xdist_group("lab"))
-
-
-def _is_journey(item: pytest.Item) -> bool:
-    return "journeys" in item.path.parts
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what this machine cannot run, or fail where CI promises that it can."""
-    if item.get_closest_marker("lab") and not _is_journey(item):
+    if item.get_closest_marker("lab") and not is_journey(item):
         item.session.stash[WAS_USED] = True
     for mark, missing in (("lab", lab_missing), ("netns", netns_missing), ("browser", browser_missing)):
         if item.get_closest_marker(mark) and (reason := missing()):

@@ -42,6 +42,5 @@ def test_tests_of_a_group_stay_together(tmp_path: Path) -> None:
 
 
 def test_lab_tests_stay_together(tmp_path: Path) -> None:
-    conftest = (ROOT / "tests" / "conftest.py").read_text()
-    # What makes this machine unable to run lab tests is not the question here.
-    assert workers(tmp_path, "lab", conftest.replace("def pytest_runtest_setup", "def unused")) == 1
+    hook = "from lab.pytest_plugin import pytest_collection_modifyitems\n"
+    assert workers(tmp_path, "lab", hook) == 1
