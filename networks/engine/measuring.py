@@ -28,7 +28,7 @@ from networks.measure import (
     measure_command,
     read_answer,
 )
-from networks.measure.plan import MeasuredCell, Plan, heard_in_all, plan, unseen
+from networks.measure.plan import MOST_TARGETS, MeasuredCell, Plan, heard_in_all, plan, unseen
 from networks.models import Measurement
 from networks.points import point_text
 from networks.services.sight import Sight, hosts_of_network, hosts_of_servers, servers_near
@@ -40,8 +40,8 @@ from nodes.ssh import SshError
 
 log = structlog.get_logger(__name__)
 
-WIDTH = 20
-"""Servers that are asked at the same time."""
+WIDTH = MOST_TARGETS
+"""Servers that are asked at the same time: of a measurement all, as it tries no more hosts."""
 
 
 def run_measurement(measurement_id: uuid.UUID) -> None:

@@ -65,7 +65,7 @@ class Plan:
         """The jobs of each server; of those pairs alone, if some are given."""
         found: dict[ServerId, list[Place]] = {}
         for origin in self.origins:
-            targets = [t for t in self.targets if t != origin and (only is None or (origin, t) in only)]
+            targets = self._targets(origin, only)
             tried = [address for target in targets for address in self.addresses(target)]
             if only is not None and not tried:
                 continue
@@ -82,6 +82,11 @@ class Plan:
                 )
                 found.setdefault(origin.id, []).append(Place("", tuple(tried), arps))
         return {server: tuple(places) for server, places in found.items()}
+
+    def _targets(self, origin: HostKey, only: Container[Pair] | None) -> list[HostKey]:
+        """Whom it asks for. Several at a time, and silence takes seconds: those expected silent come last."""
+        targets = [t for t in self.targets if t != origin and (only is None or (origin, t) in only)]
+        return sorted(targets, key=lambda target: self.sight.answer(origin, target) != "yes")
 
     def _links(self, server: ServerRef, target: HostKey) -> list[str]:
         """Links of the server that have its addresses, and one without on which it should hear the target."""

@@ -37,6 +37,16 @@ def test_each_place_is_asked_for_every_other_and_for_the_gateway(sight: Visibili
     assert all(link == "" for link, _ in by_ctid["102"].arps)
 
 
+def test_those_expected_to_answer_are_asked_first(sight: Visibility) -> None:
+    """Several are asked at a time: one that is silent would have those beside it wait for its two seconds."""
+    among = [ct("202"), ct("103"), ct("301"), ct("101"), ct("302"), ct("102"), ServerRef(3)]
+    measured = plan(sight, among)
+    (place,) = (p for p in measured.places()[1] if p.ctid == "102")
+    hosts = {address: key for key in among for address in measured.addresses(key)}
+    answers = [sight.answer(ct("102"), hosts[address]) for address in place.pings]
+    assert set(answers) == {"yes", "no"} and answers == sorted(answers, key=lambda a: a != "yes")
+
+
 def heard() -> dict[str, Heard]:
     """Server 1: 102 hears 103, the server answers for 101, the other host answers to 102."""
     return {
