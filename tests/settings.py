@@ -1,4 +1,4 @@
-"""The panel's settings for the test run: a throw-away var/ and plain static files, all else as it ships."""
+"""The panel as it ships, but for a var/ of its own, plain static files and quick passwords."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+# Half of the tests make a user, and Argon2 is slow on purpose; that it is what ships is tested.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # A file, as it ships: Django's default for tests is a database in memory, where threads do not wait for
 # each other's transactions but fail.
 if "DATABASE_URL" not in os.environ:

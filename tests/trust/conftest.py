@@ -24,12 +24,6 @@ def code_now(secret: str, steps: int = 0) -> str:
 
 
 @pytest.fixture(autouse=True)
-def quick_passwords(settings: Any) -> None:
-    """These tests give many passwords; that they are kept with Argon2 is tested elsewhere."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
-@pytest.fixture(autouse=True)
 def clock(time_machine: Any) -> Any:
     """A clock that can be moved; it starts in the middle of a step, so that no code ends during a test."""
     now = int(time.time())

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from vnetpanel import settings as shipped
+
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct-horse-battery"
 
@@ -49,8 +51,10 @@ def test_a_form_without_its_token_is_refused(alice: Any) -> None:
     assert "Nothing was changed" in response.content.decode()
 
 
-def test_passwords_are_stored_with_argon2(alice: Any) -> None:
-    assert alice.password.startswith("argon2$")
+def test_passwords_are_stored_with_argon2(settings: Any, django_user_model: Any) -> None:
+    settings.PASSWORD_HASHERS = shipped.PASSWORD_HASHERS
+    bob = django_user_model.objects.create_user("bob", password=PASSWORD)
+    assert bob.password.startswith("argon2$")
 
 
 def test_the_admin_has_no_login_of_its_own(client: Client, alice: Any) -> None:
