@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery, Value
+from django.db.models import Count, Exists, Min, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, Concat
 
 from networks.domain.state import CreateNetwork, Edit, InterfaceKey
@@ -46,11 +46,14 @@ def with_counts(networks: QuerySet[VirtualNetwork], user: AnyUser) -> QuerySet[V
     elsewhere = Assignment.objects.filter(
         network=OuterRef("network"), server=OuterRef("interface__container__server")
     )
+    local = Member.objects.filter(network=OuterRef("pk"), interface__container__server__in=seen)
+    # The least, not the first in order: for that PostgreSQL walks servers by name, each with all members.
     by_members = (
-        Member.objects.filter(network=OuterRef("pk"), interface__container__server__in=seen)
-        .exclude(Exists(elsewhere))
-        .order_by("interface__container__server__name")
-        .values(said=Concat("interface__container__server__name", Value(": local")))
+        local.exclude(Exists(elsewhere))
+        .order_by()
+        .values("network")
+        .annotate(said=Concat(Min("interface__container__server__name"), Value(": local")))
+        .values("said")
     )
     return networks.select_related("judgement").annotate(
         members_count=Coalesce(Subquery(_count(Member, "network")), 0),
@@ -59,7 +62,7 @@ def with_counts(networks: QuerySet[VirtualNetwork], user: AnyUser) -> QuerySet[V
         on_1=Subquery(said[:1]),
         on_2=Subquery(said[1:2]),
         on_3=Subquery(said[2:3]),
-        on_members=Subquery(by_members[:1]),
+        on_members=Subquery(by_members),
     )
 
 
