@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -22,6 +23,8 @@ ANSIBLE = Path(".venv-bench/bin")
 def main() -> int:
     """Measure, print the tables, keep the results."""
     options = arguments()
+    # As Ctrl-C: servers, namespaces and control groups are removed on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if os.geteuid() != 0:
         print("The benchmark needs root: it makes network namespaces and control groups.", file=sys.stderr)
         return 1

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,8 @@ def main() -> int:
     parser.add_argument("--changes", type=int, default=20)
     parser.add_argument("--seconds", type=int, default=40, help="how long the users stay at least")
     options = parser.parse_args()
+    # As Ctrl-C: servers, namespaces and control groups are removed on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if os.geteuid() != 0:
         print("This needs root: it makes network namespaces and control groups.", file=sys.stderr)
         return 1

@@ -44,11 +44,24 @@ def main() -> int:
     try:
         held = lab.use(alone=True)
         was_up = lab.state("server1") != "off"
-        lab.up()
     except LabError as error:
         say(str(error))
         return 2
-    lab.enter_panel()
+    try:
+        lab.up()
+        lab.enter_panel()
+        return beside_a_panel(lab, chosen)
+    except LabError as error:
+        say(str(error))
+        return 2
+    finally:
+        held.close()
+        if not was_up:
+            lab.down()
+
+
+def beside_a_panel(lab: Lab, chosen: argparse.Namespace) -> int:
+    """The runs, with a panel that is ended afterwards."""
     panel = Panel()
     try:
         panel.wait_ready()
@@ -58,9 +71,6 @@ def main() -> int:
         return 2
     finally:
         panel.stop()
-        if not was_up:
-            held.close()
-            lab.down()
 
 
 def several(chosen: argparse.Namespace) -> int:

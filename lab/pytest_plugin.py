@@ -22,11 +22,13 @@ def lab_held() -> Iterator[tuple[Lab, bool]]:
     one, held = _free_lab()
     was_there = one.place.server("server1").exists()
     was_up = one.state("server1") != "off"
-    one.up()
-    yield one, was_there
-    held.close()
-    if not was_up:
-        one.down()
+    try:
+        one.up()
+        yield one, was_there
+    finally:
+        held.close()
+        if not was_up:
+            one.down()
 
 
 @pytest.fixture(scope="session")

@@ -59,9 +59,9 @@ def main(count: int, first_seed: int | None = None) -> int:
     seed = int(time.time()) if first_seed is None else first_seed
     lab, tally = Lab(report=say), Tally()
     with lab.use(alone=True, wait=True):
-        lab.up()
-        lab.renew()
         try:
+            lab.up()
+            lab.renew()
             with panel_on(lab, measures=False):
                 pin_neighbours(lab)
                 add_interfaces(lab)

@@ -27,9 +27,9 @@ def main() -> int:
     """Build, measure, print, compare; 0 if every cell is as the manual says."""
     lab = Lab(report=say)
     with lab.use(alone=True, wait=True):
-        lab.up()
-        lab.renew()
         try:
+            lab.up()
+            lab.renew()
             with panel_on(lab):
                 say("Building networks A to E.")
                 change = apply(scheme_edits())
