@@ -109,13 +109,7 @@ def one_change(number: int, name: str) -> dict[str, Any]:
 def changes(kind: str) -> dict[str, Any]:
     """A Change on every server at once, and what the database holds afterwards."""
     from django.contrib.auth.models import User
-    from django.core.management import call_command
     from django.db import connections
-    from django.utils import timezone
-
-    from networks.choices import IDLE_OPERATION_STATES
-    from networks.desired import head
-    from networks.models import Change, Decision, Operation, Revision
 
     size = again(lambda: User.objects.filter(username__startswith="user").count())
     rows: list[Any] = [None] * size
@@ -133,10 +127,22 @@ def changes(kind: str) -> dict[str, Any]:
         thread.start()
     for thread in threads:
         thread.join()
+    # The database may be killed only now.
+    return {"changes": rows, **again(stored)}
+
+
+def stored() -> dict[str, Any]:
+    """What the database holds of Changes; its audit trail is whole."""
+    from django.core.management import call_command
+    from django.utils import timezone
+
+    from networks.choices import IDLE_OPERATION_STATES
+    from networks.desired import head
+    from networks.models import Change, Decision, Operation, Revision
+
     call_command("verify_audit", verbosity=0, stdout=sys.stderr)
     decided = Decision.objects.exclude(revision=None).values_list("change", "revision")
     return {
-        "changes": rows,
         "networks": sorted(network.name for network in head().state.networks),
         "revisions": sorted(Revision.objects.values_list("number", flat=True)),
         "decided": [str(change) for change, _ in decided],
