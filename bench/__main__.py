@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.farm import FarmInUse
 from bench.meter import NoControlGroups
 
 if TYPE_CHECKING:
@@ -44,6 +45,11 @@ def main() -> int:
             return measured(folder, options)
         except NoControlGroups as error:
             print(f"The benchmark needs control groups: {error}", file=sys.stderr)
+            return 1
+        except FarmInUse:
+            print(
+                "Another benchmark of this checkout is running; try again when it has ended.", file=sys.stderr
+            )
             return 1
 
 

@@ -13,6 +13,7 @@ import hashlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -24,6 +25,11 @@ from bench.meter import Group
 
 HERE = Path(__file__).resolve().parent
 CONTROLLER = "10.76.0.1"
+
+
+class FarmInUse(Exception):
+    """Another process has servers of these names."""
+
 
 SSHD_CONFIG = """\
 HostKey {folder}/host_ed25519
@@ -206,15 +212,30 @@ def remove_namespaces(beginning: str) -> None:
 
 
 @contextmanager
+def alone(beginning: str) -> Iterator[None]:
+    """Nobody else has these names; an abstract socket leaves no file, and ends with its process."""
+    with socket.socket(socket.AF_UNIX) as name:
+        try:
+            name.bind(f"\0vnetpanel-{beginning}")
+        except OSError as error:
+            raise FarmInUse(beginning) from error
+        yield
+
+
+@contextmanager
 def farm(size: int, folder: Path, beginning: str = "") -> Iterator[Farm]:
-    """So many servers, all of it removed afterwards. Names begin as said, or with `prefix()`. Needs root."""
+    """So many servers, all of it removed afterwards. Names begin as said, or with `prefix()`. Needs root.
+
+    FarmInUse while another process has servers of these names, which this one would remove.
+    """
     beginning = beginning or prefix()
-    remove_namespaces(beginning)
-    group = Group(f"{beginning}-servers")
-    made = Farm(size, folder, group, beginning)
-    try:
-        made.start()
-        yield made
-    finally:
-        made.stop()
-        group.remove()
+    with alone(beginning):
+        remove_namespaces(beginning)
+        group = Group(f"{beginning}-servers")
+        made = Farm(size, folder, group, beginning)
+        try:
+            made.start()
+            yield made
+        finally:
+            made.stop()
+            group.remove()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.farm import farm, run
+from bench.farm import FarmInUse, farm, run
 from bench.meter import Group, NoControlGroups
 from tests.sshd import require_sshd
 
@@ -39,6 +39,8 @@ def test_servers_answer_over_ssh_and_nothing_is_left_of_them(groups: None, tmp_p
         told = run(*servers.inside, *ssh, servers.address(1), "vzlist; touch /etc/mine; ls /sys/class/net")
         assert told.split() == ["101", "running", "eth0", "eth1", "lo", "veth101.0"]
         assert servers.connections_taken(1) >= 1 and servers.servers.cpu_s() > 0
+        with pytest.raises(FarmInUse), farm(1, tmp_path, name):
+            raise AssertionError("a second one of the same names would have removed these")
         assert servers.links(0) == {"lo": "", "eth0": "", "eth1": "", "veth101.0": ""}
     assert name not in run("ip", "netns", "list")
     assert sorted(Path("/etc").iterdir()) == before
