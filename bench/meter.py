@@ -5,7 +5,6 @@ Version 1 (cpuacct, memory) and version 2 of control groups are read; making one
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from pathlib import Path
@@ -50,13 +49,15 @@ class Group:
         """Processes in the group now."""
         return [int(word) for word in (self.folders[0] / "cgroup.procs").read_text().split()]
 
-    def rss_mb(self) -> float:
-        """Resident memory of the processes in the group now, shared pages counted once per process, in MB."""
-        total = 0
-        for pid in self.pids():
-            with contextlib.suppress(OSError, IndexError):
-                total += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        return total * os.sysconf("SC_PAGE_SIZE") / 1e6
+    def memory_mb(self) -> float:
+        """Memory that the processes in the group have made their own, now, in MB.
+
+        A page that forks share counts once, and files that are mapped not at all. 0 where nobody counts it.
+        """
+        if not (self.folders[-1] / "memory.stat").exists():
+            return 0.0
+        words = dict(line.split() for line in (self.folders[-1] / "memory.stat").read_text().splitlines())
+        return int(words["total_rss" if self.is_v1 else "anon"]) / 1e6
 
     def remove(self) -> None:
         """Remove the group, whose processes have ended."""

@@ -73,7 +73,9 @@ def fill(servers: int) -> tuple[dict[str, list[str]], str]:
     from django.urls import reverse
 
     from networks.choices import ChangeState, OperationState
+    from networks.domain.waves import MOST
     from networks.models import Change, Operation, VirtualNetwork
+    from networks.picker import PER_PAGE
     from nodes.models import PhysicalServer, ServerGroup
     from tests.nodes.fleet import make_fleet
 
@@ -101,9 +103,10 @@ def fill(servers: int) -> tuple[dict[str, list[str]], str]:
             server=one,
             server_name=one.name,
             state=OperationState.APPLYING,
+            wave=1 + number // MOST,
             commands=[{"phase": "critical", "text": "ip link set dev eth0 master vn-a"}],
         )
-        for one in some
+        for number, one in enumerate(some)
     )
     _design()
     _trouble()
@@ -133,6 +136,10 @@ def fill(servers: int) -> tuple[dict[str, list[str]], str]:
             f"{reverse('networks:group_grid', args=[tops[0].pk])}?servers={servers // 100}&networks=5",
         ],
         "a virtual network": [reverse("networks:detail", args=[VirtualNetwork.objects.earliest("name").pk])],
+        "interfaces for a network": [
+            configure := reverse("networks:configure", args=[VirtualNetwork.objects.earliest("name").pk]),
+            f"{configure}?containers={servers * CONTAINERS * INTERFACES // PER_PAGE - 2}",
+        ],
         "drift": deep(reverse("networks:drift"), servers // DRIFTING),
         "problems": [reverse("networks:problems")],
         "audit trail": [reverse("audit")],

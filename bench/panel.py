@@ -61,7 +61,7 @@ class Cost:
     controller_s: float
     servers_s: float
     machine_s: float
-    rss_mb: float = 0.0
+    memory_mb: float = 0.0
 
     @property
     def other_s(self) -> float:
@@ -187,7 +187,7 @@ class _Peak:
 
     def _watch(self) -> None:
         while True:
-            self.mb = max(self.mb, self.group.rss_mb())
+            self.mb = max(self.mb, self.group.memory_mb())
             if self.ended.wait(0.25):
                 return
 

@@ -1,4 +1,4 @@
-"""What was measured, as rows: tables for people, bench/results/latest.json for programs."""
+"""What was measured, as rows: tables for people, bench/results/ for programs."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from pathlib import Path
 from bench.panel import Cost
 
 RESULTS = Path(__file__).resolve().parent / "results" / "latest.json"
+PARTIAL = RESULTS.with_name("partial.json")
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 MARKER = "<!-- below: written by `make bench ARGS=--page` -->"
 
@@ -63,14 +64,12 @@ def median(costs: Iterable[Cost], size: int) -> Cost:
     per_server = 1000 / size
     return Cost(
         middle("wall_s"), middle("controller_s", per_server), middle("servers_s", per_server),
-        middle("machine_s", per_server), middle("rss_mb"),
+        middle("machine_s", per_server), middle("memory_mb"),
     )  # fmt: skip
 
 
 def exponent(sizes: tuple[int, int], walls: tuple[float, float]) -> float:
-    """How wall time grows with the number: 1 is in proportion, 0 not at all (also of one size)."""
-    if sizes[0] == sizes[1]:
-        return 0.0
+    """How wall time grows with the number between two sizes: 1 is in proportion, 0 not at all."""
     return math.log(walls[1] / walls[0]) / math.log(sizes[1] / sizes[0])
 
 
@@ -124,10 +123,12 @@ def markdown(rows: Iterable[Row]) -> str:
     return "\n".join(["| " + " | ".join(HEAD) + " |", "|---|--:|--:|---|--:|--:|---|", *lines])
 
 
-def write(rows: Iterable[Row]) -> None:
-    """Keep the rows for whoever reads them by program."""
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+def write(rows: Iterable[Row], *, whole: bool) -> Path:
+    """Keep the rows for whoever reads them by program; those of a part do not replace those of the whole."""
+    file = RESULTS if whole else PARTIAL
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    return file
 
 
 def write_page(rows: Iterable[Row], notes: Iterable[str]) -> None:

@@ -74,6 +74,7 @@ class Bench:
     rows: list[Row] = field(default_factory=list)
     walls: dict[tuple[str, int], float] = field(default_factory=dict)
     noise_s: float = 0.0
+    measured_s: float = 0.0
     number: int = 0
 
     # -- parts
@@ -110,7 +111,7 @@ class Bench:
             against(f"{about}: CPU of both sides, {peer}", both(ours), both(ssh), PER_SERVER, 1.0),
             against(f"{about}: controller CPU, {peer}", ours.controller_s, ssh.controller_s, PER_SERVER, 0.5),
             against(f"{about}: server CPU, {peer}", ours.servers_s, ssh.servers_s, PER_SERVER),
-            against(f"{about}: memory, {peer}", ours.rss_mb, ssh.rss_mb, "MB"),
+            against(f"{about}: memory, {peer}", ours.memory_mb, ssh.memory_mb, "MB"),
         ]
         if size > self.ansible_at_most:
             return
@@ -198,14 +199,14 @@ class Bench:
                     bar and 1 / 8,
                 ),
                 ("wall, Ansible one raw task", ours.wall_s, raw.wall_s, "s"),
-                ("memory, Ansible six tasks", ours.rss_mb, six.rss_mb, "MB"),
+                ("memory, Ansible six tasks", ours.memory_mb, six.memory_mb, "MB"),
             )
         ]
 
     def growth(self, small: int, large: int) -> None:
         """How wall time grows from the smallest to the largest number."""
         for kind in ("look", "Change", "guarded Change"):
-            if (kind, large) not in self.walls:
+            if small == large or (kind, large) not in self.walls:
                 continue
             walls = self.walls[kind, small], self.walls[kind, large]
             bar = None if kind == "guarded Change" else 1.10
@@ -220,6 +221,8 @@ class Bench:
 
     def slow_servers(self, small: int, large: int) -> None:
         """Servers that take half a second to answer: they must be waited for together."""
+        if small == large:
+            return
         self.farm.slow(True)
         walls = []
         for size in (small, large):
@@ -274,6 +277,7 @@ class Bench:
 
     def _noted(self, cost: Cost) -> Cost:
         self.noise_s += cost.other_s
+        self.measured_s += cost.machine_s
         return cost
 
     def _six(self, size: int) -> int:

@@ -37,7 +37,16 @@ def test_time_in_proportion_to_the_number_has_the_exponent_one() -> None:
 
 def test_results_are_a_list_of_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "RESULTS", tmp_path / "results" / "latest.json")
-    report.write([report.alone("script", 25.0, "ms", 30)])
-    assert json.loads(report.RESULTS.read_text()) == [
+    file = report.write([report.alone("script", 25.0, "ms", 30)], whole=True)
+    assert file == report.RESULTS and json.loads(file.read_text()) == [
         {"name": "script", "ours": 25.0, "peer": None, "unit": "ms", "ratio": 25.0, "bar": 30, "ok": True}
     ]
+
+
+def test_a_part_does_not_replace_the_results_of_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "RESULTS", tmp_path / "latest.json")
+    monkeypatch.setattr(report, "PARTIAL", tmp_path / "partial.json")
+    report.write([report.alone("script", 25.0, "ms")], whole=False)
+    assert not report.RESULTS.exists() and report.PARTIAL.exists()
