@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, When
 from django.utils import timezone
@@ -87,7 +88,7 @@ class Words:
 
 def pool() -> Pool:
     """The connections of this process."""
-    return ssh.process_pool()
+    return ssh.process_pool(settings.SSH_CONNECTIONS)
 
 
 def target_of(server: PhysicalServer, login: Credential | None = None) -> Target:

@@ -179,6 +179,9 @@ WORKERS = env.envint("VNETPANEL_WORKERS", 1, 1, 16)
 #: Tasks that a worker runs at once; each may use more connections of the pool that they share.
 CELERY_WORKER_CONCURRENCY = env.envint("VNETPANEL_WORKER_THREADS", 16, 1, 256)
 
+#: Connections that a worker keeps open, a minute's looks over each; above it each look connects anew.
+SSH_CONNECTIONS = env.envint("VNETPANEL_SSH_CONNECTIONS", 1000, 10, 20_000)
+
 #: Whether the servers of a Change are asked who answers whom when it is done.
 MEASURE_AFTER_CHANGES = env.envbool("VNETPANEL_MEASURE_AFTER_CHANGES", default=True)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import os
+import resource
 import threading
 import time
 from collections import OrderedDict
@@ -30,6 +31,9 @@ from nodes.ssh.target import Target
 
 # A server with few sessions frees one a moment after its command has ended.
 REFUSED_PAUSES_S = (0.01, 0.03, 0.1, 0.3)
+
+# Database, broker, logs, and two connections beside the pool for each Change that is being confirmed.
+OTHER_FILES = 500
 
 _Place = tuple[str, str, int, str]
 
@@ -347,13 +351,23 @@ _pool: Pool | None = None
 _pool_lock = threading.Lock()
 
 
-def process_pool() -> Pool:
-    """The pool of this process, made at first use."""
+def process_pool(max_connections: int = 500) -> Pool:
+    """The pool of this process, made at first use; the process may open so many files from then on."""
     global _pool
     with _pool_lock:
         if _pool is None:
-            _pool = Pool()
+            _allow_files(max_connections + OTHER_FILES)
+            _pool = Pool(max_connections=max_connections)
         return _pool
+
+
+def _allow_files(wanted: int) -> None:
+    """Raise the soft limit of open files, which is 1024 by default, as far as the hard one lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _forget_after_fork() -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -328,3 +331,18 @@ def test_a_quiet_connection_costs_next_to_nothing(sshd: Sshd, pool: Pool) -> Non
     time.sleep(1)
 
     assert time.process_time() - before < 0.03
+
+
+def test_the_process_may_open_as_many_files_as_it_keeps_connections() -> None:
+    """Debian's soft limit is 1024: a worker that looks at a thousand servers would run into it."""
+    code = (
+        "import resource as r; import nodes.ssh.pool as p\n"
+        "hard = r.getrlimit(r.RLIMIT_NOFILE)[1]; r.setrlimit(r.RLIMIT_NOFILE, (200, hard))\n"
+        "one = p.process_pool(1000); print(r.getrlimit(r.RLIMIT_NOFILE)[0], hard, one.max_connections)\n"
+        "r.setrlimit(r.RLIMIT_NOFILE, (200, 300)); p._pool = None; p.process_pool(1000)\n"
+        "print(r.getrlimit(r.RLIMIT_NOFILE)[0])"
+    )
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    soft, hard, connections, bounded = map(int, done.stdout.split())
+    assert (soft, connections, bounded) == (min(1500, hard), 1000, 300)
