@@ -44,7 +44,9 @@ def candidates(
     `sort` is a key of SORTS, with a "-" before it for the other way round.
     """
     start = (page - 1) * PER_PAGE
-    found = list(_outside(user, network_id, text, sort)[start : start + PER_PAGE + 1])
+    rows = _outside(user, network_id, text, sort)
+    # Keys first: else all that is shown of an interface is sorted for every interface there is.
+    found = list(rows.filter(pk__in=rows.values("pk")[start : start + PER_PAGE + 1]))
     return _shown(found[:PER_PAGE], network_id, part), len(found) > PER_PAGE
 
 
@@ -61,7 +63,7 @@ def _outside(user: AnyUser, network_id: str, text: str, sort: str = "") -> Any:
     if not text:
         rows = rows.filter(mode=InterfaceMode.BRIDGED)
     rows = rows.exclude(pk__in=rows.filter(membership__network=network_id).values("pk"))
-    order: list[Any] = ["container__server__name", "container__ctid", "ifname"]
+    order: list[Any] = ["container__server__name", "container__ctid", "ifname", "pk"]
     if column := SORTS.get(sort.removeprefix("-")):
         order.insert(0, f"-{column}" if sort.startswith("-") else column)
     elif not sort:

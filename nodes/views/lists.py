@@ -45,7 +45,9 @@ class KeysFirst(TableQuerysetData):
         """The rows of a slice, in its order; or one row."""
         if not isinstance(key, slice):
             return super().__getitem__(key)
-        return self.data.filter(pk__in=self.data.values("pk")[key])
+        # Rows that are equal in what they are sorted by must not be on two pages, or on none.
+        rows = self.data.order_by(*self.data.query.order_by or self.data.model._meta.ordering, "pk")
+        return rows.filter(pk__in=rows.values("pk")[key])
 
 
 def text_filter(request: HttpRequest) -> str:
