@@ -25,7 +25,7 @@ from networks.domain.plan import ServerPlan
 from networks.domain.plan import plan as plan_of
 from networks.domain.rules import Problem, review
 from networks.domain.state import Desired, apply_edits
-from networks.domain.waves import default_width
+from networks.domain.waves import MOST, default_width
 from networks.engine.behind import followed_by, missed_errands
 from networks.engine.forward import go_on_with_planned
 from networks.engine.hosts import Host, NoAnswer, Reply
@@ -44,7 +44,8 @@ from nodes.observe import look as look_at
 
 log = structlog.get_logger(__name__)
 
-WIDTH = 20
+WIDTH = MOST
+"""Servers that are asked at the same time: as many as a wave may have."""
 
 
 @dataclass

@@ -60,7 +60,8 @@ def show(request: HttpRequest, change_id: uuid.UUID) -> HttpResponse:
         # Page and fragment have one address: a browser that kept the page would answer the polls with it.
         response["Cache-Control"] = "private, no-store"
         return response
-    etag = f'"{change.pk}-{change.version}-{change.state}-{waits_for_worker(change)}"'
+    # The reader's name: who logs in after another in one browser must not be shown what that one saw.
+    etag = f'"{request.user.pk}-{change.pk}-{change.version}-{change.state}-{waits_for_worker(change)}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
     if request.headers.get("If-None-Match") == etag:
         return HttpResponse(status=304, headers=headers)

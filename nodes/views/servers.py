@@ -74,7 +74,7 @@ def state(request: HttpRequest, server_id: int) -> HttpResponse:
     """The state line alone, polled while a look is under way; unchanged answers are 304."""
     server = server_or_404(request.user, server_id)
     is_looking = _is_looking(server)
-    etag = f'"{server.pk}-{server.state}-{server.looked_at}-{is_looking}"'
+    etag = f'"{request.user.pk}-{server.pk}-{server.state}-{server.looked_at}-{is_looking}"'
     if request.headers.get("If-None-Match") == etag:
         return HttpResponse(status=304, headers={"ETag": etag})
     context = {"server": server, "is_looking": is_looking}

@@ -110,4 +110,5 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fakes:
     monkeypatch.setattr(steps, "differences", lambda *args: "")
     monkeypatch.setattr(steps, "ASK_S", 0)
     monkeypatch.setattr(steps, "POLL_S", 0)
+    monkeypatch.setattr(steps, "CONFIRM_GAP_S", 0)
     return fakes

@@ -72,6 +72,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> Said:
     monkeypatch.setattr(comparing, "look_at", look)
     monkeypatch.setattr(steps, "ASK_S", 0)
     monkeypatch.setattr(steps, "POLL_S", 0)
+    monkeypatch.setattr(steps, "CONFIRM_GAP_S", 0)
     return answers
 
 

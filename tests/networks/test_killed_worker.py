@@ -98,6 +98,7 @@ def test_a_worker_killed_at_any_write_is_replaced_by_one_that_ends_whole(
     monkeypatch.setattr(steps, "Host", Server)
     monkeypatch.setattr(applying, "Host", Server)
     monkeypatch.setattr(steps, "look_at", lambda *args: None)
+    monkeypatch.setattr(steps, "CONFIRM_GAP_S", 0)
     monkeypatch.setattr(steps, "differences", lambda *args: "vn-a: missing" if differs else "")
     for number in range(1, 60):
         Change.objects.all().delete()
