@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from bench import panel
 
@@ -33,18 +36,31 @@ def test_every_service_that_it_calls_is_called_by_a_page() -> None:
     assert {service.__name__ for service in panel.USED} <= called
 
 
-def test_it_does_the_panels_work_through_those_services_only() -> None:
-    tree = ast.parse(Path(panel.__file__).read_text())
-    wrong = []
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.ImportFrom) or not node.module:
+MEASURED = ("panel", "scenario", "crowd")
+"""Modules that have the panel work. `pages` fills a database and asks for pages; `script`, `cold` and
+`contenders` say that they measure a part alone, or a rival."""
+
+
+def imports_of(path: Path) -> Iterator[tuple[str, str]]:
+    """(module, name) of everything imported from the panel's packages; "" for a module as a whole."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found = [(node.module, alias.name) for alias in node.names]
+        elif isinstance(node, ast.Import):
+            found = [(alias.name, "") for alias in node.names]
+        else:
             continue
-        app, _, part = node.module.partition(".")
-        if app in ("nodes", "networks") and not part.startswith(ALLOWED):
-            wrong.append(node.module)
-        if ".services" in node.module:
-            used = {service.__name__ for service in panel.USED} | {"Secrets"}
-            wrong += [alias.name for alias in node.names if alias.name not in used]
+        yield from ((module, name) for module, name in found if module.split(".")[0] in ("nodes", "networks"))
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_it_does_the_panels_work_through_those_services_only(name: str) -> None:
+    used = {service.__name__ for service in panel.USED} | {"Secrets", "Conflict"}
+    wrong = []
+    for module, imported in imports_of(Path("bench", f"{name}.py")):
+        part = module.partition(".")[2]
+        if not part.startswith(ALLOWED) or (".services" in module and imported not in used):
+            wrong.append((module, imported))
     assert not wrong
 
 

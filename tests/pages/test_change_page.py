@@ -99,6 +99,19 @@ def test_an_unchanged_fragment_is_not_sent_again(scene: Scene, operator: Any, as
     assert page(as_operator, change, **HTMX, HTTP_IF_NONE_MATCH=etag).status_code == 200
 
 
+def test_a_poll_is_not_answered_with_what_another_reader_saw(
+    scene: Scene, operator: Any, as_operator: Client, as_admin: Client
+) -> None:
+    """One browser, in which one logs in after another, keeps what the first one saw."""
+    change = planned(operator, servers=(scene.server1,))
+    etag = page(as_operator, change, **HTMX)["ETag"]
+    assert page(as_admin, change, **HTMX, HTTP_IF_NONE_MATCH=etag).status_code == 200
+    state = reverse("nodes:server_state", args=[scene.server1.pk])
+    etag = as_operator.get(state)["ETag"]
+    assert as_operator.get(state, HTTP_IF_NONE_MATCH=etag).status_code == 304
+    assert as_admin.get(state, HTTP_IF_NONE_MATCH=etag).status_code == 200
+
+
 def test_a_browser_cannot_answer_a_poll_with_the_whole_page(
     scene: Scene, operator: Any, as_operator: Client
 ) -> None:

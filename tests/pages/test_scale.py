@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from networks.domain.state import Assign
 from networks.models import VirtualNetwork
 from networks.services import drafts
 from nodes.models import GroupRole, PhysicalServer, ServerGroup
+from tests.networks.conftest import Scene
 from tests.nodes.fleet import make_fleet
 from tests.pages.conftest import logged_in
 
@@ -112,3 +114,29 @@ def test_a_page_too_far_is_the_last(db: None, admin: Any, page: int | str) -> No
     make_fleet(101, 1)
     shown = logged_in(admin).get(f"{reverse('nodes:servers')}?page={page}").content.decode()
     assert "node0100" in shown and "node0099" not in shown and "node0001" not in shown
+
+
+def test_containers_of_one_ctid_are_on_one_page_each(db: None, admin: Any) -> None:
+    """Rows that are equal in what they are sorted by have no order of their own on PostgreSQL."""
+    top = make_fleet(240, 1)[0]
+    client, address = logged_in(admin), reverse("nodes:group_containers", args=[top.pk])
+    seen = [
+        name
+        for page in (1, 2, 3)
+        for name in re.findall(r">(web-\d+-0)<", client.get(f"{address}?page={page}").content.decode())
+    ]
+    assert len(seen) == len(set(seen)) == 120
+    with CaptureQueriesContext(connection) as queries:
+        client.get(f"{address}?sort=ctid&page=2")
+    (rows,) = (q["sql"] for q in queries if "LIMIT 5" in q["sql"] and "nodes_container" in q["sql"])
+    assert '"nodes_container"."id" ASC LIMIT' in rows
+
+
+def test_what_is_shown_of_an_interface_is_read_for_one_page_only(scene: Scene, admin: Any) -> None:
+    """Containers to add to a network: of all others only keys are sorted."""
+    network = VirtualNetwork.objects.create(name="A")
+    with CaptureQueriesContext(connection) as queries:
+        assert logged_in(admin).get(reverse("networks:configure", args=[network.pk])).status_code == 200
+    (rows,) = (q["sql"] for q in queries if "LIMIT 26" in q["sql"] and "addresses_text" in q["sql"])
+    inner = rows[rows.index("IN (SELECT") : rows.index("LIMIT 26")]
+    assert "addresses_text" not in inner.split("FROM")[0]
