@@ -1,4 +1,4 @@
-"""Pages of one installation, measured: `python -m bench.pages SERVERS ROUNDS VIEWERS…`; prints JSON.
+"""Pages of one installation, measured as bench/web.py asks: `python -m bench.pages SERVERS ROUNDS`.
 
 A process of its own, because the database is chosen when the settings are read. The web server is the one
 that `manage.py up` starts; requests come over kept connections, one after the other, and count whole.
@@ -35,8 +35,11 @@ WARM = 4
 """Requests that are not counted: each process of the web server has its templates to read first."""
 
 
-def main(servers: int, rounds: int, viewers: list[int]) -> None:
-    """Make the installation, start its web server, measure, print."""
+def main(servers: int, rounds: int) -> None:
+    """Make the installation, start its web server, name its pages, then measure what is asked for.
+
+    Each line of standard input is JSON, and answered by one: {"page": NAME} or {"viewers": NUMBER}.
+    """
     from django.conf import settings
     from django.core.management import call_command
 
@@ -48,23 +51,28 @@ def main(servers: int, rounds: int, viewers: list[int]) -> None:
     settle()
     cookie = f"{settings.SESSION_COOKIE_NAME}={logged_in()}"
     launcher = Launcher("127.0.0.1:0", False, Path(settings.VAR_DIR), lambda text: None)
-    launcher.prefix = (web := Group(f"{prefix()}-web")).prefix
+    launcher.prefix = (web := Group(f"{prefix()}-web{servers}")).prefix
     # SQLite runs inside the web server.
     groups = [web, *([Group(f"{prefix()}-database")] if os.environ.get("DATABASE_URL") else [])]
     with listen("127.0.0.1:0") as listener:
         port = listener.getsockname()[1]
         launcher.start_web(listener)
+        print(json.dumps(list(pages)), flush=True)
         try:
-            found: dict[str, Any] = {"pages": {}, "queries": {}, "viewers": {}}
-            for name, addresses in pages.items():
-                found["pages"][name] = [measured(port, cookie, one, rounds, groups) for one in addresses]
-                found["queries"][name] = queries(addresses[0])
-            for number in viewers:
-                found["viewers"][number] = watched(port, cookie, progress, number)
+            for line in sys.stdin:
+                asked = json.loads(line)
+                answer: Any
+                if name := asked.get("page"):
+                    answer = {
+                        "figures": [measured(port, cookie, one, rounds, groups) for one in pages[name]],
+                        "queries": queries(pages[name][0]),
+                    }
+                else:
+                    answer = watched(port, cookie, progress, asked["viewers"])
+                print(json.dumps(answer), flush=True)
         finally:
             launcher.supervisor.stop()
             web.remove()
-    print(json.dumps(found))
 
 
 def fill(servers: int) -> tuple[dict[str, list[str]], str]:
@@ -321,4 +329,4 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="vbw", ignore_cleanup_errors=True) as name:
         os.environ.update(VNETPANEL_VAR=name, VNETPANEL_LOG_LEVEL="WARNING")
         django.setup()
-        main(int(sys.argv[1]), int(sys.argv[2]), [int(one) for one in sys.argv[3:]])
+        main(int(sys.argv[1]), int(sys.argv[2]))

@@ -7,11 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote
 
 from bench.farm import prefix
@@ -22,6 +24,7 @@ SIZES = (250, 1000)
 QUICK_SIZES = (100, 400)
 PROGRAMS = Path("/usr/lib/postgresql")
 MOST_QUERIES = 6
+VIEWERS = (10, 100)
 
 
 def measure_pages(folder: Path, quick: bool, say: Callable[[str], None]) -> list[Row]:
@@ -38,37 +41,79 @@ def measure_pages(folder: Path, quick: bool, say: Callable[[str], None]) -> list
 
 
 def measured(name: str, url: str, quick: bool, say: Callable[[str], None]) -> list[Row]:
-    """Rows of one database."""
+    """Rows of one database. Page by page in both sizes: a machine is faster in one minute than in another."""
     rounds, sizes = (6, QUICK_SIZES) if quick else (15, SIZES)
-    found: dict[int, dict[str, Any]] = {}
-    for size in sizes:
-        say(f"pages with {size} servers on {name}")
-        viewers = ["10", "100"] if size == sizes[-1] else []
-        address = url.replace("/bench?", f"/bench{size}?") if url else ""
-        done = subprocess.run(
-            [sys.executable, "-m", "bench.pages", str(size), str(rounds), *viewers],
-            env={**os.environ, "DATABASE_URL": address}, capture_output=True, text=True, timeout=900,
-        )  # fmt: skip
-        if done.returncode:
-            raise RuntimeError(f"pages on {name}: {done.stderr[-800:]}")
-        found[size] = json.loads(done.stdout)
-    small, large = (found[size] for size in sizes)
     rows = []
-    for page, figures in large["pages"].items():
-        (wall, cpu), *deepest = figures
-        about = f"{name}, {page}"
-        rows.append(alone(f"{about}: wall", wall, "ms"))
-        rows.append(alone(f"{about}: queries", large["queries"][page], "", MOST_QUERIES))
-        for _, cpu_there in deepest:
-            rows.append(against(f"{about}: CPU of the deepest page, the first", cpu_there, cpu, "ms", 1.5))
-        growth = exponent(sizes, (small["pages"][page][0][1], cpu))
-        rows.append(alone(f"{about}: growth of CPU with servers", growth, "exponent", 0.1))
-    for number, figures in found[sizes[-1]]["viewers"].items():
-        about = f"{name}, progress of a Change, {number} viewers"
-        rows.append(alone(f"{about}: median", figures["median"], "ms"))
-        rows.append(alone(f"{about}: 95 of 100 within", figures["p95"], "ms"))
-        rows.append(alone(f"{about}: answers", figures["per_s"], "per s"))
+    with ExitStack() as stack:
+        made = []
+        for size in sizes:
+            say(f"pages with {size} servers on {name}")
+            address = url.replace("/bench?", f"/bench{size}?") if url else ""
+            made.append(stack.enter_context(installation(size, rounds, address)))
+        small, large = made
+        for page in large.pages:
+            fewer, more = small.ask(page=page), large.ask(page=page)
+            (wall, cpu), *deepest = more["figures"]
+            about = f"{name}, {page}"
+            rows.append(alone(f"{about}: wall", wall, "ms"))
+            rows.append(alone(f"{about}: queries", more["queries"], "", MOST_QUERIES))
+            for _, cpu_there in deepest:
+                rows.append(
+                    against(f"{about}: CPU of the deepest page, the first", cpu_there, cpu, "ms", 1.5)
+                )
+            growth = exponent(sizes, (fewer["figures"][0][1], cpu))
+            rows.append(alone(f"{about}: growth of CPU with servers", growth, "exponent", 0.1))
+        for number in VIEWERS:
+            figures = large.ask(viewers=number)
+            about = f"{name}, progress of a Change, {number} viewers"
+            rows.append(alone(f"{about}: median", figures["median"], "ms"))
+            rows.append(alone(f"{about}: 95 of 100 within", figures["p95"], "ms"))
+            rows.append(alone(f"{about}: answers", figures["per_s"], "per s"))
     return rows
+
+
+@dataclass
+class Installation:
+    """A process of bench/pages.py that waits for what to measure."""
+
+    process: subprocess.Popen[str]
+    errors: IO[str]
+    pages: list[str] = field(default_factory=list)
+
+    def ask(self, **what: Any) -> Any:
+        """Its answer; RuntimeError with its last words if it has none."""
+        assert self.process.stdin
+        self.process.stdin.write(json.dumps(what) + "\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def answer(self) -> Any:
+        """The next line that it says."""
+        assert self.process.stdout
+        if line := self.process.stdout.readline():
+            return json.loads(line)
+        self.errors.seek(0)
+        raise RuntimeError(f"{' '.join(map(str, self.process.args))}: {self.errors.read()[-800:]}")
+
+
+@contextmanager
+def installation(size: int, rounds: int, address: str) -> Iterator[Installation]:
+    """An installation of so many servers, with its web server; ended by the end of its input."""
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bench.pages", str(size), str(rounds)],
+            env={**os.environ, "DATABASE_URL": address},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
+        )  # fmt: skip
+        found = Installation(process, errors)
+        try:
+            found.pages = found.answer()
+            yield found
+        finally:
+            assert process.stdin
+            with suppress(OSError):
+                process.stdin.close()
+            process.wait(60)
 
 
 @contextmanager
