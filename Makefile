@@ -18,7 +18,8 @@ run: ## the panel without the lab, for real servers (LISTEN=address:port)
 
 test: ## all tests; those that need root, the lab or Chromium are skipped where these are missing
 	@scripts/prepare.sh test
-	@exec $(PYTHON) -m pytest -n 2 --dist loadgroup $(ARGS)
+	@# Two of the three wait for the lab more than they compute; the others' share is two processors' work.
+	@exec $(PYTHON) -m pytest -n 3 --dist loadgroup $(ARGS)
 
 test-postgresql: ## the tests of the database's part, on a private PostgreSQL
 	@scripts/prepare.sh test
