@@ -71,9 +71,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--page", action="store_true", help="write the figures into docs/performance.md too")
     parser.add_argument("--ansible", type=Path, default=ANSIBLE, help="folder of Ansible's programs")
     found = parser.parse_args()
-    found.whole = not (
-        found.quick or found.sizes or found.no_web or found.no_servers or found.ansible_at_most
-    )
+    part = found.quick, found.sizes, found.no_web, found.no_servers, found.ansible_at_most
+    found.whole = not any(part) and (found.runs == 0 or found.runs >= 3)
     found.sizes = [int(one) for one in (found.sizes or ("3,6" if found.quick else "10,50,200")).split(",")]
     if found.quick:
         found.guarded_at_most = found.guarded_at_most or found.sizes[0]
