@@ -1,4 +1,4 @@
-"""Logging in, with the draft at hand: every page shows how many edits are pending."""
+"""Logging in, with draft and roles at hand: every page shows how much is pending, of what she may see."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Any
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 
+from nodes.querysets import with_group_roles
+
 
 class UserWithDraft(ModelBackend):
-    """Django's own backend; the user of a request comes with her draft in the same query."""
+    """Django's own backend; the user of a request comes with her draft and her roles in the same query."""
 
     def get_user(self, user_id: Any) -> User | None:
         """The active user of that key, or None."""
-        user = User.objects.select_related("draft").filter(pk=user_id).first()
+        user = with_group_roles(User.objects.select_related("draft")).filter(pk=user_id).first()
         return user if user is not None and self.user_can_authenticate(user) else None

@@ -8,12 +8,14 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from networks.backends import UserWithDraft
 from networks.choices import ChangeState
 from networks.domain.state import AddMember, Assign, CreateNetwork, InterfaceKey
 from networks.models import Change
 from networks.services import drafts
 from nodes.choices import Role
-from nodes.models import Container, PhysicalServer, ServerGroup
+from nodes.models import Container, GroupRole, PhysicalServer, ServerGroup
+from nodes.querysets import group_paths
 from tests.networks.changes import decide, planned
 from tests.networks.conftest import Scene, make_container, make_server, with_role
 from tests.pages.conftest import logged_in
@@ -202,3 +204,19 @@ def test_what_one_may_not_add_is_not_offered(scene: Scene, viewer: Any) -> None:
     client = logged_in(viewer)
     for page in ("home", "nodes:servers"):
         assert reverse("nodes:add_server") not in client.get(reverse(page)).text
+
+
+@pytest.mark.parametrize("roles", [(), (Role.VIEWER,), (Role.ADMIN, Role.VIEWER, Role.OPERATOR)])
+def test_the_roles_that_come_with_a_user_are_those_that_a_query_finds(
+    roles: tuple[Role, ...], scene: Scene, alice: Any, operator: Any
+) -> None:
+    for number, role in enumerate(roles):
+        inner = ServerGroup.objects.create(name=f"inner {number}", parent=scene.group)
+        GroupRole.objects.create(user=alice, group=inner, role=role)
+    of_request = UserWithDraft().get_user(alice.pk)
+    assert of_request
+    for role in Role:
+        found = group_paths(of_request, role)
+        assert sorted(found) == sorted(group_paths(alice, role))
+        assert scene.group.path not in found
+    assert len(group_paths(of_request, Role.VIEWER)) == len(roles)
