@@ -27,6 +27,7 @@ from bench.meter import Group
 CONTAINERS, INTERFACES, NETWORKS, CHANGES, OPERATIONS = 50, 2, 200, 225, 200
 DRIFTING = 5
 """One server in so many differs from what was decided: a full page of them on the smaller installation."""
+USERS = 10
 MEMBERS = 10
 """Of each server's containers, so many have their first interface in a network."""
 POLL_S = 1.0
@@ -80,6 +81,7 @@ def fill(servers: int) -> tuple[dict[str, list[str]], str]:
     from django.contrib.auth import get_user_model
     from django.urls import reverse
 
+    from bench.trail import fill_trail
     from networks.choices import ChangeState, OperationState
     from networks.domain.waves import MOST
     from networks.models import Change, Operation, VirtualNetwork
@@ -118,6 +120,7 @@ def fill(servers: int) -> tuple[dict[str, list[str]], str]:
     )
     _design()
     _trouble()
+    lines = fill_trail(list(PhysicalServer.objects.order_by("pk")), _users(user))
     group = ServerGroup.objects.filter(path__startswith=tops[0].path, servers__isnull=False).first()
     assert group
     in_group = servers * CONTAINERS // 2
@@ -150,10 +153,18 @@ def fill(servers: int) -> tuple[dict[str, list[str]], str]:
         ],
         "drift": deep(reverse("networks:drift"), servers // DRIFTING),
         "problems": [reverse("networks:problems")],
-        "audit trail": [reverse("audit")],
+        "audit trail": deep(reverse("audit"), lines),
         "search": [reverse("nodes:search") + "?q=web-1"],
     }
     return pages, reverse("networks:change", args=[live.pk])
+
+
+def _users(superuser: Any) -> list[Any]:
+    """Whose lines are in the audit trail."""
+    from django.contrib.auth import get_user_model
+
+    users = get_user_model().objects
+    return [superuser, *(users.create_user(f"user {number}") for number in range(1, USERS))]
 
 
 def _design() -> None:

@@ -7,7 +7,9 @@ from typing import Any, cast
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from trust.audit import record
 from trust.models import Entry
@@ -106,3 +108,28 @@ def test_nobody_removes_a_line_in_the_administration(as_admin: Client, lines: No
     )
     assert Entry.objects.filter(pk=number).exists()
     assert not Permission.objects.filter(content_type__app_label="trust", codename="delete_entry").exists()
+
+
+def test_what_a_line_shows_is_read_for_one_page_only(as_admin: Client, lines: None) -> None:
+    """A far page is found by numbers alone, which are in an index."""
+    with CaptureQueriesContext(connection) as queries:
+        texts(as_admin, page="2")
+    (rows,) = (query["sql"] for query in queries if "LIMIT 51 OFFSET 50" in query["sql"])
+    inner = rows[rows.index("IN (SELECT") :]
+    assert '"text"' in rows and '"text"' not in inner
+
+
+@pytest.mark.skipif(
+    connection.vendor == "postgresql", reason="says of so few rows that it would read them all"
+)
+def test_ones_own_lines_are_found_without_reading_those_of_others(
+    client: Client, alice: Any, lines: None
+) -> None:
+    client.force_login(alice)
+    with CaptureQueriesContext(connection) as queries:
+        texts(client)
+    (rows,) = (query["sql"] for query in queries if "LIMIT 51" in query["sql"])
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {rows}")
+        plan = [line[-1] for line in cursor.fetchall()]
+    assert any("USING COVERING INDEX trust_entry_own_lines" in step for step in plan), plan

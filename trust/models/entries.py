@@ -60,6 +60,7 @@ class Entry(models.Model):
 
     class Meta:
         ordering = ("-number",)
+        indexes = (models.Index(fields=("actor_key", "number"), name="trust_entry_own_lines"),)
         verbose_name = "audit line"
         verbose_name_plural = "audit trail"
         default_permissions = ("view",)
