@@ -32,6 +32,11 @@ class Server:
     def look(self, *shell: str, path: str = "", **environment: str) -> bytes:
         """What the probe prints here, run by `shell`; the nonce is NONCE."""
         command = probe_command(NONCE)
+        words = (*(shell or ("sh",)), *command.argv[1:])
+        return self.run(*words, stdin=command.stdin, path=path, **environment)
+
+    def run(self, *words: str, stdin: bytes = b"", path: str = "", **environment: str) -> bytes:
+        """What a program prints here that finds this server's trees where the probe looks."""
         env = {
             "PROBE_VZ": str(self.tree / "vz"),
             "PROBE_ETC": str(self.tree / "etc"),
@@ -41,14 +46,8 @@ class Server:
             "PATH": os.environ["PATH"],
             **environment,
         }
-        return subprocess.run(
-            ["ip", "netns", "exec", self.name, *(shell or ("sh",)), *command.argv[1:]],
-            input=command.stdin,
-            capture_output=True,
-            check=True,
-            env=env,
-            timeout=60,
-        ).stdout
+        argv = ["ip", "netns", "exec", self.name, *words]
+        return subprocess.run(argv, input=stdin, capture_output=True, check=True, env=env, timeout=60).stdout
 
     def facts(self, *shell: str, path: str = "", **environment: str) -> ServerFacts:
         return parse_look(self.look(*shell, path=path, **environment), NONCE)

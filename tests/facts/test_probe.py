@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from nodes.facts import Bridge, ProxyEntry, ServerFacts
+from nodes.probe import probe_command
+from nodes.probe_output import parse_look
 from tests.facts.conftest import NONCE, Server
 
 pytestmark = pytest.mark.netns
@@ -178,3 +180,25 @@ def test_it_survives_a_vzlist_that_never_ends_and_one_that_never_stops_printing(
 
 def test_it_refuses_to_run_without_a_nonce(server: Server) -> None:
     assert NONCE.encode() in server.look()
+
+
+def test_a_look_at_a_server_with_one_running_container_takes_at_most_24_forks(
+    server: Server, tmp_path: Path
+) -> None:
+    """Counted as the process ids used in a pid namespace of its own: every fork counts, subshells too.
+
+    19 without a firewall; one of nftables that is loaded where the test runs takes four more.
+    """
+    vzlist = tmp_path / "vzlist"
+    vzlist.write_text(f"#!/bin/sh\necho {server.ctids[0]} running\n")
+    vzlist.chmod(0o755)
+    (tmp_path / "probe").write_bytes(probe_command(NONCE).stdin)
+    program = f"sh -s {NONCE} <{tmp_path}/probe >{tmp_path}/answer; sh -c 'echo $$'"
+    path = f"{tmp_path}:{server.tree / 'bin'}:{os.defpath}:/usr/sbin:/sbin"
+    forks = server.run("unshare", "-p", "-f", "--mount-proc", "sh", "-c", program, path=path)
+    facts = parse_look((tmp_path / "answer").read_bytes(), NONCE)
+    first = next(container for container in facts.containers if container.ctid == server.ctids[0])
+    assert first.inside is not None
+    taken = int(forks) - 2  # the outer sh is 1, the one that counts comes last
+    print(f"{taken} forks of a look")
+    assert taken <= 24
