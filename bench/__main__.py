@@ -116,6 +116,7 @@ def on_servers(
     from bench.meter import Group
     from bench.panel import panel
     from bench.scenario import Bench
+    from bench.slow import slow_servers
 
     sizes = options.sizes
     say(f"starting {sizes[-1]} servers")
@@ -130,7 +131,8 @@ def on_servers(
             for size in sizes:
                 bench.size(size)
             slow = [size for size in sizes if size <= 100]
-            bench.slow_servers(slow[0], 100 if sizes[-1] >= 100 else slow[-1])
+            largest = 100 if sizes[-1] >= 100 else slow[-1]
+            slow_servers(bench, slow[0], largest, changes=not options.quick)
             bench.growth(sizes[0], sizes[-1])
         finally:
             rivals.close()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -115,14 +116,18 @@ class Farm:
         return int(values[names.index("PassiveOpens")])
 
     def slow(self, yes: bool) -> None:
-        """Whether servers take half a second longer to answer a look."""
-        flag = self.folder / "tools" / "slow"
-        flag.touch() if yes else flag.unlink(missing_ok=True)
+        """Whether servers take half a second longer for each command: root's shell there waits so long."""
+        tools = self.folder / "tools"
+        new = tools / "shell.new"
+        new.symlink_to("slow-shell" if yes else "real-shell")
+        new.replace(tools / "shell")
 
     def start(self) -> None:
         """Everything, from keys to the last sshd that answers."""
         self._keys()
         shutil.copytree(HERE / "tools", self.folder / "tools")
+        (self.folder / "tools" / "real-shell").symlink_to(pwd.getpwuid(0).pw_shell)
+        self.slow(False)
         run("ip", "netns", "add", self.hub)
         run(
             "ip",

@@ -127,7 +127,7 @@ class Bench:
 
     def changes(self, size: int, adapter: str) -> None:
         """A bridge on the adapter, a container in it: reviewed, applied, and taken away again."""
-        runs = [self._change(size, adapter) for _ in range(self.runs)]
+        runs = [self.change(size, adapter) for _ in range(self.runs)]
         ours, seen = median([run.applied for run in runs], size), median([run.review for run in runs], size)
         after = median([run.after for run in runs], size)
         kind = "guarded Change" if adapter == "eth0" else "Change"
@@ -219,22 +219,6 @@ class Bench:
                 )
             )
 
-    def slow_servers(self, small: int, large: int) -> None:
-        """Servers that take half a second to answer: they must be waited for together."""
-        if small == large:
-            return
-        self.farm.slow(True)
-        walls = []
-        for size in (small, large):
-            walls.append(self.ours(size, lambda size=size: self.panel.look(size)).wall_s)
-        self.farm.slow(False)
-        found = exponent((small, large), (walls[0], walls[1]))
-        self.rows.append(
-            alone(
-                f"look at servers that take 0.5 s: growth from N={small} to {large}", found, "exponent", 0.15
-            )
-        )
-
     def cold(self) -> None:
         """A new connection and its first command, one after the other: ours and stock paramiko's."""
         words = [
@@ -283,7 +267,8 @@ class Bench:
     def _six(self, size: int) -> int:
         return self.runs if size <= SIX_TASKS_AT_MOST else 1
 
-    def _change(self, size: int, adapter: str) -> Done:
+    def change(self, size: int, adapter: str) -> Done:
+        """One Change of the panel, looked at from outside, and taken away again."""
         self.number += 1
         network = str(uuid.uuid4())
         servers = list(self.panel.servers(size))

@@ -44,3 +44,24 @@ def test_servers_answer_over_ssh_and_nothing_is_left_of_them(groups: None, tmp_p
         assert servers.links(0) == {"lo": "", "eth0": "", "eth1": "", "veth101.0": ""}
     assert name not in run("ip", "netns", "list")
     assert sorted(Path("/etc").iterdir()) == before
+
+
+def test_slow_servers_take_half_a_second_longer_whatever_they_are_asked(groups: None, tmp_path: Path) -> None:
+    with farm(1, tmp_path, f"vbs{os.getpid():x}") as servers:
+        hosts = f"UserKnownHostsFile={tmp_path}/known_hosts"
+        ssh = ("ssh", "-i", str(servers.key), "-o", hosts, "-o", "BatchMode=yes", servers.address(0))
+        # Root's shell here: how long it lives, without what connecting takes on a busy machine.
+        asked = "read now rest </proc/uptime; set -- $(cat /proc/$$/stat); echo $now $(getconf CLK_TCK) ${22}"
+
+        def once() -> float:
+            now, ticks, started = map(float, run(*servers.inside, *ssh, asked).split())
+            return now - started / ticks
+
+        def took() -> float:
+            return min(once() for _ in range(3))
+
+        assert took() < 0.45
+        servers.slow(True)
+        assert took() > 0.48
+        servers.slow(False)
+        assert took() < 0.45

@@ -36,7 +36,7 @@ def test_every_service_that_it_calls_is_called_by_a_page() -> None:
     assert {service.__name__ for service in panel.USED} <= called
 
 
-MEASURED = ("panel", "scenario", "crowd")
+MEASURED = ("panel", "scenario", "slow", "crowd")
 """Modules that have the panel work. `pages` fills a database and asks for pages; `script`, `cold` and
 `contenders` say that they measure a part alone, or a rival."""
 
