@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -34,3 +35,40 @@ def probe_command(nonce: str) -> Command:
     if not re.fullmatch(r"[0-9a-f]{16,64}", nonce):
         raise ValueError("a nonce is 16 to 64 hexadecimal digits")
     return Command(("sh", "-s", nonce), stdin=probe_script().encode())
+
+
+_AND_LOOK = (
+    'read -r began _ </proc/uptime; "$@" </dev/null || exit; read -r ended _ </proc/uptime; '
+    'printf "\\n@%s after %s %s\\n" "$0" "$began" "$ended"; export PROBE_STARTED="$began"; exec sh -s "$0"'
+)
+
+
+def and_look(command: Command, nonce: str) -> Command:
+    """That command, and after it, if it succeeds, a look, as one exec: a session costs as much as a look.
+
+    The command must not read its standard input. If it fails, its exit status and what it printed are all.
+    """
+    probe = probe_command(nonce)
+    return Command(("sh", "-c", _AND_LOOK, nonce, *command.argv), stdin=probe.stdin, secrets=command.secrets)
+
+
+@dataclass(frozen=True, slots=True)
+class AndLook:
+    """What an `and_look` command printed: `before` is the command's, `look` the probe's, which came after.
+
+    `look_after_s`: so long after its beginning the command had ended.
+    """
+
+    before: bytes
+    look: bytes
+    look_after_s: float
+
+
+def parted(stdout: bytes, nonce: str) -> AndLook | None:
+    """The two parts of what an `and_look` command printed. None: the command failed, so nobody looked."""
+    mark = rb"\n@" + nonce.encode() + rb" after (\d{1,12}\.\d{1,2}) (\d{1,12}\.\d{1,2})\n"
+    found = re.search(mark, stdout)
+    if found is None:
+        return None
+    took = max(0.0, float(found[2]) - float(found[1]))
+    return AndLook(stdout[: found.start()], stdout[found.end() :], took)

@@ -15,6 +15,7 @@
 # shellcheck disable=SC2329 # functions are handed to `section` by name
 set -u
 read -r uptime _ </proc/uptime # the first thing, see ancestors
+uptime=${PROBE_STARTED:-$uptime} # what ran before us in this session is no part of starting its shell
 LC_ALL=C
 # Tests look at trees and userlands of their own; nobody else sets the PROBE_ variables.
 PATH=${PROBE_PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}

@@ -15,18 +15,21 @@ from networks.models import Operation
 from networks.ours import ours_of
 from networks.state_json import load_edits
 from nodes.models import PhysicalServer
-from nodes.observe import LookFailed
+from nodes.observe import Heard, LookFailed
 from nodes.observe import look as look_at
 
 FOLLOWS_LATER = "saved configuration"
 """The property (of domain/verify.py) that agrees only after the commit: vzctl saves outside any rollback."""
 
 
-def differences(operation: Operation, server: PhysicalServer) -> str:
-    """What a look finds otherwise than the Change would have it, as one text; "" if nothing."""
+def differences(operation: Operation, server: PhysicalServer, heard: Heard | None = None) -> str:
+    """What a look finds otherwise than the Change would have it, as one text; "" if nothing.
+
+    `heard`: the server has looked already and is not asked again.
+    """
     desired, added = _wanted_by(operation)
     try:
-        facts = look_at(server, ours_of(desired, server.pk))
+        facts = look_at(server, ours_of(desired, server.pk), heard)
     except LookFailed as failure:
         return f"it could not be looked at after the change: {failure}"
     view = ServerView(server.pk, server.name, dialect=facts.vzctl_dialect, facts=facts)

@@ -8,20 +8,27 @@ What the server answers is parsed by networks/host/answers.py and never trusted 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from django.utils import timezone
 
 from networks.gate import transaction_command
 from networks.host import installation, script_path
-from networks.host.answers import Answer, BadAnswer, parse_answer
+from networks.host.answers import MAX_ANSWER_BYTES, Answer, BadAnswer, parse_answer
 from nodes.commands import Command
 from nodes.gate import checked
 from nodes.models import PhysicalServer
-from nodes.observe import LookFailed, pool, target_of
-from nodes.ssh import Completed, SshError
+from nodes.observe import LOOK_DEADLINE_S, Heard, LookFailed, Words, pool, target_of
+from nodes.probe import MAX_LOOK_BYTES, and_look, new_nonce, parted
+from nodes.ssh import Completed, Limits, SshError
 
 MISSING = (126, 127, 2)
 """Exit statuses of a shell that cannot read the script: 127 by POSIX, 2 by dash and busybox."""
 ANSWER_DEADLINE_S = 20.0
+SETTLE_DEADLINE_S = 120.0
+LIMITS = Limits()
+BOTH_LIMITS = Limits(stdout=MAX_LOOK_BYTES + MAX_ANSWER_BYTES)
 
 BUSY, CHANGED, REFUSED, UNKNOWN = 75, 65, 69, 77
 
@@ -102,7 +109,27 @@ class Host:
 
     def settle(self, txid: uuid.UUID) -> Reply:
         """Commit a held change, over the connection that is there: it touched none. vzctl follows at once."""
-        return self._run("settle", str(txid), deadline_s=120)
+        return self._run("settle", str(txid), deadline_s=SETTLE_DEADLINE_S)
+
+    def settle_and_look(self, txid: uuid.UUID) -> tuple[Reply, Heard | None]:
+        """The same, and what a look finds afterwards, with one exec.
+
+        None: not settled, or the panel may run three programs there only, and a look is one by itself.
+        """
+        if self.server.by_gate:
+            return self.settle(txid), None
+        nonce, at = new_nonce(), timezone.now()
+        command = and_look(Command(("sh", script_path(), "settle", str(txid))), nonce)
+        deadline_s = SETTLE_DEADLINE_S + LOOK_DEADLINE_S
+        done = self._installed_exec(command, fresh=False, deadline_s=deadline_s, limits=BOTH_LIMITS)
+        both = parted(done.stdout, nonce)
+        if both is None:
+            return self._reply(done, done.stdout), None
+        connect_ms = round(done.connect_seconds * 1000)
+        took_ms = connect_ms + round(max(0.0, done.seconds - both.look_after_s) * 1000)
+        words = Words(both.look, nonce, took_ms, connect_ms)
+        heard = Heard(words, at + timedelta(seconds=both.look_after_s))
+        return self._reply(replace(done, exit_status=0), both.before), heard
 
     def status(self, txid: uuid.UUID) -> Reply:
         """What became of the transaction, asked over a new connection: an old one may hang half dead."""
@@ -143,20 +170,30 @@ class Host:
     def _run(
         self, *args: str, stdin: str = "", fresh: bool = False, deadline_s: float = ANSWER_DEADLINE_S
     ) -> Reply:
-        by_gate = self.server.by_gate
         command = (
             transaction_command(*args, stdin=stdin)
-            if by_gate
+            if self.server.by_gate
             else Command(("sh", script_path(), *args), stdin=stdin.encode())
         )
+        done = self._installed_exec(command, fresh=fresh, deadline_s=deadline_s)
+        return self._reply(done, done.stdout)
+
+    def _installed_exec(
+        self, command: Command, *, fresh: bool, deadline_s: float, limits: Limits = LIMITS
+    ) -> Completed:
+        """Run it; where the script is not there yet, put it there and run it again."""
         try:
-            done = self._exec(command, fresh=fresh, deadline_s=deadline_s)
-            if not by_gate and done.exit_status in MISSING and not done.stdout:
+            done = self._exec(command, fresh=fresh, deadline_s=deadline_s, limits=limits)
+            if not self.server.by_gate and done.exit_status in MISSING and not done.stdout:
                 self._install()
-                done = self._exec(command, fresh=fresh, deadline_s=deadline_s)
-            return Reply(done.exit_status, parse_answer(done.stdout))
+                done = self._exec(command, fresh=fresh, deadline_s=deadline_s, limits=limits)
+            return done
         except (SshError, LookFailed) as error:
             raise NoAnswer(str(error), started=getattr(error, "started", False)) from error
+
+    def _reply(self, done: Completed, said: bytes) -> Reply:
+        try:
+            return Reply(done.exit_status, parse_answer(said))
         except BadAnswer as error:
             words = done.stderr.decode("utf-8", "replace").strip()[:300]
             text = f"{self.server.name} answered what the panel cannot read: {error}. {words}"
@@ -164,12 +201,13 @@ class Host:
 
     def _install(self) -> None:
         argv, script = installation()
-        done = self._exec(Command(argv, stdin=script), fresh=False, deadline_s=30)
+        done = self._exec(Command(argv, stdin=script), fresh=False, deadline_s=30, limits=LIMITS)
         if done.exit_status != 0:
             words = done.stderr.decode("utf-8", "replace").strip()[:300]
             text = f"{self.server.name} could not store the transaction script: {words}"
             raise NoAnswer(text, started=False)
 
-    def _exec(self, command: Command, *, fresh: bool, deadline_s: float) -> Completed:
-        done = pool().run(target_of(self.server), command, deadline_s=deadline_s, fresh=fresh)
+    def _exec(self, command: Command, *, fresh: bool, deadline_s: float, limits: Limits) -> Completed:
+        target = target_of(self.server)
+        done = pool().run(target, command, deadline_s=deadline_s, fresh=fresh, limits=limits)
         return checked(self.server, done)

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from django.db.models import F
 from django.utils import timezone
@@ -25,7 +26,7 @@ from networks.host import script_digest
 from networks.models import Operation, Preparation
 from networks.ours import ours_of
 from nodes.models import PhysicalServer
-from nodes.observe import LookFailed
+from nodes.observe import Heard, LookFailed
 from nodes.observe import look as look_at
 
 Step = Callable[[Lease, Operation], None]
@@ -45,6 +46,8 @@ CONFIRM_GAP_S = 3.05
 """The server wants its two confirmations 3 seconds apart (networks/host/README.md)."""
 _first_confirmed: dict[uuid.UUID, float] = {}
 """When this process made the first one, by operation. A worker that takes over asks until it is time."""
+_heard: WeakKeyDictionary[Operation, Heard] = WeakKeyDictionary()
+"""Looks that servers took as they settled, until the step that stores them; a worker that takes over asks."""
 
 
 class StepFailed(Exception):
@@ -92,8 +95,8 @@ def verify(lease: Lease, operation: Operation) -> None:
     _compare(lease, operation)
 
 
-def _compare(lease: Lease, operation: Operation) -> None:
-    texts = differences(operation, server_of(operation))
+def _compare(lease: Lease, operation: Operation, heard: Heard | None = None) -> None:
+    texts = differences(operation, server_of(operation), heard)
     if not texts:
         return
     if operation.state in (OperationState.COMMITTED, OperationState.DONE):
@@ -141,7 +144,7 @@ def confirm(lease: Lease, operation: Operation) -> None:
     if answer is not None and answer.ok and answer.state == "committed":
         for note in answer.answer.warnings:
             record(lease, operation, note.text)
-        if answer.answer.get("follows") == "agrees" and is_prepared(operation):
+        if _follows(answer) and is_prepared(operation):
             record(
                 lease,
                 operation,
@@ -168,8 +171,29 @@ def confirm(lease: Lease, operation: Operation) -> None:
 
 
 def _settled(lease: Lease, operation: Operation, host: Host) -> Reply | None:
-    """Tell a held change that it stays, until the server has answered or its deadline has passed."""
-    return _asked_until_deadline(lease, operation, lambda: host.settle(operation.pk))
+    """Tell a held change that it stays, until the server has answered or its deadline has passed.
+
+    The first time the server is to look as well. If that gets no answer, settling is all that is asked for.
+    """
+    is_first = True
+
+    def ask_it() -> Reply:
+        nonlocal is_first
+        if not is_first:
+            return host.settle(operation.pk)
+        is_first = False
+        reply, heard = host.settle_and_look(operation.pk)
+        # What vzctl has still to do comes after this look: then another is taken once it has tried again.
+        if heard is not None and _follows(reply):
+            _heard[operation] = heard
+        return reply
+
+    return _asked_until_deadline(lease, operation, ask_it)
+
+
+def _follows(reply: Reply) -> bool:
+    """Whether vzctl's saved configuration has followed at once."""
+    return reply.answer.get("follows") == "agrees"
 
 
 def _confirmed(lease: Lease, operation: Operation, host: Host, step: int) -> Reply | None:
@@ -221,7 +245,11 @@ def follow(lease: Lease, operation: Operation) -> None:
 
 
 def is_prepared(operation: Operation) -> bool:
-    return Preparation.objects.filter(server=operation.server, script=script_digest()).exists()
+    """Whether the server brings back at boot what this version of the script commits."""
+    try:
+        return server_of(operation).preparation.script == script_digest()
+    except Preparation.DoesNotExist:
+        return False
 
 
 def prepare(lease: Lease, operation: Operation) -> None:
@@ -237,8 +265,9 @@ def prepare(lease: Lease, operation: Operation) -> None:
         record(lease, operation, f"Not prepared for a reboot yet: {reply.words}")
         return
     warnings = [note.text for note in reply.answer.warnings]
-    Preparation.objects.update_or_create(
-        server=operation.server,
+    server = server_of(operation)
+    server.preparation, _ = Preparation.objects.update_or_create(
+        server=server,
         defaults={"script": script_digest(), "hook": reply.answer.get("hook"), "warnings": warnings},
     )
     record(lease, operation, " ".join(["Prepared for a reboot.", *warnings]))
@@ -247,7 +276,7 @@ def prepare(lease: Lease, operation: Operation) -> None:
 def look(lease: Lease, operation: Operation) -> None:
     """Store what is on the server now, so that the pages show it at once."""
     if not operation.is_guarded:
-        _compare(lease, operation)
+        _compare(lease, operation, _heard.pop(operation, None))
         return
     try:
         server = server_of(operation)

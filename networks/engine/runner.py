@@ -245,7 +245,8 @@ class _Run:
         taking_part = self.change.operations.filter(wave=wave)
         for state in (OperationState.LEFT_OUT, OperationState.BEHIND):
             taking_part = taking_part.exclude(state=state, started_at=None)
-        found = list(taking_part.select_related("server__credential").prefetch_related("server__host_keys"))
+        servers = taking_part.select_related("server__credential", "server__preparation")
+        found = list(servers.prefetch_related("server__host_keys"))
         for operation in found:
             operation.change = self.change
         return found

@@ -12,7 +12,9 @@ from networks.engine import applying, members, planning, sweeper
 from networks.engine import operation as steps
 from networks.engine.hosts import NoAnswer, Reply
 from networks.host.answers import Answer, Command, Note
+from networks.models import Operation
 from nodes.models import PhysicalServer
+from nodes.observe import Heard
 
 REFUSES = "refuses"
 SILENT = "silent"
@@ -33,6 +35,12 @@ class Fakes:
         """Until the dead-men fire."""
         self.warnings: tuple[Note, ...] = ()
         """What servers warn of when they are asked for a plan."""
+        self.follows = ""
+        """What servers say of vzctl when they settle: "agrees", "differs", or nothing."""
+        self.heard: Heard | None = None
+        """The look that they take when they settle."""
+        self.compared: list[tuple[str, Heard | None]] = []
+        """Servers that were compared with what was planned, and the look that they were compared by."""
 
     def verbs(self, verb: str) -> list[str]:
         """Names of the servers that were told the verb, in order."""
@@ -68,6 +76,11 @@ class _Fake:
 
     def settle(self, txid: uuid.UUID) -> Reply:
         return self._answer("settle", txid, {"applied": "committed"})
+
+    def settle_and_look(self, txid: uuid.UUID) -> tuple[Reply, Heard | None]:
+        reply = self._answer("settle and look", txid, {"applied": "committed"})
+        reply.answer.values["follows"] = self.fakes.follows
+        return reply, self.fakes.heard
 
     def abort(self, txid: uuid.UUID) -> Reply:
         return self._answer("abort", txid, {"none": "rolledback", "applied": "rolledback"})
@@ -107,7 +120,12 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fakes:
     monkeypatch.setattr(planning, "Host", fakes.host)
     monkeypatch.setattr(members, "ask", lambda *args: "Nobody is asked here.")
     monkeypatch.setattr(steps, "look_at", lambda *args: None)
-    monkeypatch.setattr(steps, "differences", lambda *args: "")
+
+    def differences(operation: Operation, server: PhysicalServer, heard: Heard | None = None) -> str:
+        fakes.compared.append((server.name, heard))
+        return ""
+
+    monkeypatch.setattr(steps, "differences", differences)
     monkeypatch.setattr(steps, "ASK_S", 0)
     monkeypatch.setattr(steps, "POLL_S", 0)
     monkeypatch.setattr(steps, "CONFIRM_GAP_S", 0)

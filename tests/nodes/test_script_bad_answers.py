@@ -37,6 +37,7 @@ def test_it_is_no_answer_and_says_so(start: Start, server: PhysicalServer, comma
     for ask in (
         lambda: Host(server).plan("vnetpanel-plan 1\nend\n"),
         lambda: Host(server).status(uuid.uuid4()),
+        lambda: Host(server).settle_and_look(uuid.uuid4()),
     ):
         with pytest.raises(NoAnswer) as caught:
             ask()
