@@ -47,6 +47,23 @@ clock() {
 	NOW_CS=$NOW${NOW_CS#*.}
 }
 boot_id() { read -r BOOT </proc/sys/kernel/random/boot_id; }
+# feed TEXT COMMAND …: TEXT is its standard input, with no space left on any disk too. dash and busybox need no process
+# for that; bash would write a file first.
+if [ -n "${BASH_VERSION:-}" ]; then
+	feed() {
+		f_text=$1
+		shift
+		printf '%s\n' "$f_text" | "$@"
+	}
+else
+	feed() {
+		f_text=$1
+		shift
+		"$@" <<-VNP_FED
+			$f_text
+		VNP_FED
+	}
+fi
 sync_file() { sync "$1" 2>/dev/null || sync; } # before coreutils 8.24 it takes no argument
 # put FILE: standard input becomes FILE, whole or not at all, whatever the power does.
 put() {

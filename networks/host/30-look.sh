@@ -11,15 +11,15 @@ link show dev lo
 neigh show proxy
 link show dev lo
 neigh show
-link show dev lo
-'
+link show dev lo'
+# Only as the left side of a pipe: its last process is this shell no more.
 look() {
 	printf '%s\n' /sys/class/net/*/brif/*
 	echo %4
-	printf '%s' "$LISTS" | ip -4 -o -batch -
+	feed "$LISTS" ip -4 -o -batch -
 	[ -e /proc/net/if_inet6 ] || return 0
 	echo %6
-	printf '%s' "$LISTS" | ip -6 -o -batch -
+	feed "$LISTS" exec ip -6 -o -batch -
 }
 # check_plan <plan: prints it back, or its first error. NUL bytes vanish in some shells and awks: made visible first.
 check_plan() { tr '\000' '\001' | awk "$AWK_PLAN"; }

@@ -1,14 +1,14 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # Running composed commands, and looking whether they did what was planned.
 
-# Consecutive `ip` commands are one batch, from a pipe: it must work with no space left on any disk.
+# Consecutive `ip` commands are one batch.
 flush() {
 	[ -n "$X_batch" ] || return 0
 	x_words=$X_batch
 	X_batch=''
 	[ "$X_phase" != critical ] || faults
 	# shellcheck disable=SC2086
-	printf '%s' "$x_words" | ip $X_force -batch -
+	feed "$x_words" ip $X_force -batch -
 }
 # run_commands [FORCE] <commands: stops at the first error, unless forced.
 run_commands() {

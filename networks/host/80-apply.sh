@@ -2,6 +2,10 @@
 # Plan and apply. A change that touches no adapter with an address of the server runs here and now (short path);
 # one that does runs detached from this connection, under two watchers (guarded path).
 
+# show FILE: as `cat`, for a few lines, without a process
+show() {
+	while IFS= read -r s_text; do say "$s_text"; done <"$1"
+}
 # prepare_change: standard input and the kernel's state into files of $D; prints what a reviewer must see.
 prepare_change() {
 	check_plan >"$D/plan" || { cat "$D/plan" && return "$BAD"; }
@@ -9,7 +13,7 @@ prepare_change() {
 	compose "$1" >"$D/notes"
 	p_rc=$?
 	case $p_rc in "$OK" | "$REFUSED") ;; *) p_rc=$BROKEN ;; esac
-	cat "$D/notes"
+	show "$D/notes"
 	[ ! -s "$D/moving" ] || preflight "$1" || p_rc=$REFUSED
 	read -r p_path <"$D/notes"
 	p_path=${p_path#path=}
@@ -101,7 +105,7 @@ run_held() {
 	exec 7>>"$RUN/worker.lock"
 	take_lock 7 5 || fail "$BUSY" "another transaction is at work"
 	note "worker $$"
-	detach deadman "$1"
+	ready deadman "$1"
 	h_tries=100
 	until journal && [ -n "$J_deadman" ]; do
 		h_tries=$((h_tries - 1))
@@ -113,8 +117,8 @@ run_held() {
 	exec 7>&- 9>&-
 }
 run_guarded() {
-	detach deadman "$1"
-	detach worker "$1"
+	ready deadman "$1"
+	ready worker "$1"
 	g_tries=100
 	until journal && [ -n "$J_worker" ] && [ -n "$J_deadman" ]; do
 		decided && break
@@ -126,11 +130,14 @@ run_guarded() {
 	# the SSH session.
 	exec 9>&-
 }
+# ready deadman|worker TXID: starts it and returns when it has its lock, or is dead: it holds the other end of this pipe
+# until then. A unit of systemd holds none, so the callers look into the journal all the same.
+ready() { r_word=$(detach "$@"); }
 # Under systemd with KillUserProcesses even setsid does not survive the session: a unit of its own does.
 detach() {
 	if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null 2>&1 &&
 		systemd-run --quiet --unit="vnetpanel-$1-$2" /bin/sh "$SELF" "_$1" "$2" </dev/null >/dev/null 2>&1 7>&- 9>&-; then
 		return 0
 	fi
-	setsid "${VNP_SHELL:-/bin/sh}" "$SELF" "_$1" "$2" </dev/null >/dev/null 2>&1 7>&- 9>&- &
+	setsid "${VNP_SHELL:-/bin/sh}" "$SELF" "_$1" "$2" </dev/null 2>/dev/null 7>&- 9>&- &
 }

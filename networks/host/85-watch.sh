@@ -9,6 +9,8 @@ deadman() {
 	take_lock 9 5 || exit 1
 	echo -1000 2>/dev/null >/proc/self/oom_score_adj
 	note "deadman $$"
+	exec >/dev/null # see ready
+	sleep "${VNP_POLL:-1}"
 	watch "$1" 0
 }
 worker() {
@@ -17,6 +19,7 @@ worker() {
 	exec 9>>"$RUN/worker.lock"
 	take_lock 9 5 || exit 1
 	note "worker $$"
+	exec >/dev/null
 	crash worker
 	# Nothing is touched before the dead-man holds his lock.
 	w_tries=100

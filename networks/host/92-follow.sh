@@ -42,8 +42,15 @@ follow_committed() {
 		esac
 	done <"$ETC/committed"
 	[ $F_open = 0 ] || return 1
-	say "$C_txid" | put "$LIB/followed"
-	rm -f "$LIB/errands"
+	if [ -e "$LIB/errands" ]; then
+		# On the disk before they are forgotten, or a power cut would have them done twice.
+		[ -n "$E_all" ] || say "$C_txid" | put "$LIB/followed"
+		rm -f "$LIB/errands"
+	elif [ -z "$E_all" ]; then
+		# Lost with the power, what is saved is only compared once more.
+		{ say "$C_txid" >"$LIB/followed"; } 2>/dev/null
+	fi
+	return 0
 }
 # differs WHY: about the container and interface in s_what
 differs() {
