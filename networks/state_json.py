@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
@@ -44,8 +45,12 @@ def dump_edits(edits: Iterable[Edit]) -> str:
     )
 
 
+@lru_cache(maxsize=8)
 def load_edits(text: str) -> tuple[Edit, ...]:
-    """The edits of that text; UnreadableState if one is unknown or malformed."""
+    """The edits of that text; UnreadableState if one is unknown or malformed.
+
+    Those of a Change are asked for again and again while it is applied, and are values: they are shared.
+    """
     try:
         rows = json.loads(text)
     except ValueError as error:

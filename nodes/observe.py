@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -164,6 +164,27 @@ def look(server: PhysicalServer, ours: sync.Ours | None = None, heard: Heard | N
         _under_way.discard(threading.get_ident())
     _stored_together.write(sync.Seen(server.pk, answer.facts, answer.timing(at), ours), _store_all)
     return answer.facts
+
+
+def store_heard(heard: Mapping[PhysicalServer, tuple[Heard, sync.Ours]]) -> dict[int, ServerFacts]:
+    """Store looks that servers have taken already, in one transaction; the facts by server.
+
+    A server whose words are no look, or cannot be stored, is left out: it has to be looked at by itself.
+    """
+    seen = []
+    for server, (one, ours) in heard.items():
+        try:
+            answer = understood(one.words)
+        except LookFailed as failure:
+            log.info("heard_no_look", server=server.pk, reason=failure.reason)
+            continue
+        seen.append(sync.Seen(server.pk, answer.facts, answer.timing(one.at), ours))
+    try:
+        _store_all(seen)
+    except Exception:  # one of them may be at fault: each is asked again, and has its own error
+        log.exception("looks_lost", servers=[one.server_id for one in seen])
+        return {}
+    return {one.server_id: one.facts for one in seen}
 
 
 def _store_all(looks: list[sync.Seen]) -> None:

@@ -67,12 +67,15 @@ def missed_decision(operation: Operation, reason: str) -> None:
         )
 
 
-def caught_up(operation: Operation) -> None:
-    """The server has committed a plan that was made for the whole of desired: nothing is missed any more."""
-    if operation.server_id is not None:
-        nothing_missed(
-            operation.server_id, operation.change.base, f"Brought forward by “{operation.change}”."
-        )
+def caught_up(change: Change, operations: Collection[Operation]) -> None:
+    """Their servers have committed a plan made for the whole of desired: nothing is missed any more.
+
+    One query where none of them was behind.
+    """
+    servers = {one.server_id for one in operations} - {None}
+    behind = Behind.objects.filter(server__in=servers, missed__lte=change.base).order_by("pk")
+    for server_id in behind.values_list("server_id", flat=True):
+        nothing_missed(server_id, change.base, f"Brought forward by “{change}”.")
 
 
 def nothing_missed(server_id: int, base: int, text: str) -> None:
@@ -81,9 +84,7 @@ def nothing_missed(server_id: int, base: int, text: str) -> None:
     What it missed must end here: were the server behind again one day, its errands would be done once more.
     """
     # What was decided after the plan was made, it does not have.
-    over = Behind.objects.filter(server=server_id, missed__lte=base)
-    # Asked first: nearly no server is behind, and only who writes waits for the other writers.
-    if not over.exists() or not over.delete()[0]:
+    if not Behind.objects.filter(server=server_id, missed__lte=base).delete()[0]:
         return
     line = {"at": timezone.now().isoformat(), "text": text}
     missed = Operation.objects.filter(server=server_id, state=OperationState.BEHIND)

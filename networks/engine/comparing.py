@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Mapping
 
 from networks.desired import head, head_number
 from networks.domain.inventory import ServerView
@@ -14,24 +15,46 @@ from networks.engine.decide import settled
 from networks.models import Operation
 from networks.ours import ours_of
 from networks.state_json import load_edits
+from nodes.facts import ServerFacts
 from nodes.models import PhysicalServer
-from nodes.observe import Heard, LookFailed
+from nodes.observe import Heard, LookFailed, store_heard
 from nodes.observe import look as look_at
 
 FOLLOWS_LATER = "saved configuration"
 """The property (of domain/verify.py) that agrees only after the commit: vzctl saves outside any rollback."""
 
 
-def differences(operation: Operation, server: PhysicalServer, heard: Heard | None = None) -> str:
-    """What a look finds otherwise than the Change would have it, as one text; "" if nothing.
-
-    `heard`: the server has looked already and is not asked again.
-    """
+def differences(operation: Operation, server: PhysicalServer) -> str:
+    """What a look finds otherwise than the Change would have it, as one text; "" if nothing."""
     desired, added = _wanted_by(operation)
     try:
-        facts = look_at(server, ours_of(desired, server.pk), heard)
+        facts = look_at(server, ours_of(desired, server.pk))
     except LookFailed as failure:
         return f"it could not be looked at after the change: {failure}"
+    return _differences(server, facts, desired, added)
+
+
+def differences_heard(heard: Mapping[Operation, Heard]) -> dict[Operation, str]:
+    """The same for servers of one wave that have looked already; those that the answer does not hold are to
+    be looked at by themselves. Stored together, in one transaction.
+    """
+    if not heard:
+        return {}
+    desired, added = _wanted_by(next(iter(heard)))
+    servers = {one: one.server for one in heard if one.server is not None}
+    found = store_heard(
+        {server: (heard[one], ours_of(desired, server.pk)) for one, server in servers.items()}
+    )
+    return {
+        one: _differences(server, found[server.pk], desired, added)
+        for one, server in servers.items()
+        if server.pk in found
+    }
+
+
+def _differences(
+    server: PhysicalServer, facts: ServerFacts, desired: Desired, added: frozenset[InterfaceKey]
+) -> str:
     view = ServerView(server.pk, server.name, dialect=facts.vzctl_dialect, facts=facts)
     different = [
         m

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from networks.choices import OperationState
 from networks.desired import head
-from networks.engine.behind import caught_up, missed_decision
-from networks.engine.comparing import differences
+from networks.engine.behind import missed_decision
+from networks.engine.comparing import differences, differences_heard
 from networks.engine.hosts import Host, NoAnswer, Reply
 from networks.engine.lease import Lease
 from networks.engine.story import record
@@ -95,8 +95,11 @@ def verify(lease: Lease, operation: Operation) -> None:
     _compare(lease, operation)
 
 
-def _compare(lease: Lease, operation: Operation, heard: Heard | None = None) -> None:
-    texts = differences(operation, server_of(operation), heard)
+def _compare(lease: Lease, operation: Operation) -> None:
+    _as_planned(lease, operation, differences(operation, server_of(operation)))
+
+
+def _as_planned(lease: Lease, operation: Operation, texts: str) -> None:
     if not texts:
         return
     if operation.state in (OperationState.COMMITTED, OperationState.DONE):
@@ -153,7 +156,6 @@ def confirm(lease: Lease, operation: Operation) -> None:
                 deadline_at=None,
                 must_follow=False,
             )
-            caught_up(operation)
             return
         record(lease, operation, "Committed.", state=OperationState.COMMITTED, deadline_at=None)
         return
@@ -241,7 +243,6 @@ def follow(lease: Lease, operation: Operation) -> None:
             follow_attempts=F("follow_attempts") + 1,
             next_follow_at=timezone.now() + timedelta(seconds=FOLLOW_AGAIN_S),
         )
-    caught_up(operation)
 
 
 def is_prepared(operation: Operation) -> bool:
@@ -273,10 +274,19 @@ def prepare(lease: Lease, operation: Operation) -> None:
     record(lease, operation, " ".join(["Prepared for a reboot.", *warnings]))
 
 
+def look_together(lease: Lease, operations: Sequence[Operation]) -> list[Operation]:
+    """Store and compare what those saw that looked as they settled. Returns the others, to be asked."""
+    heard = {one: _heard.pop(one) for one in operations if one.server is not None and one in _heard}
+    texts = differences_heard(heard)
+    for operation, text in texts.items():
+        _as_planned(lease, operation, text)
+    return [one for one in operations if one not in texts]
+
+
 def look(lease: Lease, operation: Operation) -> None:
     """Store what is on the server now, so that the pages show it at once."""
     if not operation.is_guarded:
-        _compare(lease, operation, _heard.pop(operation, None))
+        _compare(lease, operation)
         return
     try:
         server = server_of(operation)

@@ -13,7 +13,7 @@ steps again and runs nothing twice.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from django.db import transaction
@@ -25,6 +25,7 @@ from networks.domain.waves import MOST
 from networks.domain.words import listed
 from networks.engine import applying
 from networks.engine import operation as steps
+from networks.engine.behind import caught_up
 from networks.engine.decide import (
     Cancelled,
     DecisionRefused,
@@ -187,7 +188,19 @@ class _Run:
         self.lease.update(state=ChangeState.DECIDED)
         self._each(wave, steps.confirm)
         self._each(wave, steps.follow)
-        self._each(wave, steps.look)
+        operations = self._operations(wave)
+        caught_up(self.change, [one for one in operations if one.state == OperationState.DONE])
+        self._all(self._not_seen_yet(operations), steps.look)
+
+    def _not_seen_yet(self, operations: list[Operation]) -> list[Operation]:
+        """Those that have to be looked at; of others what they saw as they settled is stored by now."""
+        try:
+            return steps.look_together(self.lease, operations)
+        except LeaseLost:
+            raise
+        except Exception:  # what cannot be stored together has its own chance, and its own error
+            log.exception("not_stored_together", change=str(self.change.pk))
+            return operations
 
     def _end_decided(self) -> None:
         behind = [op for op in self.change.operations.all() if op.state != OperationState.DONE]
@@ -253,7 +266,10 @@ class _Run:
 
     def _each(self, wave: int, step: Step) -> list[str]:
         """Run the step for every server of the wave at the same time; sentences about those that failed."""
-        results = self.crew.each(_guarded(step, self.lease), self._operations(wave))
+        return self._all(self._operations(wave), step)
+
+    def _all(self, operations: Sequence[Operation], step: Step) -> list[str]:
+        results = self.crew.each(_guarded(step, self.lease), operations)
         self.lease.check()
         return [text for text in results if text]
 

@@ -142,7 +142,7 @@ def settle(operation: Operation, state: str) -> None:
         if columns["state"] == OperationState.BEHIND:
             missed_decision(operation, text)
         elif columns["state"] == OperationState.DONE:
-            caught_up(operation)
+            caught_up(operation.change, [operation])
         tell_change(operation.change)
         record(
             "change.settled",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -121,11 +121,16 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fakes:
     monkeypatch.setattr(members, "ask", lambda *args: "Nobody is asked here.")
     monkeypatch.setattr(steps, "look_at", lambda *args: None)
 
-    def differences(operation: Operation, server: PhysicalServer, heard: Heard | None = None) -> str:
-        fakes.compared.append((server.name, heard))
+    def differences(operation: Operation, server: PhysicalServer) -> str:
+        fakes.compared.append((server.name, None))
         return ""
 
+    def differences_heard(heard: Mapping[Operation, Heard]) -> dict[Operation, str]:
+        fakes.compared += [(one.server_name, look) for one, look in heard.items()]
+        return dict.fromkeys(heard, "")
+
     monkeypatch.setattr(steps, "differences", differences)
+    monkeypatch.setattr(steps, "differences_heard", differences_heard)
     monkeypatch.setattr(steps, "ASK_S", 0)
     monkeypatch.setattr(steps, "POLL_S", 0)
     monkeypatch.setattr(steps, "CONFIRM_GAP_S", 0)

@@ -11,9 +11,12 @@ from django.utils import timezone
 from networks.choices import ChangeState, OperationState
 from networks.engine import operation as steps
 from networks.engine import runner
+from networks.engine.comparing import differences_heard
 from networks.host import script_digest
 from networks.models import Change, Preparation
+from nodes.models import PhysicalServer
 from nodes.observe import Heard, Words
+from tests.facts.test_captured_answers import CASES, LOOK_NONCE
 from tests.networks.changes import planned
 from tests.networks.conftest import Scene
 from tests.networks.fleet_of_fakes import SILENT, Fakes, fake
@@ -66,3 +69,21 @@ def test_where_no_answer_came_it_is_only_told_to_settle(scene: Scene, operator: 
 def test_a_guarded_one_is_looked_at_by_itself(scene: Scene, operator: Any, fakes: Fakes) -> None:
     run(scene, operator, guarded=True)
     assert fakes.verbs("settle and look") == []
+
+
+def test_of_many_servers_the_looks_are_compared_with_one_reading_of_what_is_known(
+    scene: Scene, operator: Any, django_assert_max_num_queries: Any
+) -> None:
+    words = (CASES / "look/lab-server1.txt").read_bytes()
+    servers = [
+        PhysicalServer.objects.create(name=f"s{n}", group=scene.server1.group, address=f"192.0.2.{n}")
+        for n in range(20, 40)
+    ]
+    change = planned(operator, servers=tuple(servers))
+    operations = list(change.operations.select_related("server"))
+    for one in operations:
+        one.change = change
+    look = Heard(Words(words, LOOK_NONCE, 1, 0), timezone.now())
+    with django_assert_max_num_queries(60):
+        texts = differences_heard(dict.fromkeys(operations, look))
+    assert texts == dict.fromkeys(operations, "")
