@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import django
 
@@ -85,7 +86,6 @@ def fill(servers: int) -> tuple[dict[str, list[str]], str]:
     from networks.choices import ChangeState, OperationState
     from networks.domain.waves import MOST
     from networks.models import Change, Operation, VirtualNetwork
-    from networks.picker import PER_PAGE
     from nodes.models import PhysicalServer, ServerGroup
     from tests.nodes.fleet import make_fleet
 
@@ -149,7 +149,7 @@ def fill(servers: int) -> tuple[dict[str, list[str]], str]:
         "a virtual network": [reverse("networks:detail", args=[VirtualNetwork.objects.earliest("name").pk])],
         "interfaces for a network": [
             configure := reverse("networks:configure", args=[VirtualNetwork.objects.earliest("name").pk]),
-            f"{configure}?containers={servers * CONTAINERS * INTERFACES // PER_PAGE - 2}",
+            f"{configure}?{_last_candidates(user)}",
         ],
         "drift": deep(reverse("networks:drift"), servers // DRIFTING),
         "problems": [reverse("networks:problems")],
@@ -165,6 +165,23 @@ def _users(superuser: Any) -> list[Any]:
 
     users = get_user_model().objects
     return [superuser, *(users.create_user(f"user {number}") for number in range(1, USERS))]
+
+
+def _last_candidates(user: Any) -> str:
+    """The query of the last page of interfaces that can join a network: pages by key have no number."""
+    from networks.keyset import END
+    from networks.models import VirtualNetwork
+    from networks.picker import candidates
+    from networks.slices import of_network
+    from networks.views.paging import AFTER
+
+    pk = VirtualNetwork.objects.earliest("name").pk
+    part = of_network(pk, user)
+    last = candidates(user, str(pk), part, "", END)
+    assert last.before
+    before = candidates(user, str(pk), part, "", last.before)
+    assert before.after
+    return urlencode([(AFTER, value) for value in before.after.position])
 
 
 def _design() -> None:

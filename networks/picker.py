@@ -1,28 +1,33 @@
-"""Choosing containers of any server for a network: searched, in pages, without JavaScript."""
+"""Choosing containers of any server for a network: searched, in pages, without JavaScript.
+
+Pages are by key, not by number: of all lists only this one is sorted by columns of three tables.
+"""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from django.db.models import Case, Q, When
+from django.db.models import Case, Exists, OuterRef, Q, Value, When
+from django.db.models.functions import Coalesce
 
 from networks.domain.state import AddMember, Edit, InterfaceKey, RemoveMember
+from networks.keyset import BEGINNING, KeyPage, Part, Place, Position, is_position, page, read
+from networks.models import Member
 from networks.offers import interface_value
 from networks.slices import Drafted
 from nodes.choices import InterfaceMode, ServerOS
-from nodes.models import ContainerInterface
+from nodes.models import ContainerInterface, PhysicalServer
 from nodes.querysets import AnyUser
 
 PER_PAGE = 25
 MOST_AT_ONCE = 1000
-SORTS = {
-    "ctid": "container__ctid",
-    "server": "container__server__name",
-    "network": "membership__network__name",
-}
+WHERE = ("container__server__name", "container__ctid", "ifname")
+"""Where an interface is: no two are alike in all three, and each is in an index of its table."""
+SORTS = {"ctid": "container__ctid", "server": WHERE[0], "network": "home"}
 """Columns that the list can be sorted by."""
 
 
@@ -32,53 +37,77 @@ class Candidate:
 
     value: str
     row: ContainerInterface
+    position: Position
     now_in: str = ""
     refused: str = ""
 
 
 def candidates(
-    user: AnyUser, network_id: str, part: Drafted, text: str, page: int, sort: str = ""
-) -> tuple[list[Candidate], bool]:
-    """One page of interfaces that are not in the network, free ones first; are there more? One query.
+    user: AnyUser, network_id: str, part: Drafted, text: str, place: Place = BEGINNING, sort: str = ""
+) -> KeyPage[Candidate]:
+    """One page of interfaces that are not in the network, free ones first.
 
-    `sort` is a key of SORTS, with a "-" before it for the other way round.
+    One query, two where both kinds meet. `sort` is a key of SORTS, with a "-" before it for the other way
+    round.
     """
-    start = (page - 1) * PER_PAGE
-    rows = _outside(user, network_id, text, sort)
-    # Keys first: else all that is shown of an interface is sorted for every interface there is.
-    found = list(rows.filter(pk__in=rows.values("pk")[start : start + PER_PAGE + 1]))
-    return _shown(found[:PER_PAGE], network_id, part), len(found) > PER_PAGE
+    parts = _parts(user, network_id, text, sort)
+    if place.position and not is_position(parts, place.position):
+        place = BEGINNING
+    # What the draft has put into the network is not shown; so many rows more make a full page all the same.
+    hidden = sum(home == network_id for home in _drafted_homes(part.edits).values())
+
+    def nearest(place: Place) -> list[Candidate]:
+        return _shown(read(parts, place, PER_PAGE + 1 + hidden), network_id, part)
+
+    return page(nearest, place, PER_PAGE)
 
 
 def all_candidates(user: AnyUser, network_id: str, part: Drafted, text: str) -> Iterator[Candidate]:
     """Every interface that `candidates` would list, read as it is asked for."""
-    rows = _outside(user, network_id, text).iterator(chunk_size=1000)
-    while some := list(islice(rows, 1000)):
-        yield from _shown(some, network_id, part)
+    for one in _parts(user, network_id, text):
+        rows = ((one.position(row), row) for row in one.sorted().iterator(chunk_size=1000))
+        while some := list(islice(rows, 1000)):
+            yield from _shown(some, network_id, part)
 
 
-def _outside(user: AnyUser, network_id: str, text: str, sort: str = "") -> Any:
-    """Host-routed ones appear only where somebody searches: else half of all would be those."""
-    rows = _matching(user, text)
+def _parts(user: AnyUser, network_id: str, text: str, sort: str = "") -> list[Part]:
+    """The list as parts that a page reads no more of than it shows; searched or sorted otherwise, as one.
+
+    Host-routed ones appear only where somebody searches: else half of all would be those.
+    """
+    rows = _matching(user, text).select_related("container__server", "membership__network")
     if not text:
         rows = rows.filter(mode=InterfaceMode.BRIDGED)
-    rows = rows.exclude(pk__in=rows.filter(membership__network=network_id).values("pk"))
-    order: list[Any] = ["container__server__name", "container__ctid", "ifname", "pk"]
-    if column := SORTS.get(sort.removeprefix("-")):
-        order.insert(0, f"-{column}" if sort.startswith("-") else column)
-    elif not sort:
-        order.insert(0, Case(When(membership=None, then=0), default=1))
-    return rows.select_related("container__server", "membership__network").order_by(*order)
+    servers = PhysicalServer.objects.operable_by(user).filter(os=ServerOS.LINUX)
+    if not (sort or text):
+        # Not as joins: PostgreSQL takes "joined to nothing" for rare.
+        member = Member.objects.filter(interface=OuterRef("pk"))
+        free, taken = (
+            rows.exclude(Exists(member)),
+            rows.filter(Exists(member.exclude(network=uuid.UUID(network_id)))),
+        )
+        return [Part("free", free, WHERE, servers), Part("taken", taken, WHERE, servers)]
+    others = rows.exclude(membership__network=network_id).annotate(
+        kind=Case(When(membership=None, then=Value("free")), default=Value("taken")),
+        home=Coalesce("membership__network__name", Value("")),
+    )
+    column = SORTS.get(sort.removeprefix("-"), WHERE[0]) if sort else "kind"
+    first = f"-{column}" if sort.startswith("-") else column
+    order = (first, *(one for one in WHERE if one != column))
+    return [Part("all", others, order, servers if column == WHERE[0] and not text else None)]
 
 
-def _shown(rows: Iterable[ContainerInterface], network_id: str, part: Drafted) -> list[Candidate]:
+def _shown(
+    found: Iterable[tuple[Position, ContainerInterface]], network_id: str, part: Drafted
+) -> list[Candidate]:
     drafted = _drafted_homes(part.edits)
     shown = []
-    for row in rows:
+    for position, row in found:
         key = _key(row)
         home = drafted.get(key, str(row.membership.network_id) if hasattr(row, "membership") else "")
         if home != network_id:
-            shown.append(Candidate(interface_value(key), row, _name(row, home, part), _refused(row)))
+            name = _name(row, home, part)
+            shown.append(Candidate(interface_value(key), row, position, name, _refused(row)))
     return shown
 
 

@@ -23,7 +23,7 @@ from networks.picker import SORTS, Candidate, all_candidates, all_matching, cand
 from networks.services.validate import problems_of, refused_at_once
 from networks.slices import Drafted, draft_edits, of_area, of_cells
 from networks.views.gate import drafted_or_404, may_change, stage
-from networks.views.paging import page_number, pages, sort_links
+from networks.views.paging import AFTER, BEFORE, key_pages, page_number, pages, place, sort_links
 from networks.views.subjects import with_links
 from nodes.models import PhysicalServer
 from vnetpanel.csv_file import csv_response
@@ -72,17 +72,17 @@ def _page(
     start = (page_number(request, "members") - 1) * MEMBERS_PER_PAGE
     members, more = members_shown(part, network.id, request.user, start, MEMBERS_PER_PAGE)
     find = _text(request, "container")
-    page, sort = page_number(request, "containers"), _text(request, "sort")
-    offered, more_offered = candidates(request.user, network.id, part, find, page, sort)
+    sort = _text(request, "sort")
+    offered = candidates(request.user, network.id, part, find, place(request), sort)
     context = _servers(request, network, part, posted) | {
         "network": network,
         "is_drafted_only": part.decided.network(network.id) is None,
         "form": form or _name_form(request, network),
         "members": members,
         "member_pages": pages(request, "members", more, "#members"),
-        "candidates": offered,
-        "candidate_pages": pages(request, "containers", more_offered, "#add"),
-        "candidate_sorts": sort_links(request, "sort", SORTS, "containers", "#add"),
+        "candidates": offered.rows,
+        "candidate_pages": key_pages(request, offered, "#add"),
+        "candidate_sorts": sort_links(request, "sort", SORTS, BEFORE, AFTER, anchor="#add"),
         "sort": sort,
         "find_container": find,
         "refused": with_links(refused, request.user),

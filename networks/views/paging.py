@@ -1,20 +1,30 @@
-"""Pages of lists that are no tables: forward and back, nothing counted."""
+"""Pages of lists that are no tables, by number or by key: forward and back, nothing counted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.http import HttpRequest
+
+from networks.keyset import BEGINNING, KeyPage, Place
+
+BEFORE, AFTER = "before", "after"
+"""In an address: the position that a page by key ends before or begins after, value by value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Links to the page before and after, "" where there is none."""
+    """Links to the page before and after, "" where there is none.
+
+    Pages by key have no number (0), but the way back to the first.
+    """
 
     number: int
     before: str
     after: str
+    first: str = ""
 
 
 def page_number(request: HttpRequest, name: str) -> int:
@@ -35,6 +45,28 @@ def pages(request: HttpRequest, name: str, has_more: bool, anchor: str = "") -> 
     return Pages(number, to(number - 1) if number > 1 else "", to(number + 1) if has_more else "")
 
 
+def place(request: HttpRequest) -> Place:
+    """Where a page by key is to begin or end; whether there is such a place, the list knows."""
+    before, after = (tuple(request.GET.getlist(name)) for name in (BEFORE, AFTER))
+    return Place(after) if after else Place(before, backwards=bool(before))
+
+
+def key_pages(request: HttpRequest, page: KeyPage[Any], anchor: str = "") -> Pages:
+    """Links that keep everything else of the address as it is; the first page's where it is not this one."""
+
+    def to(place: Place | None) -> str:
+        if place is None:
+            return ""
+        query = request.GET.copy()
+        for name in (BEFORE, AFTER):
+            query.pop(name, None)
+        if place.position:
+            query.setlist(BEFORE if place.backwards else AFTER, list(place.position))
+        return f"?{query.urlencode()}{anchor}"
+
+    return Pages(0, to(page.before), to(page.after), to(page.before and BEGINNING))
+
+
 @dataclass(frozen=True, slots=True)
 class SortLink:
     """A heading that sorts its list: where it leads, and how the list is sorted by it now ("" if not)."""
@@ -44,7 +76,7 @@ class SortLink:
 
 
 def sort_links(
-    request: HttpRequest, name: str, keys: Iterable[str], page: str, anchor: str = ""
+    request: HttpRequest, name: str, keys: Iterable[str], *page: str, anchor: str = ""
 ) -> dict[str, SortLink]:
     """A link for each key; asked for again, the other way round. `page` is left out: it begins anew."""
     asked = request.GET.get(name, "")
@@ -52,7 +84,8 @@ def sort_links(
     for key in keys:
         query = request.GET.copy()
         query[name] = f"-{key}" if asked == key else key
-        query.pop(page, None)
+        for one in page:
+            query.pop(one, None)
         now = "ascending" if asked == key else "descending" if asked == f"-{key}" else ""
         links[key] = SortLink(f"?{query.urlencode()}{anchor}", now)
     return links
