@@ -111,3 +111,20 @@ def test_a_vlan_is_made_and_a_grid_is_set(plain: Callable[[str], Any], site: Any
     page.select_option("[aria-label='A on server2']", label="eth0.7")
     page.click("button:has-text('Add to draft')")
     page.wait_for_selector("[aria-label='A on server2'].is-changed")
+
+
+def test_containers_to_add_are_paged_there_and_back(
+    plain: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("networks.picker.PER_PAGE", 1)
+    page = plain(reverse("networks:configure", args=[A]))
+    rows = "#add tbody th"
+    seen = [page.inner_text(rows)]
+    while page.locator("#add a[rel=next]").count():
+        page.click("#add a[rel=next]")
+        seen.append(page.inner_text(rows))
+    assert len(seen) == 4
+    page.click("#add a[rel=prev]")
+    assert page.inner_text(rows) == seen[-2]
+    page.click("#add a:has-text('First')")
+    assert page.inner_text(rows) == seen[0] and not page.locator("#add a[rel=prev]").count()
