@@ -22,7 +22,7 @@ from networks.overview import created_by
 from networks.picker import SORTS, Candidate, all_candidates, all_matching, candidates, joining_edits
 from networks.services.validate import problems_of, refused_at_once
 from networks.slices import Drafted, draft_edits, of_area, of_cells
-from networks.views.gate import drafted_or_404, may_change, stage
+from networks.views.gate import can_operate, drafted_or_404, may_change, stage
 from networks.views.paging import AFTER, BEFORE, key_pages, page_number, pages, place, sort_links
 from networks.views.subjects import with_links
 from nodes.models import PhysicalServer
@@ -133,10 +133,10 @@ def _servers(
     found = list(servers.select_related("group")[start : start + SERVERS_PER_PAGE + 1])
     page = found[:SERVERS_PER_PAGE]
     ids = [server.pk for server in page]
-    operable = PhysicalServer.objects.operable_by(request.user).filter(pk__in=ids)
+    operable = frozenset(server.pk for server in page if can_operate(request.user, server))
     cells = of_cells(ids, [network.id], request.user)
     return {
-        "rows": rows(page, [network], cells, frozenset(operable.values_list("pk", flat=True)), posted),
+        "rows": rows(page, [network], cells, operable, posted),
         "server_pages": pages(request, "servers", len(found) > SERVERS_PER_PAGE, "#assignments"),
         "find_server": find,
         "shows_all": shows_all,

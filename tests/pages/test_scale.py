@@ -30,11 +30,11 @@ MOST_OF_CANDIDATES = 10
 """The network and its neighbours, and whatever could join it."""
 MOST_OF_A_BULK = 13
 """As a grid of one column, with the groups to choose from and the names of networks in the way."""
-MOST_OF_A_DRAFT = 20
+MOST_OF_A_DRAFT = 14
 """The draft is judged as a whole: desired, all that rules ask about, and the links of what they say."""
-MOST_OF_A_NETWORK = 30
-"""Its servers and members, and the network judged with its neighbours, whose inventory is nine of them."""
-MOST_OF_CONFIGURE = 30
+MOST_OF_A_NETWORK = 25
+"""Its servers and members, and the network judged with its neighbours, whose inventory is six of them."""
+MOST_OF_CONFIGURE = 23
 """Members, containers to add, the grid's column, and the network judged with its neighbours."""
 
 
