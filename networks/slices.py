@@ -198,11 +198,7 @@ def of_area(
 def _area(server_ids: Collection[int], network_ids: Collection[str]) -> Desired:
     here = AssignmentRow.objects.filter(Q(server_id__in=server_ids) | Q(network_id__in=network_ids))
     assignments = _assignments(here)
-    members = _members(
-        MemberRow.objects.filter(
-            Q(interface__container__server_id__in=server_ids) | Q(network_id__in=network_ids)
-        )
-    )
+    members = _members(_members_there(server_ids, network_ids))
     named = {a.network for a in assignments} | {m.network for m in members} | set(network_ids)
     return Desired(
         networks=tuple(_network(row) for row in VirtualNetwork.objects.filter(pk__in=named)),
@@ -210,6 +206,16 @@ def _area(server_ids: Collection[int], network_ids: Collection[str]) -> Desired:
         members=members,
         vlans=_vlans(ManagedVlan.objects.filter(server_id__in=server_ids)),
     )
+
+
+def _members_there(server_ids: Collection[int], network_ids: Collection[str]) -> QuerySet[MemberRow]:
+    there = MemberRow.objects.filter(interface__container__server_id__in=server_ids)
+    if not network_ids:
+        return there
+    theirs = MemberRow.objects.filter(network_id__in=[uuid.UUID(pk) for pk in network_ids])
+    # One "or" over two tables would have the database read all members that there are.
+    either = there.order_by().values("pk").union(theirs.order_by().values("pk"))
+    return MemberRow.objects.filter(pk__in=either)
 
 
 def _back(server_ids: Collection[int], network_ids: Collection[str] = ()) -> Drafted:
