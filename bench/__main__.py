@@ -66,16 +66,18 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=0, help="runs of each measurement (default 3; quick 1)")
     parser.add_argument("--no-web", action="store_true", help="leave the pages out")
     parser.add_argument("--no-servers", action="store_true", help="the pages only")
-    parser.add_argument("--ansible-at-most", type=int, default=0, help="no Ansible on more servers")
-    parser.add_argument("--guarded-at-most", type=int, default=0, help="no guarded Changes on more servers")
+    parser.add_argument("--ansible-at-most", type=int, help="no Ansible on more servers")
+    parser.add_argument("--guarded-at-most", type=int, help="no guarded Changes on more servers")
     parser.add_argument("--page", action="store_true", help="write the figures into docs/performance.md too")
     parser.add_argument("--ansible", type=Path, default=ANSIBLE, help="folder of Ansible's programs")
     found = parser.parse_args()
-    part = found.quick, found.sizes, found.no_web, found.no_servers, found.ansible_at_most
+    part = found.quick, found.sizes, found.no_web, found.no_servers, found.ansible_at_most is not None
     found.whole = not any(part) and (found.runs == 0 or found.runs >= 3)
     found.sizes = [int(one) for one in (found.sizes or ("3,6" if found.quick else "10,50,200")).split(",")]
-    if found.quick:
-        found.guarded_at_most = found.guarded_at_most or found.sizes[0]
+    if found.ansible_at_most is None:
+        found.ansible_at_most = found.sizes[-1]
+    if found.guarded_at_most is None:
+        found.guarded_at_most = found.sizes[0 if found.quick else -1]
     found.runs = found.runs or (1 if found.quick else 3)
     return found
 
@@ -123,7 +125,7 @@ def on_servers(
     group = Group(f"{prefix()}-rivals")
     with farm(sizes[-1], folder) as servers, panel(servers, say) as ours:
         rivals = Contenders(servers, group, options.ansible.absolute())
-        limits = options.ansible_at_most or sizes[-1], options.guarded_at_most or sizes[-1]
+        limits = options.ansible_at_most, options.guarded_at_most
         bench = Bench(servers, ours, rivals, options.runs, *limits, say)
         try:
             bench.script()
