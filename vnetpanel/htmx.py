@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
+from django.utils.cache import get_conditional_response, patch_cache_control
 from django.utils.http import urlencode
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
@@ -23,6 +28,32 @@ def wants_fragment(request: HttpRequest) -> bool:
     """Whether to answer with a part of the page: asked by htmx, and not in place of following a link."""
     htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
     return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+
+
+_TOKEN = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
+Words = ParamSpec("Words")
+
+
+def polled(
+    view: Callable[Concatenate[HttpRequest, Words], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, Words], HttpResponse]:
+    """A view whose fragment pages ask for again and again: as long as it is the same, it is an empty 304.
+
+    Compared by what it says, so that nobody is shown what another reader saw. Whole pages are left alone.
+    """
+
+    @wraps(view)
+    def answer(request: HttpRequest, /, *args: Words.args, **kwargs: Words.kwargs) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        if request.method != "GET" or not wants_fragment(request) or response.status_code != 200:
+            return response
+        # The token of a form is written anew each time and stays good.
+        said = hashlib.sha256(_TOKEN.sub(b"", response.content)).hexdigest()
+        response["ETag"] = f'"{said}"'
+        patch_cache_control(response, private=True, no_cache=True)
+        return get_conditional_response(request, etag=response["ETag"], response=response) or response
+
+    return answer
 
 
 #: Pages that stand before others: the whole page goes there, and from there back.

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from vnetpanel import health
-from vnetpanel.htmx import wants_fragment
+from vnetpanel.htmx import polled, wants_fragment
 
 VERSION = "0.1.0"
 
@@ -26,6 +26,7 @@ def version(request: HttpRequest) -> dict[str, str]:
 
 
 @require_safe
+@polled
 def panel_health(request: HttpRequest) -> HttpResponse:
     """What works and what does not, with reasons; for people who have logged in."""
     template = "health.html#parts" if wants_fragment(request) else "health.html"

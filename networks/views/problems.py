@@ -19,6 +19,7 @@ from networks.services import problems as services
 from networks.services.errors import NotAllowed
 from networks.views.gate import may_operate_somewhere, stage, user_of
 from nodes.views.lists import text_filter
+from vnetpanel.htmx import polled
 from vnetpanel.numbers import numbers
 
 PAGE = 25
@@ -81,6 +82,7 @@ def _problem_or_404(request: HttpRequest, problem_id: int) -> StandingProblem:
 
 
 @require_safe
+@polled
 def badge(request: HttpRequest) -> HttpResponse:
     """How many problems wait, for the sidebar: asked for by itself, so that no page is slower for it."""
     context = {"waiting": services.waiting_count(request.user)}

@@ -28,7 +28,7 @@ from networks.services.errors import NotAllowed
 from networks.services.sight import STATES, Sight, State
 from networks.views.gate import can_operate, group_or_404, network_or_404, server_or_404, stage, user_of
 from nodes.models import PhysicalServer
-from vnetpanel.htmx import wants_fragment
+from vnetpanel.htmx import polled, wants_fragment
 from vnetpanel.past import has_a_past
 
 MOST_DISAGREEMENTS = 30
@@ -138,6 +138,7 @@ def _measure(
 
 
 @READ_POST
+@polled
 def measure_network(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
     """Measure among the members of a network."""
     network = network_or_404(request.user, network_id)
@@ -145,12 +146,14 @@ def measure_network(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse
 
 
 @READ_POST
+@polled
 def measure_server(request: HttpRequest, server_id: int) -> HttpResponse:
     """Measure among the containers of a server."""
     return _measure(request, [server_or_404(request.user, server_id).pk])
 
 
 @READ_POST
+@polled
 def measure_group(request: HttpRequest, group_id: int) -> HttpResponse:
     """Measure among the containers of all servers of a group."""
     group = group_or_404(request.user, group_id)

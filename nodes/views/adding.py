@@ -21,7 +21,7 @@ from nodes.services.errors import NotAllowed, ServiceError
 from nodes.views.gate import has_role, needs_admin_somewhere, said_on, server_or_404
 from trust import proof
 from trust.proof import recently_proved
-from vnetpanel.htmx import wants_fragment
+from vnetpanel.htmx import polled, wants_fragment
 
 READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -45,6 +45,7 @@ def add(request: HttpRequest) -> HttpResponse:
 
 @READ_WRITE
 @vary_on_headers("HX-Request")
+@polled
 def host_key(request: HttpRequest, server_id: int) -> HttpResponse:
     """The key that the server presented: to be compared, and approved or not."""
     server = server_or_404(request.user, server_id)
@@ -126,6 +127,7 @@ def install_key(request: HttpRequest, server_id: int) -> HttpResponse:
 
 @require_safe
 @vary_on_headers("HX-Request")
+@polled
 def preflight(request: HttpRequest, server_id: int) -> HttpResponse:
     """What stands between the server and its first Change, line by line."""
     server = server_or_404(request.user, server_id)
