@@ -1,4 +1,4 @@
-"""Lists paged by what they are sorted by: no page reads more than it shows, however far down the list it is.
+"""Lists paged by what they are sorted by: a far page costs what the first one costs.
 
 A list is one part or several, one after the other; a part is asked only when a page reaches it.
 """

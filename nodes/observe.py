@@ -146,17 +146,17 @@ def _wait_for_others() -> None:
 _stored_together: Together[sync.Seen] = Together(_wait_for_others)
 
 
-def look(server: PhysicalServer, ours: sync.Ours | None = None, heard: Heard | None = None) -> ServerFacts:
+def look(server: PhysicalServer, ours: sync.Ours | None = None) -> ServerFacts:
     """Look at a server now and store what was found; for whoever needs the truth before or after a change.
 
     `server` comes with what `servers_to_ask` reads; `ours` names links there that this panel has made (see
-    sync.store). `heard`: the server has looked already, and is not asked again. Threads that look at
-    different servers at the same time store what they found together. Raises LookFailed, stored as well.
+    sync.store). Threads that look at different servers at the same time store what they found together.
+    Raises LookFailed, stored as well.
     """
-    at = heard.at if heard else timezone.now()
+    at = timezone.now()
     _under_way.add(threading.get_ident())
     try:
-        answer = understood(heard.words) if heard else ask(server)
+        answer = ask(server)
     except LookFailed as failure:
         store_failure(server, failure, at)
         raise

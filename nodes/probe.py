@@ -13,6 +13,9 @@ from nodes.commands import Command
 MAX_LOOK_BYTES = 2 * 1024 * 1024
 """A longer look is none. The sections' own limits (in the script) add up to less."""
 
+AND_LOOK_S = 25
+"""A look after another command is ended by the server: the answer must not wait for it for ever."""
+
 DEADLINE_S = 30.0
 """After this long, a look is given up. The probe's own limits end most looks much earlier."""
 
@@ -38,18 +41,21 @@ def probe_command(nonce: str) -> Command:
 
 
 _AND_LOOK = (
-    'read -r began _ </proc/uptime; "$@" </dev/null || exit; read -r ended _ </proc/uptime; '
-    'printf "\\n@%s after %s %s\\n" "$0" "$began" "$ended"; export PROBE_STARTED="$began"; exec sh -s "$0"'
+    'most=$1; shift; read -r began _ </proc/uptime; "$@" </dev/null || exit; read -r ended _ </proc/uptime; '
+    'printf "\\n@%s after %s %s\\n" "$0" "$began" "$ended"; export PROBE_STARTED="$began"; '
+    'if command -v timeout >/dev/null; then exec timeout -s KILL "$most" sh -s "$0"; fi; exec sh -s "$0"'
 )
 
 
-def and_look(command: Command, nonce: str) -> Command:
+def and_look(command: Command, nonce: str, look_s: int = AND_LOOK_S) -> Command:
     """That command, and after it, if it succeeds, a look, as one exec: a session costs as much as a look.
 
     The command must not read its standard input. If it fails, its exit status and what it printed are all.
+    The look is cut after `look_s` seconds.
     """
     probe = probe_command(nonce)
-    return Command(("sh", "-c", _AND_LOOK, nonce, *command.argv), stdin=probe.stdin, secrets=command.secrets)
+    words = ("sh", "-c", _AND_LOOK, nonce, str(look_s), *command.argv)
+    return Command(words, stdin=probe.stdin, secrets=command.secrets)
 
 
 @dataclass(frozen=True, slots=True)

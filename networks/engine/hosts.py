@@ -118,17 +118,18 @@ class Host:
         """
         if self.server.by_gate:
             return self.settle(txid), None
-        nonce, at = new_nonce(), timezone.now()
+        nonce = new_nonce()
         command = and_look(Command(("sh", script_path(), "settle", str(txid))), nonce)
         deadline_s = SETTLE_DEADLINE_S + LOOK_DEADLINE_S
         done = self._installed_exec(command, fresh=False, deadline_s=deadline_s, limits=BOTH_LIMITS)
         both = parted(done.stdout, nonce)
         if both is None:
             return self._reply(done, done.stdout), None
+        # By our clock alone: a look from the future would keep every later one from being stored.
+        look_s = max(0.0, done.seconds - both.look_after_s)
         connect_ms = round(done.connect_seconds * 1000)
-        took_ms = connect_ms + round(max(0.0, done.seconds - both.look_after_s) * 1000)
-        words = Words(both.look, nonce, took_ms, connect_ms)
-        heard = Heard(words, at + timedelta(seconds=both.look_after_s))
+        words = Words(both.look, nonce, connect_ms + round(look_s * 1000), connect_ms)
+        heard = Heard(words, timezone.now() - timedelta(seconds=look_s))
         return self._reply(replace(done, exit_status=0), both.before), heard
 
     def status(self, txid: uuid.UUID) -> Reply:

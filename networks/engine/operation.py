@@ -155,6 +155,8 @@ def confirm(lease: Lease, operation: Operation) -> None:
                 state=OperationState.DONE,
                 deadline_at=None,
                 must_follow=False,
+                # Ended before the look began: what that finds is judged.
+                ended_at=_heard[operation].at if operation in _heard else timezone.now(),
             )
             return
         record(lease, operation, "Committed.", state=OperationState.COMMITTED, deadline_at=None)
@@ -175,7 +177,7 @@ def confirm(lease: Lease, operation: Operation) -> None:
 def _settled(lease: Lease, operation: Operation, host: Host) -> Reply | None:
     """Tell a held change that it stays, until the server has answered or its deadline has passed.
 
-    The first time the server is to look as well. If that gets no answer, settling is all that is asked for.
+    The first time the server is to look as well. If it does not settle then, that is all it is asked for.
     """
     is_first = True
 
@@ -185,8 +187,8 @@ def _settled(lease: Lease, operation: Operation, host: Host) -> Reply | None:
             return host.settle(operation.pk)
         is_first = False
         reply, heard = host.settle_and_look(operation.pk)
-        # What vzctl has still to do comes after this look: then another is taken once it has tried again.
-        if heard is not None and _follows(reply):
+        # What vzctl has still to do, or preparing, comes after this look: then another is taken at the end.
+        if heard is not None and _follows(reply) and is_prepared(operation):
             _heard[operation] = heard
         return reply
 

@@ -102,6 +102,7 @@ class _Run:
         self._read.clear()
         if is_decided(self.change, wave):
             if all(op.is_terminal for op in self._operations(wave)):
+                self._tell_caught_up(wave)
                 return
         elif self.change.state == ChangeState.ROLLING_BACK:
             raise self._roll_back(wave, self.change.result)
@@ -122,6 +123,7 @@ class _Run:
     def _give_up(self) -> None:
         workers = f"{self.change.attempts - 1} workers gave up on it."
         if self.change.decided_at is not None:
+            caught_up(self.change, list(self.change.operations.filter(state=OperationState.DONE)))
             self._end(
                 ChangeState.BEHIND,
                 f"{workers} It was decided; the servers are asked whether they have committed. "
@@ -188,9 +190,11 @@ class _Run:
         self.lease.update(state=ChangeState.DECIDED)
         self._each(wave, steps.confirm)
         self._each(wave, steps.follow)
-        operations = self._operations(wave)
-        caught_up(self.change, [one for one in operations if one.state == OperationState.DONE])
-        self._all(self._not_seen_yet(operations), steps.look)
+        self._tell_caught_up(wave)
+        self._all(self._not_seen_yet(self._operations(wave)), steps.look)
+
+    def _tell_caught_up(self, wave: int) -> None:
+        caught_up(self.change, [one for one in self._operations(wave) if one.state == OperationState.DONE])
 
     def _not_seen_yet(self, operations: list[Operation]) -> list[Operation]:
         """Those that have to be looked at; of others what they saw as they settled is stored by now."""

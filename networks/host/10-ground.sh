@@ -48,7 +48,7 @@ clock() {
 }
 boot_id() { read -r BOOT </proc/sys/kernel/random/boot_id; }
 # feed TEXT COMMAND …: TEXT is its standard input, with no space left on any disk too. dash and busybox need no process
-# for that; bash would write a file first.
+# for a few kilobytes; bash would write a file first.
 if [ -n "${BASH_VERSION:-}" ]; then
 	feed() {
 		f_text=$1

@@ -32,24 +32,29 @@ letgo() {
 # What `committed` says of saved configuration, errands and emptied bridges; done with all of it, or not.
 follow_committed() {
 	read_errands
-	F_open=0
+	F_open=0 F_once=''
 	while read -r f_kind f_words; do
 		# shellcheck disable=SC2086 # words of our own committed file, none of them empty
 		case $f_kind in
 		save) follow_save $f_words || F_open=1 ;;
-		netif_add | netif_del | ipadd | ipdel) errand $f_kind $f_words || F_open=1 ;;
+		netif_add | netif_del | ipadd | ipdel)
+			F_once=yes
+			errand $f_kind $f_words || F_open=1
+			;;
 		drop) drop_bridge $f_words || F_open=1 ;;
 		esac
 	done <"$ETC/committed"
 	[ $F_open = 0 ] || return 1
-	if [ -e "$LIB/errands" ]; then
+	if [ -n "$E_all" ]; then
+		: # it says so already
+	elif [ -n "$F_once" ]; then
 		# On the disk before they are forgotten, or a power cut would have them done twice.
-		[ -n "$E_all" ] || say "$C_txid" | put "$LIB/followed"
-		rm -f "$LIB/errands"
-	elif [ -z "$E_all" ]; then
+		{ say "$C_txid" | put "$LIB/followed"; } || return 1
+	else
 		# Lost with the power, what is saved is only compared once more.
 		{ say "$C_txid" >"$LIB/followed"; } 2>/dev/null
 	fi
+	[ ! -e "$LIB/errands" ] || rm -f "$LIB/errands"
 	return 0
 }
 # differs WHY: about the container and interface in s_what

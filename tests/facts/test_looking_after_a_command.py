@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from nodes.commands import Command
 from nodes.probe import AndLook, and_look, new_nonce, parted
-from nodes.probe_output import parse_look
+from nodes.probe_output import UnreadableLook, parse_look
 from tests.facts.conftest import NONCE, Server
 
 pytestmark = pytest.mark.netns
@@ -26,13 +27,15 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return f"{tmp_path}:{os.environ['PATH']}"
 
 
-def run(server: Server, path: str, program: str) -> subprocess.CompletedProcess[bytes]:
-    command = and_look(Command(("sh", "-c", program)), NONCE)
+def run(
+    server: Server, path: str, program: str, look_s: int = 60, tools: Path | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    command = and_look(Command(("sh", "-c", program)), NONCE, look_s)
     env = {
         "PROBE_VZ": str(server.tree / "vz"),
         "PROBE_ETC": str(server.tree / "etc"),
         "PROBE_RUN": str(server.tree / "run"),
-        "PROBE_PATH": f"{server.tree / 'bin'}:{os.defpath}:/usr/sbin:/sbin",
+        "PROBE_PATH": f"{tools or server.tree / 'bin'}:{os.defpath}:/usr/sbin:/sbin",
         "PATH": path,
     }
     words = ["ip", "netns", "exec", server.name, *command.argv]
@@ -67,6 +70,19 @@ def test_its_time_counts_neither_as_a_slow_shell_nor_as_the_look_s(server: Serve
     assert 0.4 < found.look_after_s < 5
     quick = parse_look(found.look, NONCE).true_ms
     assert quick is None or quick < 400
+
+
+def test_a_look_that_hangs_does_not_keep_the_answer(server: Server, path: str, tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "vzctl").write_text("#!/bin/sh\nexec sleep 30\n")
+    (tools / "vzctl").chmod(0o755)
+    began = time.monotonic()
+    found = both(run(server, path, "echo done=0", 2, tools))
+    assert time.monotonic() - began < 20
+    assert found.before == b"done=0\n"
+    with pytest.raises(UnreadableLook, match="cut off"):
+        parse_look(found.look, NONCE)
 
 
 def test_nothing_but_its_own_nonce_parts_the_answers() -> None:

@@ -40,3 +40,18 @@ def test_a_full_disk_only_has_it_followed_once_more(server: rig.Server) -> None:
     remembered.rmdir()
     assert server.call("follow", "one", check=True).state == "agrees"
     assert remembered.read_text() == "one\n"
+
+
+def test_errands_are_not_forgotten_unless_that_is_remembered(server: rig.Server) -> None:
+    assert server.apply("one", PLAN).state == "committed"
+    lib = server.root / "lib"
+    (lib / "followed").unlink(missing_ok=True)
+    committed = server.root / "etc/committed"
+    committed.write_text(committed.read_text().replace("end\n", "ipadd 4 101 eth0 10.9.0.5/24\nend\n"))
+    (lib / "errands").write_text("one finished ipadd 4 101 eth0 10.9.0.5/24\n")
+    (lib / "followed.new").mkdir()  # as on a full disk
+    assert server.call("follow", "one").code == 75
+    assert (lib / "errands").exists()
+    (lib / "followed.new").rmdir()
+    assert server.call("follow", "one", check=True).state == "agrees"
+    assert (lib / "followed").read_text() == "one\n" and not (lib / "errands").exists()

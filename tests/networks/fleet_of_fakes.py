@@ -37,7 +37,7 @@ class Fakes:
         """What servers warn of when they are asked for a plan."""
         self.follows = ""
         """What servers say of vzctl when they settle: "agrees", "differs", or nothing."""
-        self.heard: Heard | None = None
+        self.look_begins: Callable[[], Heard | None] = lambda: None
         """The look that they take when they settle."""
         self.compared: list[tuple[str, Heard | None]] = []
         """Servers that were compared with what was planned, and the look that they were compared by."""
@@ -80,7 +80,7 @@ class _Fake:
     def settle_and_look(self, txid: uuid.UUID) -> tuple[Reply, Heard | None]:
         reply = self._answer("settle and look", txid, {"applied": "committed"})
         reply.answer.values["follows"] = self.fakes.follows
-        return reply, self.fakes.heard
+        return reply, self.fakes.look_begins()
 
     def abort(self, txid: uuid.UUID) -> Reply:
         return self._answer("abort", txid, {"none": "rolledback", "applied": "rolledback"})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,10 +14,14 @@ from networks.choices import ChangeState, OperationState
 from networks.engine import operation as steps
 from networks.engine import runner
 from networks.engine.comparing import differences_heard
+from networks.engine.hosts import Host
 from networks.host import script_digest
-from networks.models import Change, Preparation
+from networks.models import Behind, Change, DriftCheck, Preparation
+from nodes import observe
+from nodes.commands import Command
 from nodes.models import PhysicalServer
 from nodes.observe import Heard, Words
+from nodes.ssh import Completed
 from tests.facts.test_captured_answers import CASES, LOOK_NONCE
 from tests.networks.changes import planned
 from tests.networks.conftest import Scene
@@ -29,15 +35,16 @@ SEEN = Heard(Words(b"", "0" * 32, 1, 0), datetime(2026, 11, 29, tzinfo=UTC))
 def fakes(monkeypatch: pytest.MonkeyPatch) -> Fakes:
     monkeypatch.setattr(steps, "POLL_S", 0.01)
     fakes = fake(monkeypatch)
-    fakes.heard, fakes.follows = SEEN, "agrees"
+    fakes.look_begins, fakes.follows = (lambda: SEEN), "agrees"
     return fakes
 
 
-def run(scene: Scene, operator: Any, *, guarded: bool = False) -> Change:
+def run(scene: Scene, operator: Any, *, guarded: bool = False, prepared: bool = True) -> Change:
     change = Change.objects.get(pk=planned(operator, servers=(scene.server1,)).pk)
     Change.objects.update(state=ChangeState.QUEUED, sent_at=timezone.now(), edits="[]")
     change.operations.update(state=OperationState.QUEUED, is_guarded=guarded)
-    Preparation.objects.create(server=scene.server1, script=script_digest())
+    if prepared:
+        Preparation.objects.create(server=scene.server1, script=script_digest())
     runner.run_change(change.pk)
     change.refresh_from_db()
     assert change.state == ChangeState.DONE, change.result
@@ -87,3 +94,87 @@ def test_of_many_servers_the_looks_are_compared_with_one_reading_of_what_is_know
     with django_assert_max_num_queries(60):
         texts = differences_heard(dict.fromkeys(operations, look))
     assert texts == dict.fromkeys(operations, "")
+
+
+@pytest.fixture
+def really_stored(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> Fakes:
+    """Servers answer with a look of lab-server1 that has just begun, which is really stored and compared."""
+    words = Words((CASES / "look/lab-server1.txt").read_bytes(), LOOK_NONCE, 1, 0)
+    fakes.look_begins = lambda: Heard(words, timezone.now())
+    monkeypatch.setattr(steps, "differences_heard", differences_heard)
+    return fakes
+
+
+def replays(monkeypatch: pytest.MonkeyPatch, replay: str) -> None:
+    """What looks say of the boot replay, a transaction having been committed."""
+    real = observe.understood
+
+    def understood(words: Words) -> observe.Answer:
+        answer = real(words)
+        facts = replace(
+            answer.facts,
+            boot=replace(answer.facts.boot, replay=replay),
+            transaction=replace(answer.facts.transaction, committed="x" * 8),
+        )
+        return replace(answer, facts=facts)
+
+    monkeypatch.setattr(observe, "understood", understood)
+
+
+def test_what_it_saw_is_judged_for_drift_at_once(
+    scene: Scene, operator: Any, really_stored: Fakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replays(monkeypatch, "enabled")
+    run(scene, operator)
+    assert DriftCheck.objects.get(server=scene.server1).unsure == ""
+
+
+def test_what_it_saw_before_it_was_prepared_does_not_count(
+    scene: Scene, operator: Any, really_stored: Fakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replays(monkeypatch, "missing")
+    really_stored.faults["server1", "prepare"] = SILENT
+    really_stored.before["server1", "settle and look"] = really_stored.faults.clear
+    run(scene, operator, prepared=False)
+    assert Preparation.objects.filter(server=scene.server1).exists()
+
+
+def test_a_worker_that_takes_over_tells_that_nothing_is_missed_any_more(
+    scene: Scene, operator: Any, fakes: Fakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def dies(*args: object) -> None:
+        raise Killed
+
+    behind = planned(operator)
+    now = timezone.now()
+    Behind.objects.create(
+        server=scene.server1, change=behind, missed=0, followed=0, reason="x", since=now, next_try_at=now
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(runner, "caught_up", dies)
+        with pytest.raises(Killed):
+            run(scene, operator)
+    change = Change.objects.latest("created_at")
+    Change.objects.update(lease_until=None)
+    runner.run_change(change.pk)
+    change.refresh_from_db()
+    assert change.state == ChangeState.DONE and not Behind.objects.exists()
+
+
+@pytest.mark.parametrize("ended", ["3000000000.00", "999999999999.00", "0.00"])
+def test_no_clock_of_a_server_dates_its_look(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, ended: str
+) -> None:
+    def said(self: Host, command: Command, **how: object) -> Completed:
+        words = f"state=committed\nfollows=agrees\ndone=0\n\n@{command.argv[3]} after 0.00 {ended}\n"
+        return Completed(0, words.encode(), b"", 0.5, 0.0, "c")
+
+    monkeypatch.setattr(Host, "_installed_exec", said)
+    before = timezone.now()
+    reply, look = Host(scene.server1).settle_and_look(uuid.uuid4())
+    assert reply.state == "committed" and look is not None
+    assert before - timedelta(seconds=0.6) <= look.at <= timezone.now()
+    assert 0 <= look.words.duration_ms <= 500
