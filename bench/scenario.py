@@ -33,8 +33,6 @@ from vnetpanel.broker import connect
 
 CONFIRM_WAIT_S = 3.0
 """The fixed wait between the two confirmations of a guarded change, once a wave (networks/host/README.md)."""
-SIX_TASKS_AT_MOST = 60
-"""Above this many servers Ansible's tasks take minutes: they run once."""
 WARM_LOOKS = 4
 """Looks before the first that counts, as a panel has had that has run for some minutes."""
 
@@ -115,7 +113,7 @@ class Bench:
         ]
         if size > self.ansible_at_most:
             return
-        ansible = self.rival(size, lambda: self.rivals.ansible_runs(size, "look"), self._six(size))
+        ansible = self.rival(size, lambda: self.rivals.ansible_runs(size, "look"), self.runs)
         self.rows += [
             against(f"{about}: {name}, Ansible one shell task", *figures)
             for name, *figures in (
@@ -150,7 +148,7 @@ class Bench:
         if size <= self.ansible_at_most and kind == "Change":
             self._beside_ansible(about, size, ours, seen)
         elif size <= self.ansible_at_most:
-            six = self._rival_change(size, "six", adapter, 1)
+            six = self._rival_change(size, "six", adapter, self.runs)
             wall = ours.wall_s - CONFIRM_WAIT_S * runs[0].waves
             self.rows += [
                 against(f"{about}: wall without its wait, Ansible six tasks", wall, six.wall_s, "s", 1 / 10),
@@ -173,8 +171,8 @@ class Bench:
         ]
 
     def _beside_ansible(self, about: str, size: int, ours: Cost, seen: Cost) -> None:
-        six = self._rival_change(size, "six", "eth1", self._six(size))
-        shell = self._rival_change(size, "shell", "eth1", self._six(size))
+        six = self._rival_change(size, "six", "eth1", self.runs)
+        shell = self._rival_change(size, "shell", "eth1", self.runs)
         raw = self._rival_change(size, "raw", "eth1", self.runs)
         bar = None if size < 50 else 1 / 30
         self.rows += [
@@ -263,9 +261,6 @@ class Bench:
         self.noise_s += cost.other_s
         self.measured_s += cost.machine_s
         return cost
-
-    def _six(self, size: int) -> int:
-        return self.runs if size <= SIX_TASKS_AT_MOST else 1
 
     def change(self, size: int, adapter: str) -> Done:
         """One Change of the panel, looked at from outside, and taken away again."""
