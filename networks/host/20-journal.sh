@@ -71,10 +71,11 @@ decided() {
 # --- locks; each lives as long as a process holds the descriptor, `ip` children included ---
 
 free() { flock -n "$1" true 2>/dev/null; }
-# flock of busybox cannot wait, hence the loop.
+# take_lock FD SECONDS [-s], shared. flock of busybox cannot wait, hence the loop.
 take_lock() {
 	t_tries=$(($2 * 10))
-	until flock -n "$1"; do
+	# shellcheck disable=SC2086 # no word where there is none
+	until flock ${3:-} -n "$1"; do
 		t_tries=$((t_tries - 1))
 		[ $t_tries -gt 0 ] || return 1
 		nap

@@ -103,7 +103,7 @@ run_short() {
 run_held() {
 	trap '' HUP INT TERM PIPE
 	exec 7>>"$RUN/worker.lock"
-	take_lock 7 5 || fail "$BUSY" "another transaction is at work"
+	take_lock 7 5 -s || fail "$BUSY" "another transaction is at work"
 	note "worker $$"
 	ready deadman "$1"
 	h_tries=100

@@ -1,12 +1,13 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # The two processes of the guarded path; the held one has the dead-man only. Each holds its own lock from its first to
-# its last moment.
+# its last moment: shared, for the watchers of the transaction before may still sleep after its end, and the next one
+# must not wait for them.
 
 deadman() {
 	trap '' HUP INT TERM PIPE
 	D=$RUN/txn/$1
 	exec 9>>"$RUN/deadman.lock"
-	take_lock 9 5 || exit 1
+	take_lock 9 5 -s || exit 1
 	echo -1000 2>/dev/null >/proc/self/oom_score_adj
 	note "deadman $$"
 	exec >/dev/null # see ready
@@ -17,7 +18,7 @@ worker() {
 	trap '' HUP INT TERM PIPE
 	D=$RUN/txn/$1
 	exec 9>>"$RUN/worker.lock"
-	take_lock 9 5 || exit 1
+	take_lock 9 5 -s || exit 1
 	note "worker $$"
 	exec >/dev/null
 	crash worker

@@ -132,6 +132,22 @@ def test_the_next_one_begins_though_the_last_died_before_its_last_words(server: 
     assert "txid u\n" in server.committed
 
 
+def test_the_next_one_does_not_wait_for_the_watchers_of_the_last(server: rig.Server, move: HostPlan) -> None:
+    """Found by profiling: a dead-man sleeps for up to a second after the end, and the next one polled for his lock."""
+    asleep = {"VNP_POLL": "30"}
+    hold(server, "t", **asleep)
+    assert server.call("settle", "t", check=True).state == "committed"
+    assert hold(server, "u", **asleep).state == "applied"
+    assert server.call("settle", "u", check=True).state == "committed"
+    plan = HostPlan(move.steps, (*move.keeps, *LOCAL.keeps))
+    assert server.apply("v", plan, **asleep).state == "applied"
+    server.confirm("v")
+    after = HostPlan((Bridge("vn-d"),), (*plan.keeps, KeepBridge("vn-d")))
+    digest = server.plan(after).answer.digest
+    assert server.call("hold", "w", "15", digest, stdin=after.render(), **asleep).state == "applied"
+    rig.kill_watchers(server)
+
+
 @pytest.mark.parametrize("who", ["recover", "dead-man"])
 def test_one_that_died_at_its_commit_is_never_taken_for_undecided_again(server: rig.Server, who: str) -> None:
     """Another commit goes over it: then nothing but its own journal says that it was committed."""
