@@ -25,9 +25,8 @@ from nodes.ssh.errors import (
 from nodes.ssh.sudo import SUDO, require_sudo
 
 CHUNK = 64 * 1024
-# paramiko tells nobody when the server has room for more input. The first 2 MiB never wait for this: OpenSSH
-# has room for them from the moment that it answers the request, and that answer wakes us.
-WINDOW_POLL_S = 0.01
+# So many pieces of output, each of 32 KiB at most, may wait to be read: the server stops at 2 MiB.
+PIECES = 16
 # A dead connection closes its channels a moment before it says that it is dead.
 LAST_WORDS_S = 0.3
 
@@ -131,11 +130,33 @@ def run_on(
 
 
 class _Wake(threading.Event):
-    """One event for all that can happen on a channel.
+    """One event for all that can happen on a channel, set when there is something to do.
 
-    paramiko's buffers clear their event when they run empty, which would lose the news of another buffer;
-    here only the reader clears it.
+    paramiko tells of each of the many small pieces that a command prints: those are left to gather. Its
+    buffers clear their event when they run empty, which would lose the news of another one: here only the
+    reader clears it.
     """
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        super().__init__()
+        self.channel = channel
+        self.told = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether all has come that will."""
+        channel = self.channel
+        return bool(channel.closed or (channel.eof_received and channel.exit_status != -1))
+
+    def set(self) -> None:
+        """News of any kind, from paramiko."""
+        self.told += 1
+        if self.ended or self.told % PIECES == 0:
+            self.wake()
+
+    def wake(self) -> None:
+        """Really set."""
+        super().set()
 
     def clear(self) -> None:
         """Do nothing; see `reset`."""
@@ -143,6 +164,18 @@ class _Wake(threading.Event):
     def reset(self) -> None:
         """Really clear, before looking at everything."""
         super().clear()
+
+
+class _Room(threading.Condition):
+    """What paramiko notifies when the server has room for more input, or the channel is closed."""
+
+    def __init__(self, channel: paramiko.Channel, wake: _Wake) -> None:
+        super().__init__(channel.lock)
+        self.wake = wake
+
+    def notify_all(self) -> None:
+        super().notify_all()
+        self.wake.wake()
 
 
 class _Exchange:
@@ -159,8 +192,9 @@ class _Exchange:
         self.stderr = bytearray()
         self.input_open = True
         self.started = time.monotonic()
-        self.wake = _Wake()
+        self.wake = _Wake(channel)
         channel.settimeout(0.0)
+        channel.out_buffer_cv = _Room(channel, self.wake)
         channel.in_buffer.set_event(self.wake)
         channel.in_stderr_buffer.set_event(self.wake)
         channel.status_event = channel.event = self.wake
@@ -172,14 +206,14 @@ class _Exchange:
         while True:
             self.wake.reset()
             # Looked at before reading: what came before the end is read below.
-            ended = channel.closed or (channel.eof_received and channel.exit_status != -1)
+            ended = self.wake.ended
             self._drain()
             if ended:
                 break
             if deadline.passed:
                 raise self._overdue(time.monotonic() - self.started)
             self._feed()
-            self.wake.wait(deadline.left(WINDOW_POLL_S if self.input_open else float("inf")))
+            self.wake.wait(deadline.left())
         self._require_a_real_end()
         return Completed(
             exit_status=channel.exit_status,

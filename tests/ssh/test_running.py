@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nodes.commands import Command
-from nodes.ssh import Limits, Pool
+from nodes.ssh import Limits, Pool, run
 from nodes.ssh.errors import CommandRefused, ConnectionLost, OutputTooLarge
 from tests.ssh.conftest import StartSshd
 from tests.sshd import USER, Sshd
@@ -53,6 +53,22 @@ def test_large_input_and_output_at_once_do_not_block_each_other(sshd: Sshd, pool
 
     assert completed.stdout == data
     assert hashlib.sha256(completed.stderr).digest() == hashlib.sha256(data).digest()
+
+
+def test_it_neither_asks_again_and_again_nor_wakes_for_each_piece(
+    start_sshd: StartSshd, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by profiling: with fifty servers busy, a third of a command's cost was waking up for nothing."""
+    slow = start_sshd('ForceCommand sleep 0.3; $SHELL -c "$SSH_ORIGINAL_COMMAND"')
+    looked = []
+    drain = run._Exchange._drain
+    monkeypatch.setattr(run._Exchange, "_drain", lambda self: looked.append(1) or drain(self))
+    pieces = "cat; for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo $i; sleep 0.01; done"
+
+    completed = pool.run(slow.target(), sh(pieces, b"input\n"))
+
+    assert completed.stdout.split() == [b"input", *(b"%d" % number for number in range(1, 13))]
+    assert len(looked) <= 6
 
 
 def test_a_command_that_reads_nothing_of_a_large_input_still_answers(sshd: Sshd, pool: Pool) -> None:
