@@ -125,8 +125,17 @@ class World:
                 found.setdefault(port.segment, []).extend(port.addresses)
         return found
 
+    @cached_property
+    def _routers(self) -> dict[int, list[Ip]]:
+        return {}
+
     def routers(self, segment: int) -> list[Ip]:
         """Routers on the segment that servers name in their routes and that are nobody we know."""
+        if segment not in self._routers:
+            self._routers[segment] = self._find_routers(segment)
+        return self._routers[segment]
+
+    def _find_routers(self, segment: int) -> list[Ip]:
         found = []
         for host in self.on_segment.get(segment, ()):
             if not isinstance(host.key, ServerRef) or host.routing is None:
