@@ -148,8 +148,8 @@ def fill(servers: int) -> tuple[dict[str, list[str]], str]:
         ],
         "a virtual network": [reverse("networks:detail", args=[VirtualNetwork.objects.earliest("name").pk])],
         "interfaces for a network": [
-            configure := reverse("networks:configure", args=[VirtualNetwork.objects.earliest("name").pk]),
-            f"{configure}?{_last_candidates(user)}",
+            adding := reverse("networks:add_members", args=[VirtualNetwork.objects.earliest("name").pk]),
+            f"{adding}?{_last_candidates(user)}",
         ],
         "drift": deep(reverse("networks:drift"), servers // DRIFTING),
         "problems": [reverse("networks:problems")],
@@ -172,14 +172,12 @@ def _last_candidates(user: Any) -> str:
     from networks.keyset import END
     from networks.models import VirtualNetwork
     from networks.picker import candidates
-    from networks.slices import of_network
     from networks.views.paging import AFTER
 
     pk = VirtualNetwork.objects.earliest("name").pk
-    part = of_network(pk, user)
-    last = candidates(user, str(pk), part, "", END)
+    last = candidates(user, str(pk), (), "", END)
     assert last.before
-    before = candidates(user, str(pk), part, "", last.before)
+    before = candidates(user, str(pk), (), "", last.before)
     assert before.after
     return urlencode([(AFTER, value) for value in before.after.position])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from networks.choices import UNUSABLE_BOND_MODES
 from networks.domain.state import Desired, InterfaceKey
 from networks.forms.network import AdapterChoice, InterfaceChoice
@@ -22,6 +24,11 @@ def interface_key(value: str) -> InterfaceKey | None:
     server, _, rest = value.partition("/")
     ctid, _, ifname = rest.partition("/")
     return InterfaceKey(int(server), ctid, ifname) if is_number(server) and ctid and ifname else None
+
+
+def interface_keys(values: Iterable[str]) -> list[InterfaceKey]:
+    """The interfaces that form values name; what names none is left out."""
+    return [key for value in values if (key := interface_key(value))]
 
 
 def adapters_offered(server: PhysicalServer, part: Drafted, network_id: str) -> list[AdapterChoice]:

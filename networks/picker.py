@@ -6,7 +6,7 @@ Pages are by key, not by number: of all lists only this one is sorted by columns
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -14,7 +14,14 @@ from typing import Any
 from django.db.models import Case, Exists, OuterRef, Q, Value, When
 from django.db.models.functions import Coalesce
 
-from networks.domain.state import AddMember, Edit, InterfaceKey, RemoveMember
+from networks.domain.state import (
+    AddMember,
+    CreateNetwork,
+    DescribeNetwork,
+    Edit,
+    InterfaceKey,
+    RemoveMember,
+)
 from networks.keyset import BEGINNING, KeyPage, Part, Place, Position, is_position, page, read
 from networks.models import Member
 from networks.offers import interface_value
@@ -43,31 +50,36 @@ class Candidate:
 
 
 def candidates(
-    user: AnyUser, network_id: str, part: Drafted, text: str, place: Place = BEGINNING, sort: str = ""
+    user: AnyUser,
+    network_id: str,
+    edits: Sequence[Edit],
+    text: str,
+    place: Place = BEGINNING,
+    sort: str = "",
 ) -> KeyPage[Candidate]:
     """One page of interfaces that are not in the network, free ones first.
 
-    One query, two where both kinds meet. `sort` is a key of SORTS, with a "-" before it for the other way
-    round.
+    `edits` are the user's draft. One query, two where both kinds meet. `sort` is a key of SORTS, with a "-"
+    before it for the other way round.
     """
     parts = _parts(user, network_id, text, sort)
     if place.position and not is_position(parts, place.position):
         place = BEGINNING
     # What the draft has put into the network is not shown; so many rows more make a full page all the same.
-    hidden = sum(home == network_id for home in _drafted_homes(part.edits).values())
+    hidden = sum(home == network_id for home in _drafted_homes(edits).values())
 
     def nearest(place: Place) -> list[Candidate]:
-        return _shown(read(parts, place, PER_PAGE + 1 + hidden), network_id, part)
+        return _shown(read(parts, place, PER_PAGE + 1 + hidden), network_id, edits)
 
     return page(nearest, place, PER_PAGE)
 
 
-def all_candidates(user: AnyUser, network_id: str, part: Drafted, text: str) -> Iterator[Candidate]:
+def all_candidates(user: AnyUser, network_id: str, edits: Sequence[Edit], text: str) -> Iterator[Candidate]:
     """Every interface that `candidates` would list, read as it is asked for."""
     for one in _parts(user, network_id, text):
         rows = ((one.position(row), row) for row in one.sorted().iterator(chunk_size=1000))
         while some := list(islice(rows, 1000)):
-            yield from _shown(some, network_id, part)
+            yield from _shown(some, network_id, edits)
 
 
 def _parts(user: AnyUser, network_id: str, text: str, sort: str = "") -> list[Part]:
@@ -98,15 +110,15 @@ def _parts(user: AnyUser, network_id: str, text: str, sort: str = "") -> list[Pa
 
 
 def _shown(
-    found: Iterable[tuple[Position, ContainerInterface]], network_id: str, part: Drafted
+    found: Iterable[tuple[Position, ContainerInterface]], network_id: str, edits: Sequence[Edit]
 ) -> list[Candidate]:
-    drafted = _drafted_homes(part.edits)
+    drafted, names = _drafted_homes(edits), _drafted_names(edits)
     shown = []
     for position, row in found:
         key = _key(row)
         home = drafted.get(key, str(row.membership.network_id) if hasattr(row, "membership") else "")
         if home != network_id:
-            name = _name(row, home, part)
+            name = _name(row, home, names)
             shown.append(Candidate(interface_value(key), row, position, name, _refused(row)))
     return shown
 
@@ -160,12 +172,14 @@ def _drafted_homes(edits: Sequence[Edit]) -> dict[InterfaceKey, str]:
     return homes
 
 
-def _name(row: ContainerInterface, home: str, part: Drafted) -> str:
-    if not home:
-        return ""
-    drafted = part.drafted.network(home)
-    if drafted is not None:
-        return drafted.name
+def _drafted_names(edits: Sequence[Edit]) -> dict[str, str]:
+    """What the draft calls networks that it makes or renames."""
+    return {edit.id: edit.name for edit in edits if isinstance(edit, CreateNetwork | DescribeNetwork)}
+
+
+def _name(row: ContainerInterface, home: str, names: Mapping[str, str]) -> str:
+    if not home or home in names:
+        return names.get(home, "")
     stored = row.membership.network if hasattr(row, "membership") else None
     return stored.name if stored is not None and str(stored.pk) == home else "another virtual network"
 

@@ -70,6 +70,14 @@ def of_network(network_id: uuid.UUID, user: AbstractBaseUser | AnonymousUser) ->
     )
 
 
+def network_alone(network_id: uuid.UUID, user: AbstractBaseUser | AnonymousUser) -> Network | None:
+    """One network as the user's draft has it, with nothing of what is in it. One query."""
+    if then() is not None:
+        return _back((), [str(network_id)]).drafted.network(str(network_id))
+    rows = VirtualNetwork.objects.filter(pk=network_id)
+    return _drafted(Desired(networks=tuple(map(_network, rows))), user).drafted.network(str(network_id))
+
+
 def of_server(server_id: int, user: AbstractBaseUser | AnonymousUser) -> Drafted:
     """Everything about one server: the networks with something on it. Four queries."""
     return _back([server_id]) if then() is not None else _drafted(decided_on(server_id), user)

@@ -22,6 +22,7 @@ from networks.views import (
     visibility,
     what_if,
 )
+from networks.views.add_members import add_members
 from networks.views.forget import forget
 from networks.views.forward import bring_forward
 from networks.views.prepare import prepare, prepare_script
@@ -36,7 +37,7 @@ urlpatterns = [
     path("networks/<uuid:network_id>/assignments/", configure.assign, name="assign"),
     path("networks/<uuid:network_id>/assignments/many/", bulk.assign_many, name="assign_many"),
     path("networks/<uuid:network_id>/members/", configure.members, name="members"),
-    path("networks/<uuid:network_id>/members/add/", configure.add_members, name="add_members"),
+    path("networks/<uuid:network_id>/members/add/", add_members, name="add_members"),
     path("networks/<uuid:network_id>/delete/", network.delete, name="delete"),
     path("groups/<int:group_id>/networks/", lists.group_networks, name="group_networks"),
     path("groups/<int:group_id>/assignments/", grid.group_grid, name="group_grid"),

@@ -172,6 +172,7 @@ def _pages(group: ServerGroup, change: Change) -> dict[str, str]:
         "group-networks": at("networks:group_networks", group.pk),
         "group-new-network": at("networks:create"),
         "group-configure": at("networks:configure", D),
+        "group-add-containers": at("networks:add_members", D),
         "group-assignments": at("networks:group_grid", group.pk),
         "group-many": at("networks:assign_many", D) + "?adapter=eth1&vid=100",
         "adapters": at("networks:server_adapters", 2),

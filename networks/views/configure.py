@@ -1,32 +1,31 @@
-"""Configure a network for all servers: its name, its containers, and where it is assigned on each server."""
+"""Configure a network for all servers: its name, its containers, and where it is assigned on each server.
+
+Containers are added on a page of their own (networks/views/add_members.py).
+"""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from itertools import chain
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from networks.domain.state import DescribeNetwork, Edit, InterfaceKey, Network, RemoveMember
+from networks.domain.state import DescribeNetwork, Network, RemoveMember
 from networks.forms.network import NetworkForm
 from networks.grid import chosen_edits, rows
 from networks.network_page import members_shown
-from networks.offers import interface_key
+from networks.offers import interface_keys
 from networks.overview import created_by
-from networks.picker import SORTS, Candidate, all_candidates, all_matching, candidates, joining_edits
 from networks.services.validate import problems_of, refused_at_once
-from networks.slices import Drafted, draft_edits, of_area, of_cells
+from networks.slices import Drafted, draft_edits, of_cells
 from networks.views.gate import can_operate, drafted_or_404, may_change, stage
-from networks.views.paging import AFTER, BEFORE, key_pages, page_number, pages, place, sort_links
+from networks.views.paging import page_number, pages, text_of
 from networks.views.subjects import with_links
 from nodes.models import PhysicalServer
-from vnetpanel.csv_file import csv_response
 from vnetpanel.numbers import numbers
 
 READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])
@@ -36,10 +35,8 @@ MEMBERS_PER_PAGE = 50
 
 @READ_WRITE
 def configure(request: HttpRequest, network_id: uuid.UUID) -> HttpResponseBase:
-    """The page; posted, it is the name and the description; as CSV the containers that could be added."""
+    """The page; posted, it is the name and the description."""
     network, part = drafted_or_404(request.user, network_id)
-    if request.GET.get("format") == "csv":
-        return _candidates_csv(request, network, part)
     form = _name_form(request, network, request.POST or None)
     if request.method == "POST" and form.is_valid():
         name, description = form.cleaned_data["name"], form.cleaned_data["description"]
@@ -71,20 +68,12 @@ def _page(
     refused = list(refused)
     start = (page_number(request, "members") - 1) * MEMBERS_PER_PAGE
     members, more = members_shown(part, network.id, request.user, start, MEMBERS_PER_PAGE)
-    find = _text(request, "container")
-    sort = _text(request, "sort")
-    offered = candidates(request.user, network.id, part, find, place(request), sort)
     context = _servers(request, network, part, posted) | {
         "network": network,
         "is_drafted_only": part.decided.network(network.id) is None,
         "form": form or _name_form(request, network),
         "members": members,
         "member_pages": pages(request, "members", more, "#members"),
-        "candidates": offered.rows,
-        "candidate_pages": key_pages(request, offered, "#add"),
-        "candidate_sorts": sort_links(request, "sort", SORTS, BEFORE, AFTER, anchor="#add"),
-        "sort": sort,
-        "find_container": find,
         "refused": with_links(refused, request.user),
         "problems": with_links(problems_of(network.id, request.user, part), request.user),
         "may_change": may_change(request.user, uuid.UUID(network.id)),
@@ -92,38 +81,11 @@ def _page(
     return render(request, "networks/configure.html", context, status=422 if refused else 200)
 
 
-def _text(request: HttpRequest, name: str) -> str:
-    return request.GET.get(name, "").replace("\0", "").strip()[:100]
-
-
-def _candidates_csv(request: HttpRequest, network: Network, part: Drafted) -> HttpResponseBase:
-    rows = all_candidates(request.user, network.id, part, _text(request, "container"))
-    heads = (
-        "CTID",
-        "Name",
-        "Server",
-        "Interface",
-        "MAC address",
-        "Addresses",
-        "Virtual Network now",
-        "Refused",
-    )
-    return csv_response("containers-to-add", chain([heads], map(_candidate_row, rows)))
-
-
-def _candidate_row(one: Candidate) -> tuple[str, ...]:
-    row, container = one.row, one.row.container
-    addresses = ", ".join(row.addresses) if row.addresses_known else "unknown"
-    name = container.name or container.hostname
-    where = (container.ctid, name, container.server.name, row.ifname, row.mac, addresses)
-    return (*where, one.now_in, one.refused)
-
-
 def _servers(
     request: HttpRequest, network: Network, part: Drafted, posted: Mapping[str, str] | None
 ) -> dict[str, Any]:
     """The servers' column of the grid: first those where the network is, others by search."""
-    find = _text(request, "server")
+    find = text_of(request, "server")
     used = part.decided.servers_of(network.id) | part.drafted.servers_of(network.id)
     shows_all = bool(find) or request.GET.get("which") == "all" or not used
     servers = PhysicalServer.objects.visible_to(request.user).filter(os="linux").order_by("name")
@@ -162,35 +124,11 @@ def assign(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
 def members(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
     """Take the ticked members out."""
     network, part = drafted_or_404(request.user, network_id)
-    keys = _keys(request.POST.getlist("remove"))
+    keys = interface_keys(request.POST.getlist("remove"))
     have = {member.interface for member in part.drafted.members_of(network.id)}
     edits = [RemoveMember(key) for key in keys if key in have]
     stage(request, edits, f"Leaving {network.name} is in your draft.")
     return _back(network, "#members")
-
-
-@require_POST
-def add_members(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
-    """Put the ticked interfaces into the network, or all free ones that the search finds."""
-    network, part = drafted_or_404(request.user, network_id)
-    if "all" in request.POST:
-        keys = all_matching(request.user, request.POST.get("container", "").replace("\0", "").strip()[:100])
-    else:
-        keys = _keys(request.POST.getlist("add"))
-    area = of_area({key.server for key in keys}, [network.id], request.user)
-    edits: list[Edit] = joining_edits(network.id, keys, area)
-    if refused := refused_at_once(edits, request.user):
-        return _page(request, network, part, refused=refused)
-    if not edits:
-        messages.info(request, "Tick the containers that are to be added.")
-    else:
-        number = len(set(keys))
-        stage(request, edits, f"{number} interface{'s' if number > 1 else ''} to add: in your draft.")
-    return _back(network, "#members")
-
-
-def _keys(values: Iterable[str]) -> list[InterfaceKey]:
-    return [key for value in values if (key := interface_key(value))]
 
 
 def _back(network: Network, anchor: str) -> HttpResponse:

@@ -16,7 +16,7 @@ from networks.looking_back import then
 from networks.models import Change, VirtualNetwork
 from networks.services import drafts
 from networks.services.errors import NotAllowed, Refused
-from networks.slices import Drafted, of_network
+from networks.slices import Drafted, network_alone, of_network
 from nodes.choices import Role
 from nodes.models import Container, PhysicalServer, ServerGroup
 from nodes.querysets import AnyUser, group_paths, has_role
@@ -39,7 +39,10 @@ def server_or_404(user: AnyUser, server_id: int) -> PhysicalServer:
 
 def network_or_404(user: AnyUser, network_id: uuid.UUID) -> Network:
     """The network as the user's draft has it, stored or only drafted; 404 if neither, or deleted in it."""
-    return drafted_or_404(user, network_id)[0]
+    found = network_alone(network_id, user)
+    if found is None:
+        raise Http404("There is no such virtual network.")
+    return found
 
 
 def drafted_or_404(user: AnyUser, network_id: uuid.UUID) -> tuple[Network, Drafted]:

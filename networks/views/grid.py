@@ -22,7 +22,7 @@ from networks.overview import created_by
 from networks.services.validate import refused_at_once
 from networks.slices import draft_edits, of_cells
 from networks.views.gate import group_or_404, stage
-from networks.views.paging import page_number, pages, sort_links
+from networks.views.paging import page_number, pages, sort_links, text_of
 from networks.views.subjects import with_links
 from nodes.choices import Role
 from nodes.models import PhysicalServer, ServerGroup
@@ -57,10 +57,6 @@ def group_grid(request: HttpRequest, group_id: int) -> HttpResponseBase:
     return response
 
 
-def _text(request: HttpRequest, name: str) -> str:
-    return request.GET.get(name, "").replace("\0", "").strip()[:100]
-
-
 def _networks(request: HttpRequest, text: str) -> list[Network]:
     """Networks by name, those that only the draft has included. One query."""
     if then() is not None:
@@ -79,8 +75,8 @@ def _servers(request: HttpRequest, group: ServerGroup, text: str) -> QuerySet[Ph
 
 
 def _as_csv(request: HttpRequest, group: ServerGroup) -> HttpResponseBase:
-    servers = list(_servers(request, group, _text(request, "server")))
-    networks = _networks(request, _text(request, "network"))
+    servers = list(_servers(request, group, text_of(request, "server")))
+    networks = _networks(request, text_of(request, "network"))
     part = of_cells([server.pk for server in servers], [network.id for network in networks], request.user)
     heads = ("Physical server", "Server group", *(network.name for network in networks))
     lines = (
@@ -96,7 +92,7 @@ def _shown(
     posted: Mapping[str, str] | None = None,
     refused: tuple[Problem, ...] = (),
 ) -> HttpResponse:
-    text, wanted = _text(request, "server"), _text(request, "network")
+    text, wanted = text_of(request, "server"), text_of(request, "network")
     first = (page_number(request, "servers") - 1) * SERVERS
     servers = list(_servers(request, group, text)[first : first + SERVERS + 1])
     networks = _networks(request, wanted)

@@ -27,6 +27,11 @@ class Pages:
     first: str = ""
 
 
+def text_of(request: HttpRequest, name: str) -> str:
+    """A text of the address, bounded; PostgreSQL refuses NUL."""
+    return request.GET.get(name, "").replace("\0", "").strip()[:100]
+
+
 def page_number(request: HttpRequest, name: str) -> int:
     """The page asked for, at least 1 and not absurd."""
     text = request.GET.get(name, "")

@@ -85,6 +85,7 @@ def test_a_network_is_configured_for_all_servers_and_an_edit_dropped(
     plain: Callable[[str], Any], site: Any
 ) -> None:
     page = plain(reverse("networks:configure", args=[A]))
+    page.click("#members a:has-text('Add containers')")
     page.fill("#add [name=container]", "ct20")
     page.click("#add button:has-text('Search')")
     page.click("#add th a:has-text('Container')")
@@ -117,7 +118,7 @@ def test_containers_to_add_are_paged_there_and_back(
     plain: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("networks.picker.PER_PAGE", 1)
-    page = plain(reverse("networks:configure", args=[A]))
+    page = plain(reverse("networks:add_members", args=[A]))
     rows = "#add tbody th"
     seen = [page.inner_text(rows)]
     while page.locator("#add a[rel=next]").count():

@@ -133,7 +133,7 @@ def test_the_next_one_begins_though_the_last_died_before_its_last_words(server: 
 
 
 def test_the_next_one_does_not_wait_for_the_watchers_of_the_last(server: rig.Server, move: HostPlan) -> None:
-    """Found by profiling: a dead-man sleeps for up to a second after the end, and the next one polled for his lock."""
+    """Found by profiling: asleep for a second after the end, they had the next one poll for their lock."""
     asleep = {"VNP_POLL": "30"}
     hold(server, "t", **asleep)
     assert server.call("settle", "t", check=True).state == "committed"

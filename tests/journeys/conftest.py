@@ -131,6 +131,7 @@ def click_network_a(page: Any, panel: RunningPanel) -> None:
 
 def add_container(page: Any, ctid: str, *ifnames: str) -> None:
     """On a network's configure page: search a container and put interfaces of it into the network."""
+    page.click("#members a:has-text('Add containers')")
     page.fill("#add [name=container]", ctid)
     page.click("#add button:has-text('Search')")
     for ifname in ifnames:

@@ -22,7 +22,7 @@ from networks.keyset import BEGINNING, END, KeyPage, Place
 from networks.models import Member, VirtualNetwork
 from networks.picker import Candidate, candidates
 from networks.services import drafts
-from networks.slices import of_network
+from networks.slices import draft_edits
 from nodes.models import Container, ContainerInterface, PhysicalSegment, PhysicalServer, ServerGroup
 from tests.networks.changes import decide
 from tests.networks.conftest import Scene, make_container, make_server
@@ -91,7 +91,7 @@ def names(page: KeyPage[Candidate]) -> list[str]:
 
 def walked(user: Any, text: str, sort: str, way: str, start: Place) -> list[tuple[list[str], Place]]:
     """What each page shows, from that place on, by the pages' own links; and where each page is."""
-    part = of_network(UUID(A), user)
+    part = draft_edits(user)
     found: list[tuple[list[str], Place]] = []
     place: Place | None = start
     while place is not None:
@@ -144,7 +144,7 @@ def test_a_full_page_is_shown_whatever_the_draft_puts_into_the_network(
 
 
 def listed(user: Any, sort: str) -> list[Candidate]:
-    part, found = of_network(UUID(A), user), []
+    part, found = draft_edits(user), []
     place: Place | None = BEGINNING
     while place is not None:
         page = candidates(user, A, part, "", place, sort)
@@ -157,7 +157,7 @@ def test_places_of_rows_that_are_gone_lead_somewhere(
     mixed: Scene, operator: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(picker, "PER_PAGE", 3)
-    wanted, part = expected(operator, "", ""), of_network(UUID(A), operator)
+    wanted, part = expected(operator, "", ""), draft_edits(operator)
 
     def at(*position: str, backwards: bool = False) -> list[str]:
         return names(candidates(operator, A, part, "", Place(position, backwards)))
@@ -174,7 +174,7 @@ def test_places_of_rows_that_are_gone_lead_somewhere(
 
 
 def configure(client: Client, query: str = "") -> str:
-    response = client.get(reverse("networks:configure", args=[A]) + query)
+    response = client.get(reverse("networks:add_members", args=[A]) + query)
     assert response.status_code == 200
     return response.text.split('id="add"')[1].split('id="assignments"')[0]
 
@@ -249,7 +249,7 @@ def many(db: None, admin: Any) -> Any:
 
 def steps(user: Any, place: Place) -> tuple[int, KeyPage[Candidate]]:
     """What the page costs, in hundreds of instructions of SQLite's machine."""
-    done, part = 0, of_network(UUID(A), user)
+    done, part = 0, draft_edits(user)
 
     def count() -> int:
         nonlocal done
@@ -282,7 +282,7 @@ def test_a_far_page_reads_only_what_it_shows(many: Any) -> None:
 
 
 def test_a_page_takes_one_query_and_two_where_free_and_taken_ones_meet(many: Any) -> None:
-    part = of_network(UUID(A), many)
+    part = draft_edits(many)
 
     def queries(place: Place) -> list[str]:
         with CaptureQueriesContext(connection) as captured:
@@ -300,4 +300,4 @@ def test_a_page_takes_one_query_and_two_where_free_and_taken_ones_meet(many: Any
 
 def test_servers_that_one_may_not_operate_are_not_read(mixed: Scene, operator: Any) -> None:
     PhysicalServer.objects.exclude(name="server1-hidden").update(group=ServerGroup.objects.create(name="New"))
-    assert candidates(operator, A, of_network(UUID(A), operator), "").rows == []
+    assert candidates(operator, A, draft_edits(operator), "").rows == []

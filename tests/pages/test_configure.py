@@ -28,8 +28,12 @@ def page(client: Client, **query: Any) -> str:
     return client.get(reverse("networks:configure", args=[A]), query).text
 
 
-def add(client: Client, **data: Any) -> Any:
-    return client.post(reverse("networks:add_members", args=[A]), data)
+def offered(client: Client, **query: Any) -> str:
+    return client.get(reverse("networks:add_members", args=[A]), query).text
+
+
+def add(client: Client, query: str = "", **data: Any) -> Any:
+    return client.post(reverse("networks:add_members", args=[A]) + query, data)
 
 
 def assign(client: Client, server: PhysicalServer, value: str, network: str = A) -> Any:
@@ -41,9 +45,9 @@ def test_containers_of_any_server_are_searched_and_added(
     scene: Scene, operator: Any, as_operator: Client
 ) -> None:
     decide(CreateNetwork(A, "A"))
-    text = page(as_operator)
+    text = offered(as_operator)
     assert "102 ct102" in text and "202 ct202" in text and "venet0" not in text
-    text = page(as_operator, container="server2")
+    text = offered(as_operator, container="server2")
     assert "202 ct202" in text and "102 ct102" not in text
     one, two = scene.key(scene.server1, "102"), scene.key(scene.server2, "201", "eth1")
     response = add(as_operator, add=[f"{k.server}/{k.ctid}/{k.ifname}" for k in (one, two)])
@@ -55,7 +59,7 @@ def test_a_host_routed_interface_is_found_with_the_reason_and_refused(
     scene: Scene, operator: Any, as_operator: Client
 ) -> None:
     decide(CreateNetwork(A, "A"))
-    assert "host-routed; only bridged interfaces can join" in page(as_operator, container="101")
+    assert "host-routed; only bridged interfaces can join" in offered(as_operator, container="101")
     response = add(as_operator, add=[f"{scene.server1.pk}/101/venet0"])
     assert response.status_code == 422 and "host-routed: only bridged interfaces" in response.text
     assert draft(operator) == ()
@@ -66,7 +70,7 @@ def test_an_interface_of_another_network_says_so_and_moves(
 ) -> None:
     key = scene.key(scene.server1, "102")
     decide(CreateNetwork(A, "A"), CreateNetwork(B, "B"), AddMember(B, key))
-    assert "B <span" in page(as_operator, container="102") and "ticked, it moves" in page(as_operator)
+    assert "B <span" in offered(as_operator, container="102") and "ticked, it moves" in offered(as_operator)
     add(as_operator, add=[f"{key.server}/102/eth0"])
     assert draft(operator) == (RemoveMember(key), AddMember(A, key))
 
@@ -76,8 +80,8 @@ def test_all_free_ones_that_match_are_added_at_once(scene: Scene, operator: Any,
         make_container(scene.server1, str(number), "eth0", "venet0")
     taken = scene.key(scene.server1, "300")
     decide(CreateNetwork(A, "A"), CreateNetwork(B, "B"), AddMember(B, taken))
-    assert "Add all free ones that match" in page(as_operator, container="ct3")
-    add(as_operator, all="1", container="ct3")
+    assert "Add all free ones that match" in offered(as_operator, container="ct3")
+    add(as_operator, "?container=ct3", all="1")
     edits = draft(operator)
     assert len(edits) == 29 and all(isinstance(e, AddMember) and e.interface != taken for e in edits)
 
@@ -93,16 +97,16 @@ def test_containers_to_add_are_sorted_and_saved(scene: Scene, as_operator: Clien
     decide(CreateNetwork(A, "A"), CreateNetwork(B, "B"), AddMember(B, key))
 
     def order(**query: Any) -> list[str]:
-        return re.findall(r'aria-label="Add (\d+) eth0', page(as_operator, **query))
+        return re.findall(r'aria-label="Add (\d+) eth0', offered(as_operator, **query))
 
     assert order() == ["102", "201", "202", "103"], "free ones first"
     assert order(sort="ctid") == ["102", "103", "201", "202"]
     assert order(sort="-ctid") == ["202", "201", "103", "102"]
     assert order(sort="-server")[-2:] == ["102", "103"]
     assert order(sort="nonsense;drop") == ["102", "103", "201", "202"]
-    text = page(as_operator, sort="ctid")
-    assert 'aria-sort="ascending"' in text and 'href="?sort=-ctid#add"' in text
-    lines = csv_of(as_operator, reverse("networks:configure", args=[A]) + "?format=csv&container=10")
+    text = offered(as_operator, sort="ctid")
+    assert 'aria-sort="ascending"' in text and 'href="?sort=-ctid"' in text
+    lines = csv_of(as_operator, reverse("networks:add_members", args=[A]) + "?format=csv&container=10")
     assert lines[0].startswith("CTID,Name,Server,Interface") and len(lines) == 1 + 6
     assert any(line.startswith("103,ct103,server1,eth0") and ",B," in line for line in lines)
     assert any("venet0" in line and "host-routed" in line for line in lines)

@@ -26,8 +26,6 @@ MOST_OF_A_PAGE = 9
 """A page about one thing reads the thing and its parts as well."""
 MOST_OF_A_SERVER = 11
 """With what it is behind of, how it is prepared, and what has been decided for its next boot."""
-MOST_OF_CANDIDATES = 10
-"""The network and its neighbours, and whatever could join it."""
 MOST_OF_A_BULK = 13
 """As a grid of one column, with the groups to choose from and the names of networks in the way."""
 MOST_OF_A_DRAFT = 14
@@ -35,7 +33,7 @@ MOST_OF_A_DRAFT = 14
 MOST_OF_A_NETWORK = 25
 """Its servers and members, and the network judged with its neighbours, whose inventory is six of them."""
 MOST_OF_CONFIGURE = 23
-"""Members, containers to add, the grid's column, and the network judged with its neighbours."""
+"""Members, the grid's column, and the network judged with its neighbours."""
 
 
 def too_many(client: Any, pages: dict[str, int]) -> dict[str, list[str]]:
@@ -102,8 +100,9 @@ def test_no_page_takes_more_queries_than_it_may(db: None, alice: Any, admin: Any
         reverse("networks:draft") + "?format=csv": MOST_OF_A_DRAFT,
         reverse("networks:detail", args=[network]): MOST_OF_A_NETWORK,
         reverse("networks:configure", args=[network]): MOST_OF_CONFIGURE,
-        reverse("networks:configure", args=[network]) + "?container=web-1&sort=-ctid": MOST_OF_CONFIGURE,
-        reverse("networks:configure", args=[network]) + "?format=csv": MOST_OF_CANDIDATES,
+        reverse("networks:add_members", args=[network]): MOST,
+        reverse("networks:add_members", args=[network]) + "?container=web-1&sort=-ctid": MOST,
+        reverse("networks:add_members", args=[network]) + "?format=csv": MOST,
         reverse("networks:assign_many", args=[network]) + "?adapter=eth1&vid=5": MOST_OF_A_BULK,
         reverse("networks:group_grid", args=[tops[0].pk]) + "?format=csv": MOST,
     }
@@ -143,7 +142,7 @@ def test_containers_of_one_ctid_are_on_one_page_each(db: None, admin: Any) -> No
 def test_what_is_shown_of_an_interface_is_read_for_one_page_only(scene: Scene, admin: Any) -> None:
     """Containers to add to a network, sorted by what all are read for: of the others only keys are sorted."""
     network = VirtualNetwork.objects.create(name="A")
-    address = reverse("networks:configure", args=[network.pk]) + "?sort=ctid"
+    address = reverse("networks:add_members", args=[network.pk]) + "?sort=ctid"
     with CaptureQueriesContext(connection) as queries:
         assert logged_in(admin).get(address).status_code == 200
     (rows,) = (q["sql"] for q in queries if "LIMIT 26" in q["sql"] and "addresses_text" in q["sql"])
