@@ -75,7 +75,9 @@ watch() {
 		decided && break
 		sleep "${VNP_POLL:-1}"
 	done
-	if [ -d "$D" ] && hold_decision 600; then
+	# Whoever ended it has emptied `pending`, unless he died over his last words.
+	pending
+	if [ "$P_txid" = "$1" ] && [ -d "$D" ] && hold_decision 600; then
 		learn_end "$1"
 		[ "$J_state" != committed ] || over
 	fi

@@ -72,15 +72,18 @@ def plan_awk() -> str:
 
 
 def accepted_by_the_server(raw: bytes, awk: tuple[str, ...] = ("awk",)) -> bool:
-    """As check_plan in the script: tr makes NUL visible, awk judges and prints the plan back."""
-    command = ["sh", "-c", "tr '\\000' '\\001' | \"$@\"", "sh", *awk, plan_awk()]
+    """As check_plan in the script: awk judges and prints the plan back."""
     done = subprocess.run(
-        command, input=raw, capture_output=True, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"}
+        [*awk, plan_awk()], input=raw, capture_output=True, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"}
     )
     assert done.returncode in (0, 64), done
     assert not done.stderr
     if done.returncode:
         assert done.stdout.startswith(b"error=line ") and done.stdout.count(b"\n") == 1, done.stdout
+    elif b"\0" in raw:
+        # For busybox it ends the line; what is printed, and only that is used, is a good plan all the same.
+        assert "busybox" in awk[0] and accepted_here(done.stdout)
+        return False
     else:
         assert done.stdout.removesuffix(b"\n") == raw.removesuffix(b"\n")
     return done.returncode == 0
