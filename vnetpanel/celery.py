@@ -11,7 +11,9 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_ready
+
+from vnetpanel.lasting import keep_what_is_loaded
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vnetpanel.settings")
 
@@ -91,3 +93,9 @@ app.autodiscover_tasks()
 @setup_logging.connect
 def keep_logging_as_configured(**kwargs: Any) -> None:
     """Stops Celery from replacing the log handlers that the settings have set up."""
+
+
+@worker_ready.connect
+def keep_what_the_worker_has_loaded(**kwargs: Any) -> None:
+    """Its tasks, and what they import, are there by now."""
+    keep_what_is_loaded()
