@@ -99,6 +99,8 @@ def measured(folder: Path, options: argparse.Namespace) -> int:
     if not options.no_web:
         from bench.web import measure_pages
 
+        # Half an hour's figures, should the pages come to grief.
+        report.write(rows, whole=False)
         rows += measure_pages(folder, options.quick, say)
     file = report.write(rows, whole=options.whole)
     if options.page:

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from bench.meter import Group
 
@@ -115,19 +116,22 @@ class Farm:
         names, values = (line.split() for line in lines if line.startswith("Tcp:"))
         return int(values[names.index("PassiveOpens")])
 
-    def slow(self, yes: bool) -> None:
-        """Whether servers take half a second longer for each command: root's shell there waits so long."""
-        tools = self.folder / "tools"
-        new = tools / "shell.new"
-        new.symlink_to("slow-shell" if yes else "real-shell")
-        new.replace(tools / "shell")
+    def answers(self, how: Literal["at once", "late", "late and recorded"]) -> None:
+        """How root's shell there answers: late is half a second later, whatever it is asked.
+
+        Recorded: a look is what the first one found, so that it takes hardly any processor time.
+        """
+        shells = {"at once": "real-shell", "late": "slow-shell", "late and recorded": "recorded-shell"}
+        new = self.folder / "tools" / "shell.new"
+        new.symlink_to(shells[how])
+        new.replace(self.folder / "tools" / "shell")
 
     def start(self) -> None:
         """Everything, from keys to the last sshd that answers."""
         self._keys()
         shutil.copytree(HERE / "tools", self.folder / "tools")
         (self.folder / "tools" / "real-shell").symlink_to(pwd.getpwuid(0).pw_shell)
-        self.slow(False)
+        self.answers("at once")
         run("ip", "netns", "add", self.hub)
         run(
             "ip",

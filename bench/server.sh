@@ -15,7 +15,7 @@ mount --bind /mnt/root /root
 mount -t tmpfs -o mode=755 none /run
 mkdir -p /run/sshd /run/netns /etc/vz/conf
 mount --bind "$tools" /usr/local/sbin
-sed -i '/^root:/s|[^:]*$|/usr/local/sbin/shell|' /etc/passwd # see Farm.slow
+sed -i '/^root:/s|[^:]*$|/usr/local/sbin/shell|' /etc/passwd # see Farm.answers
 # Where the transaction looks, which is not where a person may have put something.
 mount -t overlay -o "lowerdir=$tools:/usr/sbin" none /usr/sbin
 ip netns add ct101

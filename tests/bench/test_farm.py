@@ -61,7 +61,27 @@ def test_slow_servers_take_half_a_second_longer_whatever_they_are_asked(groups: 
             return min(once() for _ in range(3))
 
         assert took() < 0.45
-        servers.slow(True)
+        servers.answers("late")
         assert took() > 0.48
-        servers.slow(False)
+        servers.answers("at once")
         assert took() < 0.45
+
+
+def test_recorded_servers_say_again_what_a_look_found_under_its_own_nonce(
+    groups: None, tmp_path: Path
+) -> None:
+    with farm(1, tmp_path, f"vbr{os.getpid():x}") as servers:
+        hosts = f"UserKnownHostsFile={tmp_path}/known_hosts"
+        ssh = ("ssh", "-i", str(servers.key), "-o", hosts, "-o", "BatchMode=yes", servers.address(0))
+        probe = 'echo "$1 $(cat /proc/sys/kernel/random/uuid)"'
+
+        def look(nonce: str) -> list[str]:
+            return run(*servers.inside, *ssh, f"sh -s {nonce}", stdin=probe).split()
+
+        assert look("aaaa")[1] != look("bbbb")[1]
+        servers.answers("late and recorded")
+        first, second = look("cccc"), look("dddd")
+        assert (first[0], second[0]) == ("cccc", "dddd") and first[1] == second[1]
+        assert run(*servers.inside, *ssh, "echo other") == "other\n"
+        servers.answers("at once")
+        assert look("eeee")[1] != first[1]
