@@ -1,15 +1,24 @@
-"""Finding things by a piece of their name, CTID, MAC or IP address: one query over the whole inventory."""
+"""Finding things by a piece of their name, CTID, MAC or IP address: one query over the whole inventory.
+
+Each kind is asked in several ways: for names that begin with the text, in the order of an index, so that the
+very thing is first; and for whatever has it anywhere, by number. Each ends as soon as the kind's share is
+found: what thousands have costs no more than what dozens have. What hardly anything has is looked for in
+every row.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any, Literal
 
-from django.db.models import Case, CharField, F, IntegerField, Q, QuerySet, Value, When
+from django.db.models import CharField, F, IntegerField, Q, QuerySet, Value
 from django.db.models.functions import Cast
 
+from nodes.capitals import InCapitals, begins_so
 from nodes.models import Adapter, Container, ContainerInterface, PhysicalServer, ServerGroup
 from nodes.querysets import AnyUser
 
@@ -45,10 +54,13 @@ def search(user: AnyUser, text: str, limit: int = 20) -> list[Hit]:
     if not text:
         return []
     share = max(3, limit // 3)
-    arms = [_arm(kind, _best(found, kind, text)[:share]) for kind, found in _matches(user, text)]
-    rows = arms[0].union(*arms[1:], all=True) if len(arms) > 1 else arms[0]
-    hits = [Hit(*row) for row in rows]
+    arms = [
+        _arm(kind, way, found[:share])
+        for kind, rows in _kinds(user, text)
+        for way, found in enumerate(_ways(kind, rows, text))
+    ]
     wanted = text.lower()
+    hits = _shares([(way, Hit(*row)) for way, *row in arms[0].union(*arms[1:], all=True)], wanted, share)
     hits.sort(key=lambda hit: (_rank(hit, wanted), _ORDER.index(hit.kind), hit.title.lower(), hit.pk))
     return hits[:limit]
 
@@ -64,47 +76,50 @@ def _rank(hit: Hit, wanted: str) -> int:
     return 1 if any(word.startswith(wanted) for word in words) else 2
 
 
-def _matches(user: AnyUser, text: str) -> Iterable[tuple[Kind, QuerySet[Any]]]:
-    """For each kind the rows that match, narrowed to what can match at all: a MAC is no group's name."""
+def _shares(found: list[tuple[int, Hit]], wanted: str, share: int) -> list[Hit]:
+    """The best of each kind, each once: a name that begins with the text has it anywhere, too."""
+    found.sort(key=lambda one: (_rank(one[1], wanted), one[0], one[1].pk))
+    kept: dict[Kind, dict[int, Hit]] = {kind: {} for kind in _ORDER}
+    for _, hit in found:
+        if len(kept[hit.kind]) < share:
+            kept[hit.kind].setdefault(hit.pk, hit)
+    return [hit for of_its_kind in kept.values() for hit in of_its_kind.values()]
+
+
+def _kinds(user: AnyUser, text: str) -> Iterator[tuple[Kind, QuerySet[Any]]]:
+    """What the user may see of each kind that can match at all: a MAC is no group's name."""
     if not _ADDRESS.fullmatch(text):
-        yield "group", ServerGroup.objects.visible_to(user).filter(name__icontains=text)
-    yield (
-        "server",
-        PhysicalServer.objects.visible_to(user).filter(
-            Q(name__icontains=text) | Q(address__icontains=text) | Q(hostname__icontains=text)
-        ),
-    )
-    containers = Container.objects.visible_to(user).present()
-    yield (
-        "container",
-        containers.filter(
-            Q(ctid__istartswith=text)
-            | Q(name__icontains=text)
-            | Q(hostname__icontains=text)
-            | Q(host_routed_text__icontains=text)
-        ),
-    )
-    adapters = Adapter.objects.visible_to(user).present()
-    interfaces = ContainerInterface.objects.visible_to(user).present()
-    if _ADDRESS.fullmatch(text):
-        by_address = Q(mac__icontains=text) | Q(addresses_text__icontains=text)
-        yield "adapter", adapters.filter(by_address | Q(name__istartswith=text))
-        yield "interface", interfaces.filter(by_address | Q(host_ifname__istartswith=text))
-    else:
-        yield "adapter", adapters.filter(name__istartswith=text)
-        yield "interface", interfaces.filter(host_ifname__istartswith=text)
+        yield "group", ServerGroup.objects.visible_to(user)
+    yield "server", PhysicalServer.objects.visible_to(user)
+    yield "container", Container.objects.visible_to(user).present()
+    yield "adapter", Adapter.objects.visible_to(user).present()
+    yield "interface", ContainerInterface.objects.visible_to(user).present()
 
 
-def _best(found: QuerySet[Any], kind: Kind, text: str) -> QuerySet[Any]:
-    """The very thing first. No other order, for that would sort by the names of servers and groups."""
-    name = {"container": "ctid", "interface": "host_ifname"}.get(kind, "name")
-    exact = Q(**{f"{name}__iexact": text})
-    if kind == "container":
-        exact |= Q(name__iexact=text)
-    return found.order_by(Case(When(exact, then=0), default=1), "pk")
+_NAMES: dict[Kind, tuple[str, ...]] = {"container": ("ctid", "name"), "interface": ("host_ifname",)}
+"""Columns of a kind that are asked for their beginning, each with an index; of the others the name."""
+
+_ANYWHERE: dict[Kind, tuple[str, ...]] = {
+    "group": ("name",),
+    "server": ("name", "address", "hostname"),
+    "container": ("name", "hostname", "host_routed_text"),
+}
+_ADDRESSES = ("mac", "addresses_text")
 
 
-def _arm(kind: Kind, found: QuerySet[Any]) -> QuerySet[Any]:
+def _ways(kind: Kind, rows: QuerySet[Any], text: str) -> Iterator[QuerySet[Any]]:
+    """Rows of a kind that have the text, found in several ways; the very thing is first in its own."""
+    names = _NAMES.get(kind, ("name",))
+    for name in names:
+        yield rows.filter(begins_so(name, text)).order_by(InCapitals(name), "pk")
+    anywhere = _ANYWHERE.get(kind, _ADDRESSES if _ADDRESS.fullmatch(text) else ())
+    if anywhere:
+        begins = (Q(**{f"{name}__istartswith": text}) for name in names if name not in anywhere)
+        has_it = (Q(**{f"{column}__icontains": text}) for column in anywhere)
+        yield rows.filter(reduce(or_, (*begins, *has_it))).order_by("pk")
+
+
+def _arm(kind: Kind, way: int, found: QuerySet[Any]) -> QuerySet[Any]:
     """One kind's rows in the columns of `Hit`. SQLite allows no LIMIT in a part of a union: hence pk__in."""
     rows = found.model._default_manager.filter(pk__in=found.values("pk")).order_by()
     none: Any = Value(None, output_field=IntegerField())
@@ -123,10 +138,13 @@ def _arm(kind: Kind, found: QuerySet[Any]) -> QuerySet[Any]:
     }
     title, place, detail, server, container = columns[kind]
     return rows.annotate(
+        hit_way=Value(way, output_field=IntegerField()),
         hit_kind=Value(kind, output_field=CharField()),
         hit_title=Cast(title, CharField()),
         hit_place=Cast(place, CharField()),
         hit_detail=Cast(detail, CharField()),
         hit_server=Cast(server, IntegerField()),
         hit_container=Cast(container, IntegerField()),
-    ).values_list("hit_kind", "pk", "hit_title", "hit_place", "hit_detail", "hit_server", "hit_container")
+    ).values_list(
+        "hit_way", "hit_kind", "pk", "hit_title", "hit_place", "hit_detail", "hit_server", "hit_container"
+    )

@@ -10,6 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.db.models import Q
 
+from nodes.capitals import InCapitals
 from nodes.choices import AdapterKind, Origin
 from nodes.models.servers import PhysicalServer
 from nodes.querysets import AdapterQuerySet, ServerPartQuerySet
@@ -126,6 +127,7 @@ class Adapter(models.Model):
 
     class Meta:
         ordering = ("server", "name")
+        indexes = (models.Index(InCapitals("name"), "id", name="adapter_name_in_capitals"),)
         constraints = (
             models.UniqueConstraint(fields=("server", "name"), name="adapter_name_unique_on_server"),
             models.UniqueConstraint(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from nodes.capitals import InCapitals
 from nodes.choices import ContainerStatus, InterfaceMode
 from nodes.models.adapters import Bridge
 from nodes.models.servers import PhysicalServer
@@ -41,6 +42,10 @@ class Container(models.Model):
 
     class Meta:
         ordering = ("server", "ctid")
+        indexes = (
+            models.Index(InCapitals("ctid"), "id", name="ctid_in_capitals"),
+            models.Index(InCapitals("name"), "id", name="container_name_in_capitals"),
+        )
         constraints = (models.UniqueConstraint(fields=("server", "ctid"), name="ctid_unique_on_server"),)
 
     def __str__(self) -> str:
@@ -77,6 +82,7 @@ class ContainerInterface(models.Model):
 
     class Meta:
         ordering = ("container", "ifname")
+        indexes = (models.Index(InCapitals("host_ifname"), "id", name="host_ifname_in_capitals"),)
         constraints = (
             models.UniqueConstraint(fields=("container", "ifname"), name="ifname_unique_in_container"),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from nodes.capitals import InCapitals
 from nodes.choices import ServerOS, ServerState
 from nodes.models.credentials import Credential
 from nodes.models.groups import ServerGroup
@@ -88,7 +89,10 @@ class PhysicalServer(models.Model):
 
     class Meta:
         ordering = ("name",)
-        indexes = (models.Index(fields=("group", "name")),)
+        indexes = (
+            models.Index(fields=("group", "name")),
+            models.Index(InCapitals("name"), "id", name="server_name_in_capitals"),
+        )
 
     def __str__(self) -> str:
         return self.name

@@ -40,6 +40,29 @@ def test_it_finds_by_name_with_the_very_thing_first(observed: PhysicalServer, ad
     assert found(admin, "berl") == [("group", "Berlin")]
 
 
+def test_the_very_thing_is_found_among_more_than_are_shown(server: PhysicalServer, admin: Any) -> None:
+    names = [*(f"a webshop {n}" for n in range(10)), *(f"webshop {n}" for n in range(10)), "Web", "WEBSHOP 3"]
+    many = tuple(scene.container(str(300 + n), name=name) for n, name in enumerate(names))
+    store(server.pk, scene.server(many), Timing(NOW))
+    hits = search(admin, "web", limit=12)
+    assert [hit.detail for hit in hits] == ["Web", "webshop 0", "webshop 1", "webshop 2"]
+    assert "WEBSHOP 3" in [hit.detail for hit in search(admin, "webshop 3", limit=9)]
+
+
+def test_an_interface_is_found_by_its_name_on_the_server(observed: PhysicalServer, admin: Any) -> None:
+    [hit] = search(admin, "VETH102.0")
+    assert (hit.kind, hit.place) == ("interface", "102")
+    assert len(found(admin, "veth102")) == 2
+
+
+@pytest.mark.parametrize("text", ["x", "x%", "x_", "x\\", "é", "\U0010ffff"])
+def test_signs_of_patterns_stand_for_themselves(server: PhysicalServer, admin: Any, text: str) -> None:
+    names = ("x%1", "x_2", "x\\3", "é4", "\U0010ffff5", "zx%1")
+    many = tuple(scene.container(str(300 + n), name=name) for n, name in enumerate(names))
+    store(server.pk, scene.server(many), Timing(NOW))
+    assert {hit.detail for hit in search(admin, text)} == {name for name in names if text in name}
+
+
 def test_it_finds_by_ctid(observed: PhysicalServer, admin: Any) -> None:
     assert found(admin, "102")[:2] == [("container", "102"), ("container", "1020")]
 
