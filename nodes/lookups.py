@@ -3,7 +3,7 @@
 Each kind is asked in several ways: for names that begin with the text, in the order of an index, so that the
 very thing is first; and for whatever has it anywhere, by number. Each ends as soon as the kind's share is
 found: what thousands have costs no more than what dozens have. What hardly anything has is looked for in
-every row.
+every row, but by PostgreSQL (`nodes/trigrams.py`).
 """
 
 from __future__ import annotations

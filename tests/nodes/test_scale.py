@@ -132,3 +132,18 @@ def test_what_thousands_have_is_found_without_reading_or_sorting_them(
         if connection.vendor == "sqlite":
             assert "TEMP B-TREE" not in plan("00:18", user), user
             assert re.search(r"SEARCH U0 USING INDEX host_ifname_in_capitals \(<expr>>", plan("veth", user))
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite reads every row for what is rare")
+def test_what_hardly_anything_has_is_found_by_its_trigrams(db: None, admin: Any) -> None:
+    make_fleet(200)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexname FROM pg_indexes WHERE indexname LIKE '%\\_trigrams'")
+        if not (names := [name for (name,) in cursor.fetchall()]):
+            pytest.skip("this PostgreSQL has no pg_trgm")
+        for name in names:
+            cursor.execute("SELECT gin_clean_pending_list(%s)", [name])
+    analyze()
+    one = ContainerInterface.objects.latest("pk")
+    for text in ("nowhere", "eth1", one.container.name, one.mac, one.addresses_text[:-2]):
+        assert most_read(text, admin) < 2000, text

@@ -29,6 +29,7 @@ PART = [
     "tests/networks/test_who_sees_a_change.py",
     "tests/nodes/test_lookups.py",
     "tests/nodes/test_sync.py",
+    "tests/nodes/test_trigrams.py",
     "tests/nodes/test_services_groups.py",
     "tests/pages/test_scale.py",
     "tests/pages/test_nul.py",
