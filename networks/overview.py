@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,9 @@ from django.db.models.functions import Coalesce, Concat
 from networks.domain.state import CreateNetwork, Edit, InterfaceKey
 from networks.models import Assignment, Change, Drift, Member, VirtualNetwork
 from networks.services.queueing import UNDECIDED, touched_networks
-from nodes.models import PhysicalServer
-from nodes.querysets import AnyUser
+from nodes.choices import Role
+from nodes.models import ContainerInterface
+from nodes.querysets import AnyUser, with_role
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +37,13 @@ def with_counts(networks: QuerySet[VirtualNetwork], user: AnyUser) -> QuerySet[V
     """The networks with counts and with where they are, all in the page's own query.
 
     `members_count`, `servers_count`, `drift_count`, `judgement`, and words on the first servers that the
-    user may see: `on_1` to `on_3` of assigned ones ("server1: eth0"), `on_members` of one with members only.
+    user may see and that it is assigned on: `on_1` to `on_3` ("server1: eth0").
     """
-    seen = PhysicalServer.objects.visible_to(user).values("pk")
-    assigned = Assignment.objects.filter(network=OuterRef("pk"), server__in=seen).order_by("server__name")
+    # By joins: asked whether a server is among those to be seen, SQLite tries them all for each network.
+    seen = with_role(user, Role.VIEWER, "server__group__path")
+    assigned = Assignment.objects.filter(seen, network=OuterRef("pk")).order_by("server__name")
     said = assigned.values(
         said=Concat("server__name", Value(": "), Coalesce("adapter__name", Value("local")))
-    )
-    elsewhere = Assignment.objects.filter(
-        network=OuterRef("network"), server=OuterRef("interface__container__server")
-    )
-    local = Member.objects.filter(network=OuterRef("pk"), interface__container__server__in=seen)
-    # The least, not the first in order: for that PostgreSQL walks servers by name, each with all members.
-    by_members = (
-        local.exclude(Exists(elsewhere))
-        .order_by()
-        .values("network")
-        .annotate(said=Concat(Min("interface__container__server__name"), Value(": local")))
-        .values("said")
     )
     return networks.select_related("judgement").annotate(
         members_count=Coalesce(Subquery(_count(Member, "network")), 0),
@@ -62,14 +52,34 @@ def with_counts(networks: QuerySet[VirtualNetwork], user: AnyUser) -> QuerySet[V
         on_1=Subquery(said[:1]),
         on_2=Subquery(said[1:2]),
         on_3=Subquery(said[2:3]),
-        on_members=Subquery(by_members),
     )
+
+
+def add_local(networks: Sequence[Any], user: AnyUser) -> None:
+    """`on_members` of each: the first server that the user may see where it has members only; "" for none.
+
+    One query. Asked for each network by itself, PostgreSQL walks all interfaces for each.
+    """
+    assigned_there = Assignment.objects.filter(
+        network=OuterRef("network"), server=OuterRef("interface__container__server")
+    )
+    members = Member.objects.filter(
+        with_role(user, Role.VIEWER, "interface__container__server__group__path"),
+        ~Exists(assigned_there),
+        network__in=[network.pk for network in networks],
+    )
+    least = members.order_by().values("network").annotate(least=Min("interface__container__server__name"))
+    found = dict(least.values_list("network", "least"))
+    for network in networks:
+        network.on_members = found.get(network.pk, "")
 
 
 def on_server(networks: QuerySet[VirtualNetwork], server_id: int) -> QuerySet[VirtualNetwork]:
     """The networks with what they are on one server: `assignment_id`, `adapter_name`, `members_here`."""
-    here = Assignment.objects.filter(network=OuterRef("pk"), server_id=server_id)
-    members = Member.objects.filter(network=OuterRef("pk"), interface__container__server_id=server_id)
+    here = Assignment.objects.filter(network=OuterRef("pk"), server_id=server_id).order_by()
+    # Not by a join: PostgreSQL would walk all interfaces for each network.
+    interfaces = ContainerInterface.objects.filter(container__server_id=server_id).values("pk")
+    members = Member.objects.filter(network=OuterRef("pk"), interface__in=interfaces)
     return networks.annotate(
         assignment_id=Subquery(here.values("pk")[:1]),
         adapter_name=Subquery(here.values("adapter__name")[:1]),

@@ -60,6 +60,18 @@ def group_paths(user: AnyUser, role: Role) -> tuple[str, ...]:
     return tuple(path for given, path in _group_roles(user) if _RANK[Role(given)] >= _RANK[role])
 
 
+def with_role(user: AnyUser, role: Role, group_path: str) -> Q:
+    """Rows in groups where the user has at least that role, however their group is reached from them."""
+    if not getattr(user, "is_active", False):
+        return Q(pk__in=[])
+    if getattr(user, "is_superuser", False):
+        return Q()
+    condition = Q(pk__in=[])
+    for path in group_paths(user, role):
+        condition |= Q(**{f"{group_path}__startswith": path})
+    return condition
+
+
 def has_role(user: AnyUser, role: Role, group: Any) -> bool:
     """Whether the user has at least that role in the group; None: whether she is a superuser."""
     if not getattr(user, "is_active", False):
@@ -87,14 +99,7 @@ class AccessQuerySet(models.QuerySet[Any]):
 
     def with_role(self, user: AnyUser, role: Role) -> Self:
         """Rows in groups where the user has at least that role; all for an active superuser."""
-        if not getattr(user, "is_active", False):
-            return self.none()
-        if getattr(user, "is_superuser", False):
-            return self.all()
-        condition = Q(pk__in=[])
-        for path in group_paths(user, role):
-            condition |= Q(**{f"{self.group_path}__startswith": path})
-        return self.filter(condition)
+        return self.filter(with_role(user, role, self.group_path))
 
     def visible_to(self, user: AnyUser) -> Self:
         return self.with_role(user, Role.VIEWER)

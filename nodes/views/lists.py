@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import django_tables2 as tables
@@ -38,8 +39,13 @@ class BoundedPaginator(LazyPaginator):
 class KeysFirst(TableQuerysetData):
     """Rows of a table of which a page's keys are found before what its rows show is read, in one query.
 
-    Else what a row counts is counted for each row before the page too, and what it joins is joined.
+    Else what a row counts is counted for each row before the page too, and what it joins is joined. What one
+    query tells of all rows shown better than each row's own part of it, `complete` adds to them.
     """
+
+    def __init__(self, data: QuerySet[Any], complete: Callable[[Sequence[Any]], None] | None = None) -> None:
+        super().__init__(data)
+        self.complete = complete
 
     def __getitem__(self, key: Any) -> Any:
         """The rows of a slice, in its order; or one row."""
@@ -47,7 +53,16 @@ class KeysFirst(TableQuerysetData):
             return super().__getitem__(key)
         # Rows that are equal in what they are sorted by must not be on two pages, or on none.
         rows = self.data.order_by(*self.data.query.order_by or self.data.model._meta.ordering, "pk")
-        return rows.filter(pk__in=rows.values("pk")[key])
+        return self._completed(rows.filter(pk__in=rows.values("pk")[key]))
+
+    def __iter__(self) -> Iterator[Any]:
+        """All rows, for a file."""
+        return iter(self._completed(self.data))
+
+    def _completed(self, rows: QuerySet[Any]) -> Iterable[Any]:
+        if self.complete:
+            self.complete(list(rows))
+        return rows
 
 
 def text_filter(request: HttpRequest) -> str:

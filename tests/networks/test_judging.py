@@ -50,10 +50,11 @@ def test_the_list_says_where_each_network_is_and_what_is_wrong(scene: Scene, vie
         assert "1 refused, 1 warning" in text and "#problems-title" in text
     csv = b"".join(client.get(reverse("networks:list"), {"format": "csv"})).decode()  # type: ignore[arg-type]
     assert csv.startswith("Name,Description,Physical servers,Containers,State,Problems")
-    assert '"1 refused, 1 warning"' in csv
+    assert '"1 refused, 1 warning"' in csv and "server2: local" in csv
 
 
 def test_servers_that_one_may_not_see_count_but_are_not_named(scene: Scene, alice: Any) -> None:
     merged(scene)
+    decide(AddMember(A, scene.key(scene.server2, "202")))
     text = logged_in(alice).get(reverse("networks:list")).text
-    assert "server1" not in text and "1 assigned" in text
+    assert "server1" not in text and "server2" not in text and "1 assigned" in text
