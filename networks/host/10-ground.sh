@@ -30,7 +30,10 @@ fail() {
 	leave "$code"
 }
 crash() {
-	case " $VNP_CRASH " in *" $1 "*) kill -9 $$ ;; esac
+	case " $VNP_CRASH " in
+	*" $1 "*) kill -9 $$ ;;
+	*" stop:$1 "*) kill -STOP $$ ;;
+	esac
 }
 is_txid() {
 	case $1 in '' | -* | *[!A-Za-z0-9-]*) return 1 ;; esac

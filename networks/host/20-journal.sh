@@ -70,12 +70,14 @@ decided() {
 
 # --- locks; each lives as long as a process holds the descriptor, `ip` children included ---
 
-free() { flock -n "$1" true 2>/dev/null; }
-# take_lock FD SECONDS [-s], shared. flock of busybox cannot wait, hence the loop.
+# alive worker|deadman: whether that one of $D lives. A server-wide lock was held by those of earlier versions, who may
+# be at work while this one is new.
+alive() { is_held "$D/$1.lock" || is_held "$RUN/$1.lock"; }
+is_held() { [ -e "$1" ] && ! flock -n "$1" true 2>/dev/null; }
+# flock of busybox cannot wait, hence the loop.
 take_lock() {
 	t_tries=$(($2 * 10))
-	# shellcheck disable=SC2086 # no word where there is none
-	until flock ${3:-} -n "$1"; do
+	until flock -n "$1"; do
 		t_tries=$((t_tries - 1))
 		[ $t_tries -gt 0 ] || return 1
 		nap

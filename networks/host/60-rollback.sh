@@ -7,6 +7,7 @@ roll_back() {
 	journal
 	decided && return 0
 	note state rollingback 2>/dev/null
+	crash rolling
 	case $J_path in guarded | held) stop_worker ;; esac
 	find_tools
 	converged
@@ -37,12 +38,14 @@ converged() {
 	return 1
 }
 # The worker may be in the middle of its batch: ended with its whole process group, and its lock says when the last
-# of them, `ip` included, is gone.
+# of them, `ip` included, is gone. So does one whose roller died before he had stopped him.
 stop_worker() {
 	[ "${J_worker:-$$}" != $$ ] || return 0
-	case $J_state in preparing | applying) ;; *) return 0 ;; esac
-	until free "$RUN/worker.lock"; do
-		kill -9 -- "-$J_worker" "$J_worker" 2>/dev/null # on the held path it may lead no group
+	case $J_state in preparing | applying | rollingback) ;; *) return 0 ;; esac
+	while alive worker; do
+		# On the held path it may lead no group. Not "kill -9 --": dash takes that for a bad number and ends nobody.
+		kill -9 "-$J_worker" 2>/dev/null
+		kill -9 "$J_worker" 2>/dev/null
 		nap
 	done
 }

@@ -196,7 +196,7 @@ recover() {
 	[ -n "$P_txid" ] || { finish_boot && stay_isolated && tidy && say state=clean && leave "$OK"; }
 	say "pending=$P_txid"
 	D=$RUN/txn/$P_txid
-	if hold_transaction 0 && free "$RUN/worker.lock" && free "$RUN/deadman.lock"; then
+	if hold_transaction 0 && ! alive worker && ! alive deadman; then
 		hold_decision 60 || fail "$BUSY" "being decided"
 		learn_end "$P_txid"
 		case $J_state in

@@ -102,9 +102,9 @@ run_short() {
 # dead-man takes it back should nobody decide.
 run_held() {
 	trap '' HUP INT TERM PIPE
-	exec 7>>"$RUN/worker.lock"
-	take_lock 7 5 -s || fail "$BUSY" "another transaction is at work"
-	note "worker $$"
+	exec 7>>"$D/worker.lock"
+	take_lock 7 5 || fail "$BUSY" "another transaction is at work"
+	note "worker $$" || fail "$BROKEN" "cannot write $RUN" # nobody could stop it
 	ready deadman "$1"
 	h_tries=100
 	until journal && [ -n "$J_deadman" ]; do

@@ -1,13 +1,12 @@
 # shellcheck shell=sh disable=SC2034,SC2154
-# The two processes of the guarded path; the held one has the dead-man only. Each holds its own lock from its first to
-# its last moment: shared, for the watchers of the transaction before may still sleep after its end, and the next one
-# must not wait for them.
+# The two processes of the guarded path; the held one has the dead-man only. Each holds its own lock, its transaction's,
+# from its first to its last moment: those of the transaction before may sleep for a while after its end.
 
 deadman() {
 	trap '' HUP INT TERM PIPE
 	D=$RUN/txn/$1
-	exec 9>>"$RUN/deadman.lock"
-	take_lock 9 5 -s || exit 1
+	exec 9>>"$D/deadman.lock"
+	take_lock 9 5 || exit 1
 	echo -1000 2>/dev/null >/proc/self/oom_score_adj
 	note "deadman $$"
 	exec >/dev/null # see ready
@@ -17,14 +16,14 @@ deadman() {
 worker() {
 	trap '' HUP INT TERM PIPE
 	D=$RUN/txn/$1
-	exec 9>>"$RUN/worker.lock"
-	take_lock 9 5 -s || exit 1
-	note "worker $$"
+	exec 9>>"$D/worker.lock"
+	take_lock 9 5 || exit 1
+	note "worker $$" || exit 1 # nobody could stop it
 	exec >/dev/null
 	crash worker
 	# Nothing is touched before the dead-man holds his lock.
 	w_tries=100
-	until journal && [ -n "$J_deadman" ] && ! free "$RUN/deadman.lock"; do
+	until journal && [ -n "$J_deadman" ] && alive deadman; do
 		w_tries=$((w_tries - 1))
 		if [ $w_tries -le 0 ]; then
 			hold_decision 60 && roll_back "$1" no-deadman
@@ -45,6 +44,9 @@ work() {
 	drop_decision
 	if run_plan; then
 		hold_decision 60 || exit 1
+		# Taken back meanwhile, whoever did so: it must not rise again.
+		journal
+		[ "$J_state" = applying ] || { drop_decision && return 1; }
 		clock
 		note "deadline $((NOW + J_seconds))"
 		note state applied
@@ -87,8 +89,8 @@ overdue() {
 	journal
 	case $J_state in
 	applied) [ "$NOW" -ge $((J_deadline + $1)) ] ;;
-	preparing | applying) [ "$NOW" -ge "$J_limit" ] || { [ -n "$J_worker" ] && free "$RUN/worker.lock"; } ;;
-	rollingback | stuck) [ "$1" = 0 ] || free "$RUN/deadman.lock" ;;
+	preparing | applying) [ "$NOW" -ge "$J_limit" ] || { [ -n "$J_worker" ] && ! alive worker; } ;;
+	rollingback | stuck) [ "$1" = 0 ] || ! alive deadman ;;
 	*) return 1 ;;
 	esac
 }

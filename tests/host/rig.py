@@ -166,8 +166,7 @@ class Server:
     def quiet(self, seconds: float = 8) -> None:
         """Waits until both watchers are gone."""
         end = time.monotonic() + seconds
-        locks = [self.run_dir / name for name in ("worker.lock", "deadman.lock", "transaction.lock")]
-        for lock in locks:
+        for lock in [*self.run_dir.glob("txn/*/*.lock"), self.run_dir / "transaction.lock"]:
             while lock.exists() and run("flock", "-n", str(lock), "true", check=False).returncode:
                 assert time.monotonic() < end, f"{lock} is still held"
                 time.sleep(0.05)

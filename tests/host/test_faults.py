@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -319,3 +321,59 @@ def test_the_watchers_end_when_their_transaction_is_gone(server: Server, move: H
     shutil.rmtree(server.run_dir / "txn" / "gone")
 
     server.quiet()
+
+
+def stopped(server: Server, txid: str, role: str) -> int:
+    """The process id of a watcher who has come to where he was told to stop."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        journal = server.run_dir / "txn" / txid / "journal"
+        if journal.exists() and f"{role} " in journal.read_text():
+            found = pid(server, txid, role)
+            if Path(f"/proc/{found}/stat").read_text().rpartition(")")[2].split()[0] == "T":
+                return found
+        time.sleep(0.02)
+    raise AssertionError(f"{role} of {txid} has not stopped: {server.log(txid)}")
+
+
+def lives(pid: int) -> bool:
+    """Whether there is more of the process than what nobody has waited for yet."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
+    except FileNotFoundError:
+        return False
+
+
+def test_a_worker_whose_roller_died_is_stopped_by_the_next_one(server: Server, move: HostPlan) -> None:
+    """Found in review: he lived on, and took back at his deadline what another transaction had committed."""
+    before = server.state()
+    begun = threading.Thread(
+        target=server.apply, args=("t", move), kwargs={"VNP_CRASH": "stop:before-verify"}
+    )
+    begun.start()
+    worker = stopped(server, "t", "worker")
+    assert server.call("abort", "t", VNP_CRASH="rolling").code == -9
+    assert server.wait_for("t", "rolledback")
+    begun.join()
+    assert not lives(worker) and server.state() == before
+    assert server.apply("u", move).state == "applied"
+    assert server.confirm("u").state == "committed"
+    server.quiet()
+    assert "txid u\n" in server.committed and "vn-a" in server.state()
+
+
+def test_a_worker_who_comes_back_after_it_was_taken_back_does_not_raise_it_again(
+    server: Server, move: HostPlan
+) -> None:
+    begun = threading.Thread(
+        target=server.apply, args=("t", move), kwargs={"VNP_CRASH": "stop:before-verify"}
+    )
+    begun.start()
+    worker = stopped(server, "t", "worker")
+    # As if whoever took it back had not found him.
+    with (server.run_dir / "txn/t/journal").open("a") as journal:
+        journal.write("state rolledback\n")
+    os.kill(worker, signal.SIGCONT)
+    begun.join()
+    server.quiet()
+    assert server.call("status", "t").state == "rolledback"

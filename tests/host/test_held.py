@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 import threading
@@ -180,16 +179,16 @@ def test_killed_while_it_was_begun_it_never_was(server: rig.Server) -> None:
 
 
 def test_aborted_before_it_has_begun_it_does_not_begin(server: rig.Server) -> None:
-    """Another transaction's worker still holds the lock that this one waits for."""
+    """Its dead-man is long in coming, and nothing is touched before."""
     before = server.state()
-    with (server.run_dir / "worker.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        waiting = threading.Thread(target=hold, args=(server, "t"))
-        waiting.start()
-        assert server.wait_for("t", "preparing")
-        assert server.call("abort", "t", check=True).state == "rolledback"
-        fcntl.flock(lock, fcntl.LOCK_UN)
-        waiting.join()
+    slow = server.root / "slow-shell"
+    slow.write_text('#!/bin/sh\nsleep 2\nexec /bin/sh "$@"\n')
+    slow.chmod(0o700)
+    waiting = threading.Thread(target=hold, args=(server, "t"), kwargs={"VNP_SHELL": str(slow)})
+    waiting.start()
+    assert server.wait_for("t", "preparing")
+    assert server.call("abort", "t", check=True).state == "rolledback"
+    waiting.join()
     server.quiet()
     assert server.call("status", "t").state == "rolledback" and server.state() == before
 
