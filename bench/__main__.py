@@ -100,7 +100,8 @@ def measured(folder: Path, options: argparse.Namespace) -> int:
         from bench.web import measure_pages
 
         # Half an hour's figures, should the pages come to grief.
-        report.write(rows, whole=False)
+        if rows:
+            report.write(rows, whole=False)
         rows += measure_pages(folder, options.quick, say)
     file = report.write(rows, whole=options.whole)
     if options.page:

@@ -7,7 +7,7 @@ once more with answers that were recorded. What is left then is the panel's, and
 from __future__ import annotations
 
 from bench.report import alone, exponent, median
-from bench.scenario import Bench
+from bench.scenario import WARM_LOOKS, Bench
 
 ABOUT = "at servers that take 0.5 s"
 BAR = 0.15
@@ -32,7 +32,9 @@ def slow_servers(bench: Bench, small: int, large: int, *, changes: bool) -> None
 
 
 def _looks(bench: Bench, sizes: tuple[int, int], about: str) -> None:
-    bench.panel.look(sizes[1])
+    # Until looks that say the same are known by their words, on all of them.
+    for _ in range(WARM_LOOKS):
+        bench.panel.look(sizes[1])
     walls = [bench.ours(size, lambda size=size: bench.panel.look(size)).wall_s for size in sizes]
     small, large = sizes
     grown = exponent(sizes, (walls[0], walls[1]))

@@ -6,7 +6,7 @@ Pages are by key, not by number: of all lists only this one is sorted by columns
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -23,7 +23,7 @@ from networks.domain.state import (
     RemoveMember,
 )
 from networks.keyset import BEGINNING, KeyPage, Part, Place, Position, is_position, page, read
-from networks.models import Member
+from networks.models import Member, VirtualNetwork
 from networks.offers import interface_value
 from networks.slices import Drafted
 from nodes.choices import InterfaceMode, ServerOS
@@ -113,20 +113,44 @@ def _shown(
     found: Iterable[tuple[Position, ContainerInterface]], network_id: str, edits: Sequence[Edit]
 ) -> list[Candidate]:
     drafted, names = _drafted_homes(edits), _drafted_names(edits)
-    shown = []
+    rows = []
     for position, row in found:
         key = _key(row)
-        home = drafted.get(key, str(row.membership.network_id) if hasattr(row, "membership") else "")
+        stored = row.membership.network if hasattr(row, "membership") else None
+        home = drafted.get(key, str(stored.pk) if stored else "")
         if home != network_id:
-            name = _name(row, home, names)
-            shown.append(Candidate(interface_value(key), row, position, name, _refused(row)))
-    return shown
+            rows.append((interface_value(key), row, position, home))
+            if stored is not None:
+                names.setdefault(str(stored.pk), stored.name)
+    # Where only the draft has put one, into a network that is stored.
+    unnamed = {uuid.UUID(home) for *_, home in rows if home and home not in names}
+    if unnamed:
+        found_names = VirtualNetwork.objects.filter(pk__in=unnamed).values_list("pk", "name")
+        names |= {str(pk): name for pk, name in found_names}
+    return [
+        Candidate(
+            value, row, position, names.get(home, "another virtual network") if home else "", _refused(row)
+        )
+        for value, row, position, home in rows
+    ]
 
 
-def all_matching(user: AnyUser, text: str) -> list[InterfaceKey]:
-    """Every free bridged interface that the search finds, up to MOST_AT_ONCE."""
-    rows = _matching(user, text).filter(mode=InterfaceMode.BRIDGED, membership=None)
-    return [_key(row) for row in rows.select_related("container").order_by("pk")[:MOST_AT_ONCE]]
+def all_matching(user: AnyUser, edits: Sequence[Edit], text: str) -> list[InterfaceKey]:
+    """Every free bridged interface that the search finds, as the draft has it; one more than MOST_AT_ONCE
+    where there are more.
+    """
+    drafted = _drafted_homes(edits)
+    rows = _matching(user, text).filter(mode=InterfaceMode.BRIDGED)
+    rows = rows.select_related("container", "membership").order_by("pk")
+    freed = {key for key, home in drafted.items() if not home}
+    # Free by what is stored, or leaving in the draft; of the latter there are as many as the draft has.
+    stored = rows.filter(Q(membership=None) | Q(container__ctid__in={key.ctid for key in freed}))
+    free = (
+        key
+        for row in stored.iterator(chunk_size=1000)
+        if not drafted.get(key := _key(row), row.membership.pk if hasattr(row, "membership") else "")
+    )
+    return list(islice(free, MOST_AT_ONCE + 1))
 
 
 def joining_edits(network_id: str, keys: Iterable[InterfaceKey], part: Drafted) -> list[Edit]:
@@ -175,13 +199,6 @@ def _drafted_homes(edits: Sequence[Edit]) -> dict[InterfaceKey, str]:
 def _drafted_names(edits: Sequence[Edit]) -> dict[str, str]:
     """What the draft calls networks that it makes or renames."""
     return {edit.id: edit.name for edit in edits if isinstance(edit, CreateNetwork | DescribeNetwork)}
-
-
-def _name(row: ContainerInterface, home: str, names: Mapping[str, str]) -> str:
-    if not home or home in names:
-        return names.get(home, "")
-    stored = row.membership.network if hasattr(row, "membership") else None
-    return stored.name if stored is not None and str(stored.pk) == home else "another virtual network"
 
 
 def _refused(row: ContainerInterface) -> str:

@@ -16,9 +16,17 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from networks.domain.state import Network
+from networks.domain.state import AddMember, Network
 from networks.offers import interface_keys
-from networks.picker import SORTS, Candidate, all_candidates, all_matching, candidates, joining_edits
+from networks.picker import (
+    MOST_AT_ONCE,
+    SORTS,
+    Candidate,
+    all_candidates,
+    all_matching,
+    candidates,
+    joining_edits,
+)
 from networks.services.validate import refused_at_once
 from networks.slices import draft_edits, of_area
 from networks.views.gate import network_or_404, stage
@@ -59,7 +67,10 @@ def _page(
 def _add(request: HttpRequest, network: Network) -> HttpResponse:
     ticked = request.POST.getlist("add")
     everything = "all" in request.POST
-    keys = all_matching(request.user, text_of(request, "container")) if everything else interface_keys(ticked)
+    find, drafted = text_of(request, "container"), draft_edits(request.user)
+    keys = all_matching(request.user, drafted, find) if everything else interface_keys(ticked)
+    more = len(keys) > MOST_AT_ONCE
+    keys = keys[:MOST_AT_ONCE]
     area = of_area({key.server for key in keys}, [network.id], request.user)
     edits = joining_edits(network.id, keys, area)
     if refused := refused_at_once(edits, request.user):
@@ -68,8 +79,10 @@ def _add(request: HttpRequest, network: Network) -> HttpResponse:
         none = "Nothing free matches." if everything else "Tick the containers that are to be added."
         messages.info(request, none)
         return redirect(request.get_full_path())
-    number = len(set(keys))
-    stage(request, edits, f"{number} interface{'s' if number > 1 else ''} to add: in your draft.")
+    number = sum(isinstance(edit, AddMember) for edit in edits)
+    said = f"{number} interface{'s' if number > 1 else ''} to add: in your draft."
+    rest = f" More match than {MOST_AT_ONCE}, the most at a time: add the others in the same way."
+    stage(request, edits, said + rest if more else said)
     response = redirect("networks:configure", network.id)
     response["Location"] += "#members"
     return response

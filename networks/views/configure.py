@@ -22,7 +22,7 @@ from networks.offers import interface_keys
 from networks.overview import created_by
 from networks.services.validate import problems_of, refused_at_once
 from networks.slices import Drafted, draft_edits, of_cells
-from networks.views.gate import can_operate, drafted_or_404, may_change, stage
+from networks.views.gate import can_operate, drafted_or_404, may_change, may_operate_somewhere, stage
 from networks.views.paging import page_number, pages, text_of
 from networks.views.subjects import with_links
 from nodes.models import PhysicalServer
@@ -77,6 +77,7 @@ def _page(
         "refused": with_links(refused, request.user),
         "problems": with_links(problems_of(network.id, request.user, part), request.user),
         "may_change": may_change(request.user, uuid.UUID(network.id)),
+        "may_add": may_operate_somewhere(request.user),
     }
     return render(request, "networks/configure.html", context, status=422 if refused else 200)
 

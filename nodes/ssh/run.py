@@ -25,8 +25,9 @@ from nodes.ssh.errors import (
 from nodes.ssh.sudo import SUDO, require_sudo
 
 CHUNK = 64 * 1024
-# So many pieces of output, each of 32 KiB at most, may wait to be read: the server stops at 2 MiB.
-PIECES = 16
+# The most that paramiko lets a server send at once, and what may wait to be read; a server stops at 2 MiB.
+PIECE = 32 * 1024
+GATHERED = 16 * PIECE
 # A dead connection closes its channels a moment before it says that it is dead.
 LAST_WORDS_S = 0.3
 
@@ -117,7 +118,9 @@ def run_on(
     except (paramiko.SSHException, EOFError, OSError):
         failure: SshError = _lost()
     except (CommandTimeout, OutputTooLarge):
-        _terminate(channel)
+        # What has ended may be closed by now: a word about it would have the server hang up on everybody.
+        if not channel.closed and channel.exit_status == -1:
+            _terminate(channel)
         raise
     else:
         if sudo:
@@ -132,15 +135,16 @@ def run_on(
 class _Wake(threading.Event):
     """One event for all that can happen on a channel, set when there is something to do.
 
-    paramiko tells of each of the many small pieces that a command prints: those are left to gather. Its
-    buffers clear their event when they run empty, which would lose the news of another one: here only the
-    reader clears it.
+    paramiko tells of each of the many small pieces that a command prints: those are left to gather, unless
+    they could be more than is taken. Its buffers clear their event when they run empty, which would lose the
+    news of another one: here only the reader clears it.
     """
 
     def __init__(self, channel: paramiko.Channel) -> None:
         super().__init__()
         self.channel = channel
-        self.told = 0
+        self.room = GATHERED
+        self.unread = 0
 
     @property
     def ended(self) -> bool:
@@ -149,9 +153,9 @@ class _Wake(threading.Event):
         return bool(channel.closed or (channel.eof_received and channel.exit_status != -1))
 
     def set(self) -> None:
-        """News of any kind, from paramiko."""
-        self.told += 1
-        if self.ended or self.told % PIECES == 0:
+        """News from paramiko, most of it a piece of standard output."""
+        self.unread += PIECE
+        if self.ended or self.unread > self.room:
             self.wake()
 
     def wake(self) -> None:
@@ -161,9 +165,24 @@ class _Wake(threading.Event):
     def clear(self) -> None:
         """Do nothing; see `reset`."""
 
-    def reset(self) -> None:
-        """Really clear, before looking at everything."""
+    def reset(self, room: int) -> None:
+        """Really clear, before looking at everything; so many bytes more of standard output are taken."""
+        self.room, self.unread = min(room, GATHERED), 0
         super().clear()
+
+
+class _Heard(threading.Event):
+    """What paramiko sets when something came on standard error: seldom, so each wakes."""
+
+    def __init__(self, wake: _Wake) -> None:
+        super().__init__()
+        self.news = wake
+
+    def set(self) -> None:
+        self.news.wake()
+
+    def clear(self) -> None:
+        """Do nothing; see `_Wake`."""
 
 
 class _Room(threading.Condition):
@@ -196,7 +215,7 @@ class _Exchange:
         channel.settimeout(0.0)
         channel.out_buffer_cv = _Room(channel, self.wake)
         channel.in_buffer.set_event(self.wake)
-        channel.in_stderr_buffer.set_event(self.wake)
+        channel.in_stderr_buffer.set_event(_Heard(self.wake))
         channel.status_event = channel.event = self.wake
         channel.event_ready = False
 
@@ -204,7 +223,7 @@ class _Exchange:
         """Exchange until the command ends or is to be cut."""
         channel = self.channel
         while True:
-            self.wake.reset()
+            self.wake.reset(self.limits.stdout - len(self.stdout))
             # Looked at before reading: what came before the end is read below.
             ended = self.wake.ended
             self._drain()

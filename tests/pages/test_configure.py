@@ -86,6 +86,62 @@ def test_all_free_ones_that_match_are_added_at_once(scene: Scene, operator: Any,
     assert len(edits) == 29 and all(isinstance(e, AddMember) and e.interface != taken for e in edits)
 
 
+def test_all_free_ones_are_those_that_the_draft_leaves_free(
+    scene: Scene, operator: Any, as_operator: Client
+) -> None:
+    """Found in review: one that the draft had put elsewhere was moved without a word."""
+    staged, freed = (scene.key(scene.server1, ctid) for ctid in ("102", "103"))
+    own = scene.key(scene.server2, "202")
+    decide(CreateNetwork(A, "A"), CreateNetwork(B, "B"), AddMember(B, freed))
+    drafts.stage(operator, [AddMember(B, staged), RemoveMember(freed), AddMember(A, own)])
+    answer = as_operator.post(
+        reverse("networks:add_members", args=[A]) + "?container=0", {"all": "1"}, follow=True
+    )
+    added = {edit.interface for edit in draft(operator) if isinstance(edit, AddMember) and edit.network == A}
+    assert staged not in added and {freed, own} <= added
+    assert f"{len(added) - 1} interfaces to add" in answer.text
+    assert AddMember(B, staged) in draft(operator)
+
+
+def test_no_more_are_added_at_once_than_are_said(
+    scene: Scene, operator: Any, as_operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("networks.picker.MOST_AT_ONCE", 2)
+    monkeypatch.setattr("networks.views.add_members.MOST_AT_ONCE", 2)
+    decide(CreateNetwork(A, "A"))
+    address = reverse("networks:add_members", args=[A]) + "?container=ct"
+    assert "More match than 2" in as_operator.post(address, {"all": "1"}, follow=True).text
+    assert len(draft(operator)) == 2
+    while "More match" in as_operator.post(address, {"all": "1"}, follow=True).text:
+        pass
+    assert "Nothing free matches" in as_operator.post(address, {"all": "1"}, follow=True).text
+    assert len(draft(operator)) == len(set(draft(operator))) > 2
+
+
+def test_where_the_draft_has_put_one_is_named(scene: Scene, operator: Any, as_operator: Client) -> None:
+    one, two = scene.key(scene.server1, "102"), scene.key(scene.server1, "103")
+    new = "6f1c3a1e-0000-4000-8000-000000000009"
+    decide(CreateNetwork(A, "A"), CreateNetwork(B, "Backups"))
+    drafts.stage(operator, [AddMember(B, one), CreateNetwork(new, "Not yet"), AddMember(new, two)])
+    text = offered(as_operator)
+    assert "Backups <span" in text and "Not yet <span" in text and "another virtual network" not in text
+
+
+def test_ticks_are_kept_when_they_are_refused(scene: Scene, as_operator: Client) -> None:
+    decide(CreateNetwork(A, "A"))
+    good = f"{scene.server1.pk}/102/eth0"
+    answer = add(as_operator, "?container=10", add=[good, f"{scene.server1.pk}/101/venet0"])
+    assert answer.status_code == 422 and answer.text.count(" checked") == 1
+    assert re.search(rf'value="{good}"[^>]* checked', answer.text)
+
+
+def test_a_viewer_is_not_asked_to_add_containers(scene: Scene, as_viewer: Client) -> None:
+    decide(CreateNetwork(A, "A"))
+    assert "Add containers" not in page(as_viewer)
+    text = offered(as_viewer)
+    assert "that you may operate" in text and "102 ct102" not in text
+
+
 def csv_of(client: Client, address: str) -> list[str]:
     response = client.get(address)
     assert response["Content-Type"].startswith("text/csv")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -155,6 +156,36 @@ def test_output_above_the_limit_is_cut(sshd: Sshd, pool: Pool, script: str, stre
     assert not caught.value.retryable
     # The next one is not harmed.
     assert pool.run(sshd.target(), sh("echo ok")).stdout == b"ok\n"
+
+
+@pytest.mark.parametrize(
+    "script", ["head -c 100000 /dev/zero >&2; sleep 30", "head -c 100000 /dev/zero; sleep 30"]
+)
+def test_a_command_that_prints_too_much_is_cut_while_it_runs(sshd: Sshd, pool: Pool, script: str) -> None:
+    """Found in review: pieces were left to gather, and it ran on until its deadline."""
+    started = time.monotonic()
+    with pytest.raises(OutputTooLarge):
+        pool.run(sshd.target(), sh(script), deadline_s=25, limits=Limits(stdout=64 * 1024))
+    assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize("script", ["head -c 100000 /dev/zero >&2", "head -c 2300000 /dev/zero"])
+def test_too_much_of_one_command_does_not_break_the_connection_of_another(
+    sshd: Sshd, pool: Pool, script: str
+) -> None:
+    """Found in review: a word about a session that had ended made the server hang up."""
+    pool.run(sshd.target(), sh("true"))
+    for _ in range(8):
+        fine: list[bytes] = []
+        command = sh("sleep 0.5; echo fine")
+        neighbour = threading.Thread(
+            target=lambda: fine.append(pool.run(sshd.target(), command).stdout)  # noqa: B023
+        )
+        neighbour.start()
+        with pytest.raises(OutputTooLarge):
+            pool.run(sshd.target(), sh(script))
+        neighbour.join()
+        assert fine == [b"fine\n"]
 
 
 def test_a_user_whose_command_is_forced_gets_that_one(start_sshd: StartSshd, pool: Pool) -> None:
