@@ -12,11 +12,12 @@ boot() {
 	[ -s "$ETC/committed" ] || { say state=empty && leave "$OK"; }
 	is_whole "$ETC/committed" || fail "$BAD" "$ETC/committed is damaged"
 	replay
+	rejoin
 	[ -z "$B_failed" ] || { say "failed=${B_failed# }" && say state=degraded && leave "$BACK"; }
 	say state=applied
 	leave "$OK"
 }
-# A replay that was killed is done again, and whoever started meanwhile without its bridge joins that.
+# A replay that was killed is done again.
 finish_boot() {
 	f_boot=''
 	[ ! -s "$RUN/booting" ] || read -r f_boot <"$RUN/booting"
@@ -30,6 +31,7 @@ finish_boot() {
 	true >"$RUN/booting"
 	exec 9>&-
 }
+# Whoever was started before its bridge was there joins that.
 rejoin() {
 	r_ours=' '
 	while read -r r_keep r_what r_name _; do

@@ -158,6 +158,18 @@ def test_a_replay_that_was_killed_is_done_again_within_the_minute(dialect: Liter
         assert server.call("recover", check=True).state == "clean" and "vn-b" not in server.state()
 
 
+def test_a_container_that_somebody_started_during_the_replay_joins_its_bridge() -> None:
+    """Found by chaos: its hook found no bridge, and nothing looked again."""
+    with vz_server("4") as vz:
+        vz.commit("t")
+        host = vz.create(CTID, "vn-a")
+        vz.server.batch("link del vn-a")
+        vz("start", CTID)
+        assert vz.master(host) == ""
+        assert vz.server.call("boot", check=True).state == "applied"
+        assert vz.master(host) == "vn-a"
+
+
 def test_a_replay_that_has_ended_is_not_done_again(server: Server) -> None:
     assert server.apply("t", HostPlan((Bridge("vn-c"),), (KeepBridge("vn-c"),))).state == "committed"
     assert server.call("boot", check=True).state == "applied"
