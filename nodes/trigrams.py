@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import structlog
 from django.db import DatabaseError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+log = structlog.get_logger(__name__)
 
 COLUMNS = {
     "nodes_adapter": ("mac", "addresses_text"),
@@ -29,8 +32,9 @@ def install(connection: BaseDatabaseWrapper) -> None:
                     f"CREATE INDEX IF NOT EXISTS {name} ON {table} "
                     f"USING gin (UPPER({column}::text) gin_trgm_ops)"
                 )
-    except DatabaseError:
-        return
+    except DatabaseError as error:
+        # The search finds the same without, only later; docs/operations.md says how they are made afterwards.
+        log.warning("no_trigram_indexes", reason=str(error).strip())
 
 
 def remove(connection: BaseDatabaseWrapper) -> None:

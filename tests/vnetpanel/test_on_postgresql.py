@@ -28,6 +28,7 @@ PART = [
     "tests/networks/test_sweeper.py",
     "tests/networks/test_who_sees_a_change.py",
     "tests/nodes/test_lookups.py",
+    "tests/nodes/test_scale.py",
     "tests/nodes/test_sync.py",
     "tests/nodes/test_trigrams.py",
     "tests/nodes/test_services_groups.py",
