@@ -7,6 +7,7 @@ Change, so that other journeys find the lab as they left it.
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -205,16 +206,16 @@ def test_the_bridge_that_server_3_shipped_with_is_adopted_without_a_lost_packet(
     page.select_option("[aria-label='A on server3']", label="eth0")
     page.click("main button:has-text('Add to draft')")
     page.wait_for_selector("[aria-label='A on server3'].is-changed")
-    pings = subprocess.Popen(
-        ["ping", "-n", "-q", "-i", "0.1", "10.77.0.13"], stdout=subprocess.PIPE, text=True
-    )
+    pings = subprocess.Popen(["ping", "-n", "-i", "0.1", "10.77.0.13"], stdout=subprocess.PIPE, text=True)
     try:
         apply_draft(page)
     finally:
         pings.send_signal(signal.SIGINT)
         told = pings.communicate(timeout=10)[0]
-    sent, received = (int(told.split(word)[0].split()[-1]) for word in (" packets transmitted", " received"))
-    assert sent > 20 and received == sent, told
+    sent = int(told.split(" packets transmitted")[0].split()[-1])
+    answered = {int(number) for number in re.findall(r"icmp_seq=(\d+) ttl", told)}
+    # The last one may still have been on its way when ping was ended.
+    assert sent > 20 and answered >= set(range(1, sent)), told
     assert "br0" in fresh_lab.check("server3", "ip -o link show master br0; cat /etc/vnetpanel/committed")
     to_server(page, "server3", "Network Adapters")
     row = page.locator("#adapters tbody tr").first.inner_text()
