@@ -27,6 +27,8 @@ MISSING = (126, 127, 2)
 """Exit statuses of a shell that cannot read the script: 127 by POSIX, 2 by dash and busybox."""
 ANSWER_DEADLINE_S = 20.0
 SETTLE_DEADLINE_S = 120.0
+CONFIRM_DEADLINES_S = {1: ANSWER_DEADLINE_S, 2: SETTLE_DEADLINE_S}
+"""By stage: vzctl follows the second one."""
 LIMITS = Limits()
 BOTH_LIMITS = Limits(stdout=MAX_LOOK_BYTES + MAX_ANSWER_BYTES)
 
@@ -104,33 +106,30 @@ class Host:
         return self._run("extend", str(txid), str(timeout_s))
 
     def confirm(self, txid: uuid.UUID, stage: int) -> Reply:
-        """First (1) or second (2) confirmation, each over a connection made for it."""
-        return self._run("confirm", str(txid), str(stage), *self._connection(), fresh=True)
+        """First (1) or second (2) confirmation, each over a connection made for it. After the second vzctl
+        follows at once."""
+        args = ("confirm", str(txid), str(stage), *self._connection())
+        return self._run(*args, fresh=True, deadline_s=CONFIRM_DEADLINES_S[stage])
+
+    def confirm_and_look(self, txid: uuid.UUID, stage: int) -> tuple[Reply, Heard | None]:
+        """The same, and what a look finds afterwards over that connection, with one exec.
+
+        None: not confirmed, or the panel may run three programs there only, and a look is one by itself.
+        """
+        if self.server.by_gate:
+            return self.confirm(txid, stage), None
+        args = ("confirm", str(txid), str(stage), *self._connection())
+        return self._run_and_look(*args, fresh=True, deadline_s=CONFIRM_DEADLINES_S[stage])
 
     def settle(self, txid: uuid.UUID) -> Reply:
         """Commit a held change, over the connection that is there: it touched none. vzctl follows at once."""
         return self._run("settle", str(txid), deadline_s=SETTLE_DEADLINE_S)
 
     def settle_and_look(self, txid: uuid.UUID) -> tuple[Reply, Heard | None]:
-        """The same, and what a look finds afterwards, with one exec.
-
-        None: not settled, or the panel may run three programs there only, and a look is one by itself.
-        """
+        """The same, and what a look finds afterwards, with one exec. None: as in `confirm_and_look`."""
         if self.server.by_gate:
             return self.settle(txid), None
-        nonce = new_nonce()
-        command = and_look(Command(("sh", script_path(), "settle", str(txid))), nonce)
-        deadline_s = SETTLE_DEADLINE_S + LOOK_DEADLINE_S
-        done = self._installed_exec(command, fresh=False, deadline_s=deadline_s, limits=BOTH_LIMITS)
-        both = parted(done.stdout, nonce)
-        if both is None:
-            return self._reply(done, done.stdout), None
-        # By our clock alone: a look from the future would keep every later one from being stored.
-        look_s = max(0.0, done.seconds - both.look_after_s)
-        connect_ms = round(done.connect_seconds * 1000)
-        words = Words(both.look, nonce, connect_ms + round(look_s * 1000), connect_ms)
-        heard = Heard(words, timezone.now() - timedelta(seconds=look_s))
-        return self._reply(replace(done, exit_status=0), both.before), heard
+        return self._run_and_look("settle", str(txid), fresh=False, deadline_s=SETTLE_DEADLINE_S)
 
     def status(self, txid: uuid.UUID) -> Reply:
         """What became of the transaction, asked over a new connection: an old one may hang half dead."""
@@ -178,6 +177,21 @@ class Host:
         )
         done = self._installed_exec(command, fresh=fresh, deadline_s=deadline_s)
         return self._reply(done, done.stdout)
+
+    def _run_and_look(self, *args: str, fresh: bool, deadline_s: float) -> tuple[Reply, Heard | None]:
+        nonce = new_nonce()
+        command = and_look(Command(("sh", script_path(), *args)), nonce)
+        deadline_s += LOOK_DEADLINE_S
+        done = self._installed_exec(command, fresh=fresh, deadline_s=deadline_s, limits=BOTH_LIMITS)
+        both = parted(done.stdout, nonce)
+        if both is None:
+            return self._reply(done, done.stdout), None
+        # By our clock alone: a look from the future would keep every later one from being stored.
+        look_s = max(0.0, done.seconds - both.look_after_s)
+        connect_ms = round(done.connect_seconds * 1000)
+        words = Words(both.look, nonce, connect_ms + round(look_s * 1000), connect_ms)
+        heard = Heard(words, timezone.now() - timedelta(seconds=look_s))
+        return self._reply(replace(done, exit_status=0), both.before), heard
 
     def _installed_exec(
         self, command: Command, *, fresh: bool, deadline_s: float, limits: Limits = LIMITS

@@ -16,7 +16,6 @@ from django.db.models import F
 from django.utils import timezone
 
 from networks.choices import OperationState
-from networks.desired import head
 from networks.engine.behind import missed_decision
 from networks.engine.comparing import differences, differences_heard
 from networks.engine.hosts import Host, NoAnswer, Reply
@@ -24,10 +23,8 @@ from networks.engine.lease import Lease
 from networks.engine.story import record
 from networks.host import script_digest
 from networks.models import Operation, Preparation
-from networks.ours import ours_of
 from nodes.models import PhysicalServer
-from nodes.observe import Heard, LookFailed
-from nodes.observe import look as look_at
+from nodes.observe import Heard
 
 Step = Callable[[Lease, Operation], None]
 
@@ -47,7 +44,7 @@ CONFIRM_GAP_S = 3.05
 _first_confirmed: dict[uuid.UUID, float] = {}
 """When this process made the first one, by operation. A worker that takes over asks until it is time."""
 _heard: WeakKeyDictionary[Operation, Heard] = WeakKeyDictionary()
-"""Looks that servers took as they settled, until the step that stores them; a worker that takes over asks."""
+"""Looks that servers took with a verb, until they are stored; a worker that takes over asks for others."""
 
 
 class StepFailed(Exception):
@@ -78,24 +75,27 @@ def ask(lease: Lease, operation: Operation, host: Host, within_s: float | None =
 
 
 def verify(lease: Lease, operation: Operation) -> None:
-    """Reach the server over a new connection (the first confirmation) and compare what is there now.
+    """Reach the server over a new connection: the first confirmation.
 
     Where no address of the server was touched it cannot have been lost, and its script has compared already.
     """
-    if not operation.is_guarded:
+    if not operation.is_guarded or operation.state != OperationState.APPLIED:
         return
     host = Host(server_of(operation))
-    if operation.state == OperationState.APPLIED:
-        answer = _confirmed(lease, operation, host, 1)
-        if answer is None or not answer.ok:
-            words = answer.words if answer else "it cannot be reached over a new connection"
-            raise StepFailed(f"Not confirmed: {words}")
-        _first_confirmed[operation.pk] = time.monotonic()
-        record(lease, operation, "Reached over a new connection.", state=OperationState.VERIFIED)
-    _compare(lease, operation)
+    answer, heard = _confirmed(lease, operation, host, 1)
+    if answer is None or not answer.ok:
+        words = answer.words if answer else "it cannot be reached over a new connection"
+        raise StepFailed(f"Not confirmed: {words}")
+    look_s = 0.0
+    if heard is not None:
+        _heard[operation] = heard
+        look_s = (heard.words.duration_ms - heard.words.connect_ms) / 1000
+    _first_confirmed[operation.pk] = time.monotonic() - look_s
+    record(lease, operation, "Reached over a new connection.", state=OperationState.VERIFIED)
 
 
-def _compare(lease: Lease, operation: Operation) -> None:
+def compare(lease: Lease, operation: Operation) -> None:
+    """Look at the server, so that the pages show it at once, and compare it with what was planned."""
     _as_planned(lease, operation, differences(operation, server_of(operation)))
 
 
@@ -141,13 +141,17 @@ def confirm(lease: Lease, operation: Operation) -> None:
         first = _first_confirmed.pop(operation.pk, -CONFIRM_GAP_S)
         time.sleep(max(0.0, first + CONFIRM_GAP_S - time.monotonic()))
     host = Host(server_of(operation))
-    answer = (
-        _confirmed(lease, operation, host, 2) if operation.is_guarded else _settled(lease, operation, host)
-    )
+    if operation.is_guarded:
+        answer, heard = _confirmed(lease, operation, host, 2)
+    else:
+        answer, heard = _settled(lease, operation, host)
     if answer is not None and answer.ok and answer.state == "committed":
         for note in answer.answer.warnings:
             record(lease, operation, note.text)
-        if _follows(answer) and is_prepared(operation):
+        # Where vzctl has still to do something, or the server to be prepared, another look comes after that.
+        if answer.answer.get("follows") == "agrees" and is_prepared(operation):
+            if heard is not None:
+                _heard[operation] = heard
             record(
                 lease,
                 operation,
@@ -156,7 +160,7 @@ def confirm(lease: Lease, operation: Operation) -> None:
                 deadline_at=None,
                 must_follow=False,
                 # Ended before the look began: what that finds is judged.
-                ended_at=_heard[operation].at if operation in _heard else timezone.now(),
+                ended_at=heard.at if heard is not None else timezone.now(),
             )
             return
         record(lease, operation, "Committed.", state=OperationState.COMMITTED, deadline_at=None)
@@ -174,48 +178,48 @@ def confirm(lease: Lease, operation: Operation) -> None:
     raise missed
 
 
-def _settled(lease: Lease, operation: Operation, host: Host) -> Reply | None:
-    """Tell a held change that it stays, until the server has answered or its deadline has passed.
+Asked = tuple[Reply | None, Heard | None]
+"""An answer, None if there was none until the deadline; and the look that came with it, if one did."""
 
-    The first time the server is to look as well. If it does not settle then, that is all it is asked for.
+
+def _settled(lease: Lease, operation: Operation, host: Host) -> Asked:
+    """Tell a held change that it stays."""
+    txid = operation.pk
+    return _asked_until_deadline(
+        lease, operation, lambda: host.settle_and_look(txid), lambda: host.settle(txid)
+    )
+
+
+def _confirmed(lease: Lease, operation: Operation, host: Host, stage: int) -> Asked:
+    """Confirm a guarded change over new connections."""
+    txid = operation.pk
+    return _asked_until_deadline(
+        lease, operation, lambda: host.confirm_and_look(txid, stage), lambda: host.confirm(txid, stage)
+    )
+
+
+def _asked_until_deadline(
+    lease: Lease,
+    operation: Operation,
+    and_look: Callable[[], tuple[Reply, Heard | None]],
+    ask_it: Callable[[], Reply],
+) -> Asked:
+    """Ask until the server has answered or its deadline has passed.
+
+    The first time the server is to look as well. If it does not answer then, that is all it is asked for.
     """
     is_first = True
-
-    def ask_it() -> Reply:
-        nonlocal is_first
-        if not is_first:
-            return host.settle(operation.pk)
-        is_first = False
-        reply, heard = host.settle_and_look(operation.pk)
-        # What vzctl has still to do, or preparing, comes after this look: then another is taken at the end.
-        if heard is not None and _follows(reply) and is_prepared(operation):
-            _heard[operation] = heard
-        return reply
-
-    return _asked_until_deadline(lease, operation, ask_it)
-
-
-def _follows(reply: Reply) -> bool:
-    """Whether vzctl's saved configuration has followed at once."""
-    return reply.answer.get("follows") == "agrees"
-
-
-def _confirmed(lease: Lease, operation: Operation, host: Host, step: int) -> Reply | None:
-    """Confirm over new connections until the server has answered or its deadline has passed."""
-    return _asked_until_deadline(lease, operation, lambda: host.confirm(operation.pk, step))
-
-
-def _asked_until_deadline(lease: Lease, operation: Operation, ask_it: Callable[[], Reply]) -> Reply | None:
     while True:
         lease.check()
         try:
-            answer = ask_it()
+            answer, heard = and_look() if is_first else (ask_it(), None)
             if not answer.is_busy:
-                return answer
+                return answer, heard
         except NoAnswer as error:
             record(lease, operation, f"The confirmation did not get through: {error}")
+        is_first = False
         if operation.deadline_at is None or timezone.now() >= operation.deadline_at:
-            return None
+            return None, None
         time.sleep(POLL_S)
 
 
@@ -276,25 +280,20 @@ def prepare(lease: Lease, operation: Operation) -> None:
     record(lease, operation, " ".join(["Prepared for a reboot.", *warnings]))
 
 
-def look_together(lease: Lease, operations: Sequence[Operation]) -> list[Operation]:
-    """Store and compare what those saw that looked as they settled. Returns the others, to be asked."""
+def compare_heard(lease: Lease, operations: Sequence[Operation]) -> tuple[list[Operation], list[str]]:
+    """Store and compare what those saw that looked as they were told something.
+
+    Returns the others, to be asked, and a sentence about each that is not as planned.
+    """
     heard = {one: _heard.pop(one) for one in operations if one.server is not None and one in _heard}
     texts = differences_heard(heard)
+    failures = []
     for operation, text in texts.items():
-        _as_planned(lease, operation, text)
-    return [one for one in operations if one not in texts]
-
-
-def look(lease: Lease, operation: Operation) -> None:
-    """Store what is on the server now, so that the pages show it at once."""
-    if not operation.is_guarded:
-        _compare(lease, operation)
-        return
-    try:
-        server = server_of(operation)
-        look_at(server, ours_of(head().state, server.pk))
-    except LookFailed as failure:
-        record(lease, operation, f"Not looked at afterwards: {failure}")
+        try:
+            _as_planned(lease, operation, text)
+        except StepFailed as failure:
+            failures.append(f"{operation.server_name}: {failure}")
+    return [one for one in operations if one not in texts], failures
 
 
 def failed(lease: Lease, operation: Operation, state: OperationState, words: str) -> StepFailed:

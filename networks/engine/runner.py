@@ -139,6 +139,8 @@ class _Run:
     def _make_ready(self, wave: int) -> None:
         self._phase(wave, ChangeState.APPLYING, applying.apply)
         self._phase(wave, ChangeState.VERIFYING, steps.verify)
+        if failures := self._compare([one for one in self._operations(wave) if one.is_guarded]):
+            raise _PhaseFailed(" ".join(failures))
         self._check_members(wave)
         self._phase(wave, ChangeState.VERIFYING, steps.extend)
         self._check_clocks(wave)
@@ -191,20 +193,24 @@ class _Run:
         self._each(wave, steps.confirm)
         self._each(wave, steps.follow)
         self._tell_caught_up(wave)
-        self._all(self._not_seen_yet(self._operations(wave)), steps.look)
+        self._compare(self._operations(wave))
 
     def _tell_caught_up(self, wave: int) -> None:
         caught_up(self.change, [one for one in self._operations(wave) if one.state == OperationState.DONE])
 
-    def _not_seen_yet(self, operations: list[Operation]) -> list[Operation]:
-        """Those that have to be looked at; of others what they saw as they settled is stored by now."""
+    def _compare(self, operations: list[Operation]) -> list[str]:
+        """Compare these with what was planned, by looks that came with a verb, or by asking for one.
+
+        Sentences about those that differ before the decision; later that only stands in their story.
+        """
         try:
-            return steps.look_together(self.lease, operations)
+            unseen, failures = steps.compare_heard(self.lease, operations)
         except LeaseLost:
             raise
         except Exception:  # what cannot be stored together has its own chance, and its own error
             log.exception("not_stored_together", change=str(self.change.pk))
-            return operations
+            unseen, failures = operations, []
+        return failures + (self._all(unseen, steps.compare) if unseen else [])
 
     def _end_decided(self) -> None:
         behind = [op for op in self.change.operations.all() if op.state != OperationState.DONE]

@@ -51,7 +51,7 @@ confirm() {
 	case $stage in 1 | 2) ;; *) fail "$BAD" "confirm wants stage 1 or 2" ;; esac
 	connection "$@"
 	learn_end "$txid"
-	[ "$J_state" != committed ] || { say state=committed && leave "$OK"; }
+	[ "$J_state" != committed ] || follow_at_once "$txid"
 	[ "$J_state" != none ] || fail "$UNKNOWN" "no such transaction"
 	hold_decision 10 || fail "$BUSY" "being decided"
 	clock
@@ -79,11 +79,11 @@ confirm_2() {
 	find_tools
 	verify || fail "$BACK" "the server is no longer as planned: $(tail -n 1 "$D/log")"
 	commit || fail "$BROKEN" "cannot write $ETC/committed"
-	say state=committed
-	leave "$OK"
+	drop_decision
+	follow_at_once "$txid"
 }
 # The end of a held change, once all have decided. It touched nothing that this connection depends on, so there is
-# nothing to prove by another one; what vzctl saves follows at once.
+# nothing to prove by another one.
 settle() {
 	D=$RUN/txn/$1
 	learn_end "$1"
@@ -98,6 +98,10 @@ settle() {
 		commit || fail "$BROKEN" "cannot write $ETC/committed"
 		drop_decision
 	fi
+	follow_at_once "$1"
+}
+# follow_at_once TXID: it is committed; what vzctl saves follows in the same breath, unless another is at work.
+follow_at_once() {
 	say state=committed
 	hold_transaction 3 || { say follows=later && leave "$OK"; }
 	# Another may have begun since the commit: its snapshot must find everything as it was taken.

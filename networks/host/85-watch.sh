@@ -58,7 +58,7 @@ work() {
 	fi
 }
 # watch TXID GRACE: until someone decides; past the deadline, or when the worker died half-way, undo.
-# The deadline is read anew each second, it can be extended.
+# The deadline is read anew each time, it can be moved.
 watch() {
 	# Without the directory there is neither a snapshot to go back to nor anybody to tell.
 	while [ -d "$D" ]; do
@@ -75,7 +75,7 @@ watch() {
 			drop_decision
 		fi
 		decided && break
-		sleep "${VNP_POLL:-1}"
+		rest "$2"
 	done
 	# Whoever ended it has emptied `pending`, unless he died over his last words.
 	pending
@@ -83,6 +83,13 @@ watch() {
 		learn_end "$1"
 		[ "$J_state" != committed ] || over
 	fi
+}
+# rest GRACE: until the next look, after `overdue`. While a change only waits to be confirmed, and long has to, each second
+# would be half of what watching costs.
+rest() {
+	w_rest=1
+	[ "$J_state" != applied ] || [ $((J_deadline + $1 - NOW)) -le 10 ] || w_rest=5
+	sleep "${VNP_POLL:-$w_rest}"
 }
 overdue() {
 	clock

@@ -51,6 +51,29 @@ def test_the_connection_may_come_from_the_environment(server: rig.Server, move: 
     server.call("abort", "t", check=True)
 
 
+def test_the_second_confirmation_lets_vzctl_follow(server: rig.Server, move: HostPlan) -> None:
+    server.apply("t", move, SSH_CONNECTION=ONE)
+    assert server.call("confirm", "t", "1", TWO).answer.get("follows") == ""
+    time.sleep(0.25)
+    committed = server.call("confirm", "t", "2", THREE, check=True)
+    assert (committed.state, committed.answer.get("follows")) == ("committed", "agrees")
+    assert (server.root / "lib/followed").read_text() == "t\n"
+
+
+def test_confirmed_again_it_leaves_alone_what_another_transaction_has_begun(
+    server: rig.Server, move: HostPlan
+) -> None:
+    server.apply("t", move)
+    assert server.confirm("t").answer.get("follows") == "agrees"
+    (server.root / "lib/followed").unlink()
+    plan = HostPlan((Bridge("vn-d"),), (*move.keeps, KeepBridge("vn-d")))
+    digest = server.plan(plan).answer.digest
+    assert server.call("hold", "u", "15", digest, stdin=plan.render()).state == "applied"
+    again = server.call("confirm", "t", "2", THREE, check=True)
+    assert (again.state, again.answer.get("follows")) == ("committed", "later")
+    server.call("abort", "u", check=True)
+
+
 def test_a_change_undone_by_others_is_not_confirmed(server: rig.Server, move: HostPlan) -> None:
     server.apply("t", move)
     server.call("confirm", "t", "1", TWO, check=True)

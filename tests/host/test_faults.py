@@ -97,6 +97,22 @@ def test_nobody_confirms_and_the_server_takes_it_back(server: Server, move: Host
     assert server.call("confirm", "t", "1", "10.0.0.1 1 10.0.0.2 22").code == 77
 
 
+def test_watchers_rest_longer_while_the_deadline_is_far_and_still_keep_it(
+    server: Server, move: HostPlan
+) -> None:
+    started = time.monotonic()
+    assert server.apply("t", move, seconds=14, VNP_POLL="").state == "applied"
+    time.sleep(2)
+    rests = []
+    for role in ("deadman", "worker"):
+        watcher = pid(server, "t", role)
+        child = Path(f"/proc/{watcher}/task/{watcher}/children").read_text().strip()
+        rests.append(Path(f"/proc/{child}/cmdline").read_text().split("\0")[:2])
+    assert rests == [["sleep", "5"], ["sleep", "5"]]
+    server.wait_for("t", "rolledback", seconds=30)
+    assert 13 < time.monotonic() - started < 14 + 4
+
+
 def test_extend_moves_the_deadline(server: Server, move: HostPlan) -> None:
     server.apply("t", move, seconds=3)
     assert server.call("extend", "t", "30").code == 0

@@ -36,9 +36,9 @@ class Fakes:
         self.warnings: tuple[Note, ...] = ()
         """What servers warn of when they are asked for a plan."""
         self.follows = ""
-        """What servers say of vzctl when they settle: "agrees", "differs", or nothing."""
+        """What servers say of vzctl once they have committed: "agrees", "differs", or nothing."""
         self.look_begins: Callable[[], Heard | None] = lambda: None
-        """The look that they take when they settle."""
+        """The look that they take when they settle or confirm."""
         self.compared: list[tuple[str, Heard | None]] = []
         """Servers that were compared with what was planned, and the look that they were compared by."""
 
@@ -74,13 +74,18 @@ class _Fake:
     def confirm(self, txid: uuid.UUID, stage: int) -> Reply:
         return self._answer(f"confirm{stage}", txid, {"applied": "committed"} if stage == 2 else {})
 
+    def confirm_and_look(self, txid: uuid.UUID, stage: int) -> tuple[Reply, Heard | None]:
+        reply = self._answer(f"confirm{stage} and look", txid, {"applied": "committed"} if stage == 2 else {})
+        reply.answer.values["follows"] = self.fakes.follows
+        return reply, self.fakes.look_begins() if reply.ok else None
+
     def settle(self, txid: uuid.UUID) -> Reply:
         return self._answer("settle", txid, {"applied": "committed"})
 
     def settle_and_look(self, txid: uuid.UUID) -> tuple[Reply, Heard | None]:
         reply = self._answer("settle and look", txid, {"applied": "committed"})
         reply.answer.values["follows"] = self.fakes.follows
-        return reply, self.fakes.look_begins()
+        return reply, self.fakes.look_begins() if reply.ok else None
 
     def abort(self, txid: uuid.UUID) -> Reply:
         return self._answer("abort", txid, {"none": "rolledback", "applied": "rolledback"})
@@ -119,7 +124,6 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fakes:
     monkeypatch.setattr(sweeper, "Host", fakes.host)
     monkeypatch.setattr(planning, "Host", fakes.host)
     monkeypatch.setattr(members, "ask", lambda *args: "Nobody is asked here.")
-    monkeypatch.setattr(steps, "look_at", lambda *args: None)
 
     def differences(operation: Operation, server: PhysicalServer) -> str:
         fakes.compared.append((server.name, None))

@@ -99,7 +99,7 @@ def missed(scene: Scene, operator: Any, fakes: Fakes, servers: Servers) -> Calla
         changes.apply_change(operator, change, ())
         servers.sent.clear()
         own = change.operations.get(server=scene.server2).pk
-        fakes.before["server2", "confirm2"] = lambda: fakes.states.update({own: "rolledback"})
+        fakes.before["server2", "confirm2 and look"] = lambda: fakes.states.update({own: "rolledback"})
         run_change(change.pk)
         fakes.before.clear()
         change.refresh_from_db()
@@ -246,7 +246,7 @@ def test_a_later_change_of_the_server_brings_it_forward_as_well(
     first.operations.update(is_guarded=True)
     changes.apply_change(operator, first, ())
     own = first.operations.get().pk
-    fakes.before["server2", "confirm2"] = lambda: fakes.states.update({own: "rolledback"})
+    fakes.before["server2", "confirm2 and look"] = lambda: fakes.states.update({own: "rolledback"})
     run_change(first.pk)
     fakes.before.clear()
     servers.facts = server2_as_before()
@@ -427,7 +427,7 @@ def test_a_repair_that_a_server_misses_is_made_again_when_it_answers(
     changes.apply_change(operator, repair, ())
     servers.sent.clear()
     own = repair.operations.get().pk
-    fakes.before["server1", "confirm2"] = lambda: fakes.states.update({own: "rolledback"})
+    fakes.before["server1", "confirm2 and look"] = lambda: fakes.states.update({own: "rolledback"})
     run_change(repair.pk)
     fakes.before.clear()
     assert repair.operations.get().state == OperationState.BEHIND

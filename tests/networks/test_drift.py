@@ -261,7 +261,7 @@ def server1(group: ServerGroup, monkeypatch: pytest.MonkeyPatch) -> Answers:
 
     for module in (steps, applying, planning):
         monkeypatch.setattr(module, "Host", Server)
-    for module in (steps, comparing, planning):
+    for module in (comparing, planning):
         monkeypatch.setattr(module, "look_at", look)
     return said
 

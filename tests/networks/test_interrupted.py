@@ -52,13 +52,14 @@ def said(monkeypatch: pytest.MonkeyPatch) -> Said:
     class Server:
         def __init__(self, server: object) -> None: ...
 
-        def __getattr__(self, verb: str) -> Callable[..., Reply]:
-            def answer(*args: object, **kwargs: object) -> Reply:
+        def __getattr__(self, verb: str) -> Callable[..., Reply | tuple[Reply, None]]:
+            def answer(*args: object, **kwargs: object) -> Reply | tuple[Reply, None]:
                 answers["asked"].append(verb)
-                found = answers.get(verb, SILENT)
+                alone = verb.removesuffix("_and_look")
+                found = answers.get(alone, SILENT)
                 if isinstance(found, Exception):
                     raise found
-                return found
+                return found if alone == verb else (found, None)
 
             return answer
 
@@ -68,7 +69,6 @@ def said(monkeypatch: pytest.MonkeyPatch) -> Said:
     monkeypatch.setattr(steps, "Host", Server)
     monkeypatch.setattr(applying, "Host", Server)
     monkeypatch.setattr(sweeper, "Host", Server)
-    monkeypatch.setattr(steps, "look_at", look)
     monkeypatch.setattr(comparing, "look_at", look)
     monkeypatch.setattr(steps, "ASK_S", 0)
     monkeypatch.setattr(steps, "POLL_S", 0)

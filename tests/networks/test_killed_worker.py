@@ -17,6 +17,7 @@ from networks.engine import operation as steps
 from networks.engine.hosts import Reply
 from networks.host.answers import Answer
 from networks.models import Change
+from nodes.observe import Heard, Words
 from tests.networks.changes import planned
 from tests.networks.conftest import Scene
 
@@ -50,6 +51,11 @@ class Server:
         if stage == 2 and Server.state == "applied":
             Server.state = "committed"
         return self._reply()
+
+    def confirm_and_look(self, txid: uuid.UUID, stage: int) -> tuple[Reply, Heard]:
+        reply = self.confirm(txid, stage)
+        reply.answer.values["follows"] = "agrees"
+        return reply, Heard(Words(b"", "0" * 32, 1, 0), timezone.now())
 
     def abort(self, txid: uuid.UUID) -> Reply:
         if Server.state == "applied":
@@ -97,9 +103,10 @@ def test_a_worker_killed_at_any_write_is_replaced_by_one_that_ends_whole(
     writes = Writes(monkeypatch)
     monkeypatch.setattr(steps, "Host", Server)
     monkeypatch.setattr(applying, "Host", Server)
-    monkeypatch.setattr(steps, "look_at", lambda *args: None)
     monkeypatch.setattr(steps, "CONFIRM_GAP_S", 0)
-    monkeypatch.setattr(steps, "differences", lambda *args: "vn-a: missing" if differs else "")
+    found = "vn-a: missing" if differs else ""
+    monkeypatch.setattr(steps, "differences", lambda *args: found)
+    monkeypatch.setattr(steps, "differences_heard", lambda heard: dict.fromkeys(heard, found))
     for number in range(1, 60):
         Change.objects.all().delete()
         Server.state, Server.applied = "none", 0

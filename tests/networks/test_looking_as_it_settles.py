@@ -1,4 +1,4 @@
-"""A server that settles a change looks in the same breath; what it saw is stored at the end of the Change."""
+"""A server that settles or confirms a change looks in the same breath; what it saw is stored and compared."""
 
 from __future__ import annotations
 
@@ -41,7 +41,14 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> Fakes:
     return fakes
 
 
-def run(scene: Scene, operator: Any, *, guarded: bool = False, prepared: bool = True) -> Change:
+def run(
+    scene: Scene,
+    operator: Any,
+    *,
+    guarded: bool = False,
+    prepared: bool = True,
+    state: ChangeState = ChangeState.DONE,
+) -> Change:
     change = Change.objects.get(pk=planned(operator, servers=(scene.server1,)).pk)
     Change.objects.update(state=ChangeState.QUEUED, sent_at=timezone.now(), edits="[]")
     change.operations.update(state=OperationState.QUEUED, is_guarded=guarded)
@@ -49,7 +56,7 @@ def run(scene: Scene, operator: Any, *, guarded: bool = False, prepared: bool = 
         Preparation.objects.create(server=scene.server1, script=script_digest())
     runner.run_change(change.pk)
     change.refresh_from_db()
-    assert change.state == ChangeState.DONE, change.result
+    assert change.state == state, change.result
     return change
 
 
@@ -75,9 +82,48 @@ def test_where_no_answer_came_it_is_only_told_to_settle(scene: Scene, operator: 
     assert fakes.compared == [("server1", None)]
 
 
-def test_a_guarded_one_is_looked_at_by_itself(scene: Scene, operator: Any, fakes: Fakes) -> None:
+def test_a_guarded_one_is_compared_by_what_it_saw_at_both_confirmations(
+    scene: Scene, operator: Any, fakes: Fakes
+) -> None:
     run(scene, operator, guarded=True)
-    assert fakes.verbs("settle and look") == []
+    assert [verb for _, verb in fakes.told] == ["apply", "confirm1 and look", "confirm2 and look"]
+    assert fakes.compared == [("server1", SEEN), ("server1", SEEN)]
+
+
+def test_a_guarded_one_whose_looks_did_not_come_is_asked(scene: Scene, operator: Any, fakes: Fakes) -> None:
+    fakes.look_begins, fakes.follows = (lambda: None), ""
+    run(scene, operator, guarded=True)
+    assert fakes.verbs("follow") == ["server1"]
+    assert fakes.compared == [("server1", None), ("server1", None)]
+
+
+def test_a_confirmation_whose_answer_is_lost_is_made_again_without_a_look(
+    scene: Scene, operator: Any, fakes: Fakes
+) -> None:
+    fakes.faults["server1", "confirm1 and look"] = SILENT
+    run(scene, operator, guarded=True)
+    assert fakes.verbs("confirm1") == ["server1"]
+    assert fakes.compared == [("server1", None), ("server1", SEEN)]
+
+
+def test_a_guarded_one_that_saw_something_else_at_the_first_confirmation_is_taken_back(
+    scene: Scene, operator: Any, fakes: Fakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "differences_heard", lambda heard: dict.fromkeys(heard, "eth0 is elsewhere"))
+    change = run(scene, operator, guarded=True, state=ChangeState.FAILED)
+    assert "server1: The server is not as planned: eth0 is elsewhere" in change.result
+    assert fakes.verbs("abort") == ["server1"] and fakes.verbs("confirm2 and look") == []
+
+
+def test_the_second_confirmation_counts_from_the_first_and_not_from_the_look_after_it(
+    scene: Scene, operator: Any, fakes: Fakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(steps, "CONFIRM_GAP_S", 3.0)
+    monkeypatch.setattr(steps.time, "sleep", slept.append)
+    fakes.look_begins = lambda: Heard(Words(b"", "0" * 32, 2_100, 100), datetime(2026, 11, 29, tzinfo=UTC))
+    run(scene, operator, guarded=True)
+    assert 0 < slept[-1] <= 1.0
 
 
 def test_looks_of_many_servers_are_stored_and_compared_with_as_many_queries_as_of_few(
@@ -121,7 +167,7 @@ def replays(monkeypatch: pytest.MonkeyPatch, replay: str) -> None:
         facts = replace(
             answer.facts,
             boot=replace(answer.facts.boot, replay=replay),
-            transaction=replace(answer.facts.transaction, committed="x" * 8),
+            transaction=replace(answer.facts.transaction, committed=("x" * 8,)),
         )
         return replace(answer, facts=facts)
 

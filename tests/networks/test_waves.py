@@ -83,7 +83,7 @@ def waves_of(change: Change) -> list[list[str]]:
 def test_the_first_server_goes_alone_and_the_others_wait_for_its_end(
     operator: Any, servers: tuple[PhysicalServer, ...], fakes: Fakes
 ) -> None:
-    fakes.before["server2", "apply"] = lambda: at_that_time.append(fakes.verbs("confirm2"))
+    fakes.before["server2", "apply"] = lambda: at_that_time.append(fakes.verbs("confirm2 and look"))
     at_that_time: list[list[str]] = []
     change = applied(operator, servers, 10)
     assert waves_of(change)[0] == ["server1"]
@@ -126,7 +126,7 @@ def test_what_was_not_decided_goes_back_into_the_draft(
 def test_a_canary_that_fails_leaves_everything_as_it_was(
     operator: Any, servers: tuple[PhysicalServer, ...], fakes: Fakes
 ) -> None:
-    fakes.faults["server1", "confirm1"] = SILENT
+    fakes.faults["server1", "confirm1 and look"] = SILENT
     fakes.faults["server1", "extend"] = SILENT
     fakes.seconds = 2
     change = planned(operator, *assigned(servers), servers=servers)
@@ -146,7 +146,7 @@ def test_a_server_that_misses_the_decision_stops_the_rest_too(
         change = Change.objects.get()
         fakes.states.update({op.pk: "rolledback" for op in change.operations.filter(server_name="server1")})
 
-    fakes.before["server1", "confirm2"] = dies
+    fakes.before["server1", "confirm2 and look"] = dies
     change = applied(operator, servers, 5)
     assert change.state == ChangeState.PARTLY
     assert states(change)["server1"] == OperationState.BEHIND
