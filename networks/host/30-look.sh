@@ -12,18 +12,15 @@ neigh show proxy
 link show dev lo
 neigh show
 link show dev lo'
-# Only as the left side of a pipe: its last process is this shell no more.
+# look [exec]: "exec" only as the left side of a pipe, its last process is this shell no more then.
 look() {
 	printf '%s\n' /sys/class/net/*/brif/*
 	echo %4
 	feed "$LISTS" ip -4 -o -batch -
 	[ -e /proc/net/if_inet6 ] || return 0
 	echo %6
-	feed "$LISTS" exec ip -6 -o -batch -
+	feed "$LISTS" "$@" ip -6 -o -batch -
 }
-# check_plan <plan: prints it back, or its first error. For busybox a NUL ends the line; nothing is used of a plan, nor
-# goes into its digest, but what has been judged and printed here.
-check_plan() { awk "$AWK_PLAN"; }
 # iproute2 of EL6 neither makes bridges nor knows "master": brctl does. Asked once per boot.
 find_tools() {
 	B_brctl=$VNP_BRCTL
@@ -32,14 +29,21 @@ find_tools() {
 	case $(ip link help 2>&1) in *master*bridge*) B_brctl=0 ;; *) B_brctl=1 ;; esac
 	say $B_brctl >"$RUN/tools"
 }
-# compose: $D/plan and the kernel's state to $D/{work,snap,expected,committed,…}; prints path, notes.
+AWK_KERNEL='of == "kernel" { take(); next }
+'
+# compose TXID <plan: that and the kernel's state to $D/{plan,work,snap,expected,committed,…}; prints path, notes, or the
+# plan's first error. One awk reads both: starting another costs as much as either.
 compose() {
-	look 2>>"$D/log" | awk -v txid="$1" -v dir="$D" -v plan="$D/plan" -v committed="$ETC/committed" \
-		-v followed="$LIB/followed" -v errands="$LIB/errands" -v brctl="$B_brctl" "$AWK_LOOK$AWK_COMPOSE"
+	look >"$D/kernel" 2>>"$D/log"
+	awk -v txid="$1" -v dir="$D" -v committed="$ETC/committed" -v followed="$LIB/followed" -v errands="$LIB/errands" \
+		-v brctl="$B_brctl" "$AWK_LOOK$AWK_KERNEL$AWK_PLAN$AWK_COMPOSE" - of=kernel "$D/kernel"
+	c_rc=$?
+	true >"$D/kernel"
+	return $c_rc
 }
 # compare MODE FILE HARD
 compare() {
-	look 2>>"$D/log" | awk -v mode="$1" -v target="$2" -v hard="$3" -v brctl="$B_brctl" "$AWK_LOOK$AWK_CONVERGE"
+	look exec 2>>"$D/log" | awk -v mode="$1" -v target="$2" -v hard="$3" -v brctl="$B_brctl" "$AWK_LOOK$AWK_CONVERGE"
 }
 # compose has put the plan and its commands one after the other.
 digest() {

@@ -8,12 +8,12 @@ show() {
 }
 # prepare_change: standard input and the kernel's state into files of $D; prints what a reviewer must see.
 prepare_change() {
-	check_plan >"$D/plan" || { cat "$D/plan" && return "$BAD"; }
 	find_tools
 	compose "$1" >"$D/notes"
 	p_rc=$?
-	case $p_rc in "$OK" | "$REFUSED") ;; *) p_rc=$BROKEN ;; esac
+	case $p_rc in "$OK" | "$REFUSED" | "$BAD") ;; *) p_rc=$BROKEN ;; esac
 	show "$D/notes"
+	[ "$p_rc" != "$BAD" ] || return "$BAD"
 	[ ! -s "$D/moving" ] || preflight "$1" || p_rc=$REFUSED
 	read -r p_path <"$D/notes"
 	p_path=${p_path#path=}
@@ -126,12 +126,12 @@ run_guarded() {
 		[ $g_tries -gt 0 ] || break
 		nap
 	done
-	# From here the lock files of the two say who is alive; this process must not, or "busy" would last as long as
-	# the SSH session.
+	# The lock files of the two say who is alive; this process must not, or "busy" would last as long as the SSH session.
 	exec 9>&-
 }
-# ready deadman|worker TXID: starts it and returns when it has its lock, or is dead: it holds the other end of this pipe
-# until then. A unit of systemd holds none, so the callers look into the journal all the same.
+# ready deadman|worker TXID: starts it and returns when the dead-man has his lock, the worker has applied the change, or
+# it is dead: it holds the other end of this pipe until then. A unit of systemd holds none, so the callers look into the
+# journal all the same.
 ready() { r_word=$(detach "$@"); }
 # Under systemd with KillUserProcesses even setsid does not survive the session: a unit of its own does.
 detach() {

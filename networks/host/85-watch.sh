@@ -1,25 +1,14 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # The two processes of the guarded path; the held one has the dead-man only. Each holds its own lock, its transaction's,
-# from its first to its last moment: those of the transaction before may sleep for a while after its end.
+# from its first to its last moment: those of the transaction before may sleep for a while after its end. The dead-man
+# begins in 25-deadman.sh.
 
-deadman() {
-	trap '' HUP INT TERM PIPE
-	D=$RUN/txn/$1
-	exec 9>>"$D/deadman.lock"
-	take_lock 9 5 || exit 1
-	echo -1000 2>/dev/null >/proc/self/oom_score_adj
-	note "deadman $$"
-	exec >/dev/null # see ready
-	sleep "${VNP_POLL:-1}"
-	watch "$1" 0
-}
 worker() {
 	trap '' HUP INT TERM PIPE
 	D=$RUN/txn/$1
 	exec 9>>"$D/worker.lock"
 	take_lock 9 5 || exit 1
 	note "worker $$" || exit 1 # nobody could stop it
-	exec >/dev/null
 	crash worker
 	# Nothing is touched before the dead-man holds his lock.
 	w_tries=100
@@ -32,7 +21,9 @@ worker() {
 		nap
 	done
 	find_tools
-	if work "$1"; then watch "$1" 2; fi
+	work "$1" || exit 1
+	exec >/dev/null # see ready
+	watch "$1" 2
 }
 # work TXID: from "preparing" to "applied", its deadline set, or back. The caller holds the worker's lock.
 work() {

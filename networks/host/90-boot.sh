@@ -85,8 +85,10 @@ try_part() {
 	mkdir -p "$D" || fail "$BROKEN" "cannot write $RUN"
 	: >"$D/notes"
 	find_tools
-	printf 'vnetpanel-plan 1\nstep %s\nkeep %s\nend\n' "$1" "$2" | check_plan >"$D/plan" &&
-		compose boot >"$D/notes" && run_commands <"$D/work" >>"$D/log" 2>&1 && verify && return 0
+	feed "vnetpanel-plan 1
+step $1
+keep $2
+end" compose boot >"$D/notes" && run_commands <"$D/work" >>"$D/log" 2>&1 && verify && return 0
 	converged || return 2
 	return 1
 }

@@ -41,7 +41,7 @@ main() {
 	letgo) wants_txid "${1:-}" && letgo "$1" ;;
 	prepare) prepare ;;
 	forget) forget ;;
-	_deadman) deadman "$1" ;;
+	_deadman) watch "$1" 0 ;;
 	_worker) worker "$1" ;;
 	*) fail "$BAD" "verbs: plan apply hold extend confirm settle abort bar status recover boot follow letgo prepare forget" ;;
 	esac

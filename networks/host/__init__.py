@@ -18,6 +18,11 @@ LIBRARY = "/var/lib/vnetpanel"
 def transaction_script() -> str:
     """The whole transaction script: POSIX sh, one text, the same for every server."""
     here = files(__package__)
+    parts = sorted(part.name for part in here.iterdir() if part.name[:2].isdigit())
+    ground, rest = (
+        [here.joinpath(part).read_text() for part in parts if (part[:2] < "30") == is_ground]
+        for is_ground in (True, False)
+    )
     programs = []
     for name in ("plan", "look", "compose", "converge", "netif"):
         text = here.joinpath(f"{name}.awk").read_text()
@@ -28,9 +33,7 @@ def transaction_script() -> str:
     for word, file in (("hook", "vznet-hook.sh"), ("guest", "guest.sh")):
         text = here.joinpath(file).read_text()
         texts.append(f"{word}_text() {{\n\tcat <<'VNP_TEXT'\n{text}VNP_TEXT\n}}\n")
-    parts = sorted(part.name for part in here.iterdir() if part.name[:2].isdigit())
-    first, *rest = (here.joinpath(part).read_text() for part in parts)
-    return "\n".join(["#!/bin/sh", first, *programs, *texts, *rest])
+    return "\n".join(["#!/bin/sh", *ground, *programs, *texts, *rest])
 
 
 def script_digest() -> str:

@@ -1,6 +1,6 @@
 # From a plan and what the kernel has now to the exact commands, with warnings and refusals.
-# Runs after look.awk. -v: txid; plan, committed, followed, errands (files); dir (where files go); brctl (1: `ip` cannot do
-# bridges). A step changes the model as it goes, so that the next step starts where this one ends: two bridges can
+# Runs after look.awk and plan.awk. -v: txid; committed, followed, errands (files); dir (where files go); brctl (1: `ip`
+# cannot do bridges). A step changes the model as it goes, so that the next step starts where this one ends: two bridges can
 # swap their adapters in one plan.
 
 function note(kind, code, text) {
@@ -380,8 +380,10 @@ function read_committed(line, w) {
 	}
 	close(committed)
 }
-function read_plan(line, w) {
-	while ((getline line < plan) > 0) {
+function read_plan(i, line, w) {
+	for (i = 1; i in text; i++) {
+		line = text[i]
+		print line >(dir "/plan")
 		print line >(dir "/digested")
 		if (line ~ /^step /) {
 			steps[++nsteps] = substr(line, 6)
@@ -399,7 +401,6 @@ function read_plan(line, w) {
 		}
 		else if (line ~ /^place / && split(line, w, " ")) put[w[3] " " w[4]] = w[5]
 	}
-	close(plan)
 }
 # An errand of the former commit is done once: not again when it is done, nor when this plan says otherwise.
 function still_open(line, w) {
@@ -455,7 +456,6 @@ function write_expected(i, dev, f, j, any) {
 	for (i in gateways) print i, gateways[i] >(dir "/gateways")
 	for (dev in moved) if (has_l3(dev)) print dev >(dir "/owners")
 }
-{ take() }
 END {
 	if (!complete[4] || ((6 in complete) && !complete[6])) { print "error=ip did not answer in full"; exit 74 }
 	read_committed()

@@ -1,5 +1,6 @@
-# The grammar of a plan, line by line and as a whole: prints it unchanged, or exits 64 with one error= line.
-# The twin of parse_plan in grammar.py; a test feeds both the same texts and compares.
+# The grammar of a plan, line by line and as a whole: its lines are in text[1..] then, or it exits 64 with one error= line.
+# The twin of parse_plan in grammar.py; a test feeds both the same texts and compares. For busybox a NUL ends the line;
+# nothing is used of a plan, nor goes into its digest, but what has been judged here.
 # Portable to mawk (no {n,m}), gawk 3 and busybox.
 
 function bad(field, why) {
@@ -49,7 +50,7 @@ function remember() {
 		kadopted[$3] = ($2 == "adopted")
 		if ($4 != "-") { once("keep adapter " $4); kadapter[$4] = $3 }
 	}
-	if ($1 == "step") step[++steps] = $0
+	if ($1 == "step") planned[++nplanned] = $0
 	if ($1 ~ /^ip/) once("address " $3 " " $4 " " $5)
 	else once($1 ~ /^(save$|place$|netif)/ ? "save " $3 " " $4 : $1 " " $3)
 }
@@ -109,10 +110,9 @@ END {
 		if ((w[1] in kvlan) || (w[1] in kbridge)) bad(dev, "a VLAN needs a NIC or bond as its base")
 	}
 	if (!failed) for (br in kbridge) if (kbridge[br] in kbridge) bad(br, "a bridge cannot be in a bridge")
-	for (i = 1; i <= steps && !failed; i++) if (!agrees(step[i])) {
+	for (i = 1; i <= nplanned && !failed; i++) if (!agrees(planned[i])) {
 		whole = 0; NR = i + 1
 		bad("keep", "does not agree with the keep lines")
 	}
 	if (failed) exit 64
-	for (i = 1; i in text; i++) print text[i]
 }

@@ -68,11 +68,11 @@ EXAMPLE = HostPlan(
 def plan_awk() -> str:
     text = transaction_script()
     start = text.index("AWK_PLAN='") + len("AWK_PLAN='")
-    return text[start : text.index("'", start)]
+    return text[start : text.index("'", start)] + "END { for (i = 1; i in text; i++) print text[i] }"
 
 
 def accepted_by_the_server(raw: bytes, awk: tuple[str, ...] = ("awk",)) -> bool:
-    """As check_plan in the script: awk judges and prints the plan back."""
+    """As compose in the script: awk judges the plan; here it prints it back as well."""
     done = subprocess.run(
         [*awk, plan_awk()], input=raw, capture_output=True, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"}
     )
