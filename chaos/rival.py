@@ -105,6 +105,7 @@ def _change(edits: str) -> str:
     from django.utils import timezone
 
     from chaos.oracle import open_ends
+    from networks.choices import ChangeState, OperationState
     from networks.engine import planning, runner, sweeper
     from networks.models import Behind, Change, Operation
     from networks.services import changes, drafts
@@ -135,6 +136,10 @@ def _change(edits: str) -> str:
         sweeper.replay_follows()
         time.sleep(0.5)
     change.refresh_from_db()
+    undone = change.operations.exclude(state=OperationState.DONE)
+    if change.state == ChangeState.BEHIND and not undone.exists():
+        # Nobody knew at first, and it had committed: there it must be taken back from.
+        return str(ChangeState.DONE)
     return str(change.state)
 
 

@@ -20,15 +20,15 @@ from nodes.commands import Command
 from nodes.gate import checked
 from nodes.models import PhysicalServer
 from nodes.observe import LOOK_DEADLINE_S, Heard, LookFailed, Words, pool, target_of
-from nodes.probe import MAX_LOOK_BYTES, and_look, new_nonce, parted
+from nodes.probe import AND_LOOK_S, MAX_LOOK_BYTES, and_look, new_nonce, parted
 from nodes.ssh import Completed, Limits, SshError
 
 MISSING = (126, 127, 2)
 """Exit statuses of a shell that cannot read the script: 127 by POSIX, 2 by dash and busybox."""
 ANSWER_DEADLINE_S = 20.0
 SETTLE_DEADLINE_S = 120.0
-CONFIRM_DEADLINES_S = {1: ANSWER_DEADLINE_S, 2: SETTLE_DEADLINE_S}
-"""By stage: vzctl follows the second one."""
+CONFIRM_LOOK_S = 10
+"""A look after a confirmation is cut then: the answer that comes with it has a clock to race."""
 LIMITS = Limits()
 BOTH_LIMITS = Limits(stdout=MAX_LOOK_BYTES + MAX_ANSWER_BYTES)
 
@@ -105,21 +105,23 @@ class Host:
         """Move the dead-man's deadline to `timeout_s` from now."""
         return self._run("extend", str(txid), str(timeout_s))
 
-    def confirm(self, txid: uuid.UUID, stage: int) -> Reply:
+    def confirm(self, txid: uuid.UUID, stage: int, deadline_s: float = ANSWER_DEADLINE_S) -> Reply:
         """First (1) or second (2) confirmation, each over a connection made for it. After the second vzctl
         follows at once."""
         args = ("confirm", str(txid), str(stage), *self._connection())
-        return self._run(*args, fresh=True, deadline_s=CONFIRM_DEADLINES_S[stage])
+        return self._run(*args, fresh=True, deadline_s=deadline_s)
 
-    def confirm_and_look(self, txid: uuid.UUID, stage: int) -> tuple[Reply, Heard | None]:
+    def confirm_and_look(
+        self, txid: uuid.UUID, stage: int, deadline_s: float = ANSWER_DEADLINE_S
+    ) -> tuple[Reply, Heard | None]:
         """The same, and what a look finds afterwards over that connection, with one exec.
 
         None: not confirmed, or the panel may run three programs there only, and a look is one by itself.
         """
         if self.server.by_gate:
-            return self.confirm(txid, stage), None
+            return self.confirm(txid, stage, deadline_s), None
         args = ("confirm", str(txid), str(stage), *self._connection())
-        return self._run_and_look(*args, fresh=True, deadline_s=CONFIRM_DEADLINES_S[stage])
+        return self._run_and_look(*args, fresh=True, deadline_s=deadline_s, look_s=CONFIRM_LOOK_S)
 
     def settle(self, txid: uuid.UUID) -> Reply:
         """Commit a held change, over the connection that is there: it touched none. vzctl follows at once."""
@@ -129,7 +131,8 @@ class Host:
         """The same, and what a look finds afterwards, with one exec. None: as in `confirm_and_look`."""
         if self.server.by_gate:
             return self.settle(txid), None
-        return self._run_and_look("settle", str(txid), fresh=False, deadline_s=SETTLE_DEADLINE_S)
+        deadline_s = SETTLE_DEADLINE_S + LOOK_DEADLINE_S
+        return self._run_and_look("settle", str(txid), fresh=False, deadline_s=deadline_s)
 
     def status(self, txid: uuid.UUID) -> Reply:
         """What became of the transaction, asked over a new connection: an old one may hang half dead."""
@@ -178,19 +181,20 @@ class Host:
         done = self._installed_exec(command, fresh=fresh, deadline_s=deadline_s)
         return self._reply(done, done.stdout)
 
-    def _run_and_look(self, *args: str, fresh: bool, deadline_s: float) -> tuple[Reply, Heard | None]:
+    def _run_and_look(
+        self, *args: str, fresh: bool, deadline_s: float, look_s: int = AND_LOOK_S
+    ) -> tuple[Reply, Heard | None]:
         nonce = new_nonce()
-        command = and_look(Command(("sh", script_path(), *args)), nonce)
-        deadline_s += LOOK_DEADLINE_S
+        command = and_look(Command(("sh", script_path(), *args)), nonce, look_s)
         done = self._installed_exec(command, fresh=fresh, deadline_s=deadline_s, limits=BOTH_LIMITS)
         both = parted(done.stdout, nonce)
         if both is None:
             return self._reply(done, done.stdout), None
         # By our clock alone: a look from the future would keep every later one from being stored.
-        look_s = max(0.0, done.seconds - both.look_after_s)
+        looked_s = max(0.0, done.seconds - both.look_after_s)
         connect_ms = round(done.connect_seconds * 1000)
-        words = Words(both.look, nonce, connect_ms + round(look_s * 1000), connect_ms)
-        heard = Heard(words, timezone.now() - timedelta(seconds=look_s))
+        words = Words(both.look, nonce, connect_ms + round(looked_s * 1000), connect_ms)
+        heard = Heard(words, timezone.now() - timedelta(seconds=looked_s))
         return self._reply(replace(done, exit_status=0), both.before), heard
 
     def _installed_exec(

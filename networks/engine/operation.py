@@ -18,7 +18,7 @@ from django.utils import timezone
 from networks.choices import OperationState
 from networks.engine.behind import missed_decision
 from networks.engine.comparing import differences, differences_heard
-from networks.engine.hosts import Host, NoAnswer, Reply
+from networks.engine.hosts import ANSWER_DEADLINE_S, Host, NoAnswer, Reply
 from networks.engine.lease import Lease
 from networks.engine.story import record
 from networks.host import script_digest
@@ -194,8 +194,21 @@ def _confirmed(lease: Lease, operation: Operation, host: Host, stage: int) -> As
     """Confirm a guarded change over new connections."""
     txid = operation.pk
     return _asked_until_deadline(
-        lease, operation, lambda: host.confirm_and_look(txid, stage), lambda: host.confirm(txid, stage)
+        lease,
+        operation,
+        lambda: host.confirm_and_look(txid, stage, _patience_s(operation, stage)),
+        lambda: host.confirm(txid, stage),
     )
+
+
+def _patience_s(operation: Operation, stage: int) -> float:
+    """How long a first try may take: the server can be asked again, over another connection, in time.
+
+    vzctl follows the second confirmation, which takes as long as it takes.
+    """
+    if stage == 1:
+        return ANSWER_DEADLINE_S
+    return max(ANSWER_DEADLINE_S, seconds_left(operation) - ANSWER_DEADLINE_S - POLL_S)
 
 
 def _asked_until_deadline(
@@ -206,18 +219,18 @@ def _asked_until_deadline(
 ) -> Asked:
     """Ask until the server has answered or its deadline has passed.
 
-    The first time the server is to look as well. If it does not answer then, that is all it is asked for.
+    The server is to look as well, until it did not answer: then the verb is all that it is asked for.
     """
-    is_first = True
+    is_silent = False
     while True:
         lease.check()
         try:
-            answer, heard = and_look() if is_first else (ask_it(), None)
+            answer, heard = (ask_it(), None) if is_silent else and_look()
             if not answer.is_busy:
                 return answer, heard
         except NoAnswer as error:
             record(lease, operation, f"The confirmation did not get through: {error}")
-        is_first = False
+            is_silent = True
         if operation.deadline_at is None or timezone.now() >= operation.deadline_at:
             return None, None
         time.sleep(POLL_S)
@@ -230,7 +243,7 @@ def follow(lease: Lease, operation: Operation) -> None:
     prepare(lease, operation)
     words = ""
     try:
-        answer = Host(server_of(operation)).follow(operation.pk)
+        answer = _followed(lease, operation)
         agrees, words = answer.ok, answer.words
         for note in answer.answer.warnings:
             record(lease, operation, note.text)
@@ -249,6 +262,18 @@ def follow(lease: Lease, operation: Operation) -> None:
             follow_attempts=F("follow_attempts") + 1,
             next_follow_at=timezone.now() + timedelta(seconds=FOLLOW_AGAIN_S),
         )
+
+
+def _followed(lease: Lease, operation: Operation) -> Reply:
+    """What the server says of following. A confirmation that was cut short may still be at it: waited for a while."""
+    host = Host(server_of(operation))
+    until = time.monotonic() + FOLLOW_AGAIN_S
+    while True:
+        answer = host.follow(operation.pk)
+        if answer.state != "none" or not answer.is_busy or time.monotonic() > until:
+            return answer
+        time.sleep(POLL_S)
+        lease.check()
 
 
 def is_prepared(operation: Operation) -> bool:

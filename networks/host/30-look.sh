@@ -12,14 +12,14 @@ neigh show proxy
 link show dev lo
 neigh show
 link show dev lo'
-# look [exec]: "exec" only as the left side of a pipe, its last process is this shell no more then.
+# look [exec]: fails where it cannot write; whether ip answered in full, awk finds out. "exec" only as the left side of a pipe, its last process is this shell no more then.
 look() {
-	printf '%s\n' /sys/class/net/*/brif/*
-	echo %4
+	printf '%s\n' /sys/class/net/*/brif/* && echo %4 || return 1
 	feed "$LISTS" ip -4 -o -batch -
 	[ -e /proc/net/if_inet6 ] || return 0
-	echo %6
+	echo %6 || return 1
 	feed "$LISTS" "$@" ip -6 -o -batch -
+	return 0
 }
 # iproute2 of EL6 neither makes bridges nor knows "master": brctl does. Asked once per boot.
 find_tools() {
@@ -34,7 +34,7 @@ AWK_KERNEL='of == "kernel" { take(); next }
 # compose TXID <plan: that and the kernel's state to $D/{plan,work,snap,expected,committed,…}; prints path, notes, or the
 # plan's first error. One awk reads both: starting another costs as much as either.
 compose() {
-	look >"$D/kernel" 2>>"$D/log"
+	look >"$D/kernel" 2>>"$D/log" || { say "error=cannot write $RUN" && return "$BROKEN"; }
 	awk -v txid="$1" -v dir="$D" -v committed="$ETC/committed" -v followed="$LIB/followed" -v errands="$LIB/errands" \
 		-v brctl="$B_brctl" "$AWK_LOOK$AWK_KERNEL$AWK_PLAN$AWK_COMPOSE" - of=kernel "$D/kernel"
 	c_rc=$?

@@ -12,8 +12,9 @@ prepare_change() {
 	compose "$1" >"$D/notes"
 	p_rc=$?
 	case $p_rc in "$OK" | "$REFUSED" | "$BAD") ;; *) p_rc=$BROKEN ;; esac
+	[ -s "$D/notes" ] || say "error=cannot write $RUN"
 	show "$D/notes"
-	[ "$p_rc" != "$BAD" ] || return "$BAD"
+	case $p_rc in "$OK" | "$REFUSED") ;; *) return "$p_rc" ;; esac
 	[ ! -s "$D/moving" ] || preflight "$1" || p_rc=$REFUSED
 	read -r p_path <"$D/notes"
 	p_path=${p_path#path=}
@@ -48,13 +49,21 @@ begin() {
 	txid=$1 seconds=$2 wanted=$3
 	shift 3
 	connection "$@"
-	hold_transaction 3 || fail "$BUSY" "another transaction is at work"
+	b_busy=''
+	hold_transaction 3 || b_busy=yes
 	learn_end "$txid"
 	[ "$J_state" = none ] || return 0 # the same one was begun while we waited
+	[ -z "$b_busy" ] || fail "$BUSY" "another transaction is at work"
 	! undecided || fail "$BUSY" "$P_txid is not decided yet"
 	[ ! -d "$D" ] || rm -rf "$D" # killed while it prepared: nothing has been touched
 	mkdir "$D" || fail "$BROKEN" "cannot write $RUN"
-	prepare_change "$txid" >"$D/shown" || { rc=$? && cat "$D/shown" && rm -rf "$D" && leave "$rc"; }
+	p_rc=$BROKEN
+	if ! prepare_change "$txid" >"$D/shown"; then
+		[ -s "$D/shown" ] || say "error=no space left in $RUN"
+		cat "$D/shown"
+		rm -rf "$D"
+		leave "$p_rc"
+	fi
 	if [ "$D_digest" != "$wanted" ]; then
 		rm -rf "$D"
 		say "digest=$D_digest"

@@ -240,21 +240,29 @@ def test_with_the_dead_man_dead_recover_takes_it_back(server: rig.Server) -> Non
     assert server.state() == before
 
 
-@pytest.mark.parametrize(("state", "pending"), [("committed", ""), ("committed", "t"), ("applied", "t")])
+@pytest.mark.parametrize(
+    ("path", "state", "pending", "reads_it"),
+    [
+        ("held", "committed", "", False),
+        ("held", "committed", "t", True),
+        ("held", "applied", "t", True),
+        ("guarded", "committed", "", True),
+    ],
+)
 def test_a_dead_man_reads_the_whole_script_only_where_something_is_left_to_do(
-    server: rig.Server, state: str, pending: str
+    server: rig.Server, path: str, state: str, pending: str, reads_it: bool
 ) -> None:
     assert server.call("status", check=True).code == 0  # makes the folders
     read = server.root / "read"
     server.script.write_text(server.script.read_text().replace("AWK_PLAN=", f"true >{read}\nAWK_PLAN=", 1))
     transaction = server.run_dir / "txn/t"
     transaction.mkdir()
-    (transaction / "journal").write_text(f"state {state}\n")
+    (transaction / "journal").write_text(f"path {path}\nstate {state}\n")
     (server.run_dir / "pending").write_text(f"{pending}\n" if pending else "")
     argv = (*server.inside(), *server.shell, str(server.script), "_deadman", "t")
     dead_man = subprocess.Popen(argv, env=os.environ | server.environment())
     dead_man.wait(timeout=20)
-    assert read.exists() == bool(pending)
+    assert read.exists() == reads_it
 
 
 def test_it_takes_at_most_24_forks_and_settling_8(server: rig.Server) -> None:

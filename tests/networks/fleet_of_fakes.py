@@ -17,6 +17,7 @@ from nodes.models import PhysicalServer
 from nodes.observe import Heard
 
 REFUSES = "refuses"
+BUSY = "busy"
 SILENT = "silent"
 
 
@@ -25,7 +26,7 @@ class Fakes:
 
     def __init__(self) -> None:
         self.faults: dict[tuple[str, str], str] = {}
-        """(server, verb): REFUSES or SILENT, as long as it is there."""
+        """(server, verb): REFUSES, BUSY or SILENT, as long as it is there."""
         self.before: dict[tuple[str, str], Callable[[], object]] = {}
         self.states: dict[uuid.UUID, str] = {}
         self.told: list[tuple[str, str]] = []
@@ -39,6 +40,8 @@ class Fakes:
         """What servers say of vzctl once they have committed: "agrees", "differs", or nothing."""
         self.look_begins: Callable[[], Heard | None] = lambda: None
         """The look that they take when they settle or confirm."""
+        self.patience: list[float] = []
+        """Seconds within which first tries of confirmations were to be answered."""
         self.compared: list[tuple[str, Heard | None]] = []
         """Servers that were compared with what was planned, and the look that they were compared by."""
 
@@ -63,6 +66,8 @@ class _Fake:
             raise NoAnswer("no route", started=False)
         if fault == REFUSES:
             return Reply(69, Answer({"state": "none", "error": f"{self.name} will not"}))
+        if fault == BUSY:
+            return Reply(75, Answer({"error": "a transaction is at work"}))
         state = self.fakes.states.get(txid, "none") if txid else "none"
         if txid and state in to:
             state = self.fakes.states[txid] = to[state]
@@ -74,7 +79,8 @@ class _Fake:
     def confirm(self, txid: uuid.UUID, stage: int) -> Reply:
         return self._answer(f"confirm{stage}", txid, {"applied": "committed"} if stage == 2 else {})
 
-    def confirm_and_look(self, txid: uuid.UUID, stage: int) -> tuple[Reply, Heard | None]:
+    def confirm_and_look(self, txid: uuid.UUID, stage: int, deadline_s: float) -> tuple[Reply, Heard | None]:
+        self.fakes.patience.append(deadline_s)
         reply = self._answer(f"confirm{stage} and look", txid, {"applied": "committed"} if stage == 2 else {})
         reply.answer.values["follows"] = self.fakes.follows
         return reply, self.fakes.look_begins() if reply.ok else None

@@ -52,7 +52,7 @@ class Server:
             Server.state = "committed"
         return self._reply()
 
-    def confirm_and_look(self, txid: uuid.UUID, stage: int) -> tuple[Reply, Heard]:
+    def confirm_and_look(self, txid: uuid.UUID, stage: int, deadline_s: float) -> tuple[Reply, Heard]:
         reply = self.confirm(txid, stage)
         reply.answer.values["follows"] = "agrees"
         return reply, Heard(Words(b"", "0" * 32, 1, 0), timezone.now())

@@ -27,7 +27,7 @@ from nodes.ssh import Completed
 from tests.facts.test_captured_answers import CASES, LOOK_NONCE
 from tests.networks.changes import planned
 from tests.networks.conftest import Scene
-from tests.networks.fleet_of_fakes import SILENT, Fakes, fake
+from tests.networks.fleet_of_fakes import BUSY, SILENT, Fakes, fake
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SEEN = Heard(Words(b"", "0" * 32, 1, 0), datetime(2026, 11, 29, tzinfo=UTC))
@@ -104,6 +104,40 @@ def test_a_confirmation_whose_answer_is_lost_is_made_again_without_a_look(
     run(scene, operator, guarded=True)
     assert fakes.verbs("confirm1") == ["server1"]
     assert fakes.compared == [("server1", None), ("server1", SEEN)]
+
+
+def test_a_confirmation_that_came_too_early_looks_when_it_comes_again(
+    scene: Scene, operator: Any, fakes: Fakes
+) -> None:
+    verb = ("server1", "confirm2 and look")
+    fakes.faults[verb] = BUSY
+    tries = iter([dict, dict, fakes.faults.clear])
+    fakes.before[verb] = lambda: next(tries)()
+    run(scene, operator, guarded=True)
+    assert len(fakes.verbs("confirm2 and look")) == 3 and fakes.verbs("confirm2") == []
+    assert fakes.compared == [("server1", SEEN), ("server1", SEEN)]
+
+
+@pytest.mark.parametrize(("seconds", "second_try"), [(60, 20), (35, 14)])
+def test_the_first_try_of_a_confirmation_leaves_time_for_another(
+    scene: Scene, operator: Any, fakes: Fakes, seconds: int, second_try: int
+) -> None:
+    fakes.seconds = seconds
+    run(scene, operator, guarded=True)
+    first, second = fakes.patience
+    assert first == 20 and 20 <= second <= seconds - second_try
+
+
+def test_a_confirmation_cut_short_that_is_still_following_is_waited_for(
+    scene: Scene, operator: Any, fakes: Fakes
+) -> None:
+    fakes.follows = "later"
+    fakes.faults["server1", "follow"] = BUSY
+    tries = iter([dict, dict, fakes.faults.clear])
+    fakes.before["server1", "follow"] = lambda: next(tries)()
+    change = run(scene, operator, guarded=True)
+    assert len(fakes.verbs("follow")) == 3
+    assert not change.operations.get().must_follow
 
 
 def test_a_guarded_one_that_saw_something_else_at_the_first_confirmation_is_taken_back(
