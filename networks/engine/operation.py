@@ -265,7 +265,7 @@ def follow(lease: Lease, operation: Operation) -> None:
 
 
 def _followed(lease: Lease, operation: Operation) -> Reply:
-    """What the server says of following. A confirmation that was cut short may still be at it: waited for a while."""
+    """What the server says of following. It is waited for while a confirmation that was cut short is still at it."""
     host = Host(server_of(operation))
     until = time.monotonic() + FOLLOW_AGAIN_S
     while True:
