@@ -265,7 +265,7 @@ def follow(lease: Lease, operation: Operation) -> None:
 
 
 def _followed(lease: Lease, operation: Operation) -> Reply:
-    """What the server says of following. It is waited for while a confirmation that was cut short is still at it."""
+    """What the server says of following, once a confirmation that was cut short is no longer at it."""
     host = Host(server_of(operation))
     until = time.monotonic() + FOLLOW_AGAIN_S
     while True:
