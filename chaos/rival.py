@@ -59,6 +59,13 @@ class Rival:
 
     def change(self, edits: str) -> str:
         """Make one Change of these edits; how it ended."""
+        return self._tell(edits)
+
+    def settled(self) -> str:
+        """How the last Change has ended, now that its server can be asked again."""
+        return self._tell(None)
+
+    def _tell(self, edits: str | None) -> str:
         if self.process.stdin is None:
             raise RuntimeError("the second panel was not started")
         self.process.stdin.write(json.dumps(edits) + "\n")
@@ -93,7 +100,8 @@ def serve() -> None:
     print(json.dumps({"state": "ready"}), flush=True)
     for line in sys.stdin:
         try:
-            state = _change(json.loads(line))
+            edits = json.loads(line)
+            state = _settled() if edits is None else _change(edits)
         except Exception as error:  # whatever it is, the first panel's run goes on and reports it
             state = f"error: {error}"
         connections.close_all()
@@ -102,11 +110,8 @@ def serve() -> None:
 
 def _change(edits: str) -> str:
     from django.contrib.auth.models import User
-    from django.utils import timezone
 
-    from chaos.oracle import open_ends
-    from networks.choices import ChangeState, OperationState
-    from networks.engine import planning, runner, sweeper
+    from networks.engine import planning, runner
     from networks.models import Behind, Change, Operation
     from networks.services import changes, drafts
     from networks.state_json import load_edits
@@ -128,6 +133,16 @@ def _change(edits: str) -> str:
     except Exception as error:
         return f"not applied: {error}"
     runner.run_change(change.pk)
+    return _settled()
+
+
+def _settled() -> str:
+    from django.utils import timezone
+
+    from chaos.oracle import open_ends
+    from networks.engine import sweeper
+    from networks.models import Change, Operation
+
     deadline = time.monotonic() + SETTLE_S
     while open_ends() and time.monotonic() < deadline:
         # Nothing sweeps here but this.
@@ -135,12 +150,7 @@ def _change(edits: str) -> str:
         sweeper.settle_doubtful()
         sweeper.replay_follows()
         time.sleep(0.5)
-    change.refresh_from_db()
-    undone = change.operations.exclude(state=OperationState.DONE)
-    if change.state == ChangeState.BEHIND and not undone.exists():
-        # Nobody knew at first, and it had committed: there it must be taken back from.
-        return str(ChangeState.DONE)
-    return str(change.state)
+    return str(Change.objects.latest("created_at").state)
 
 
 if __name__ == "__main__":

@@ -72,7 +72,9 @@ class Chaos:
         self.reviving = threading.Lock()
         self.rival: Rival | None = None
         self.rival_has: Desired | None = None
-        """What the second panel has decided, once it has changed a server."""
+        """What the second panel has decided, once it has changed a server, or may have."""
+        self.rival_knows = True
+        """Whether it knows."""
 
     def begin(self) -> None:
         """Decide the networks of all runs; nothing of them is on a server yet."""
@@ -181,7 +183,9 @@ class Chaos:
         try:
             state = self.rival.change(dump_edits(wanted))
             done.ended += f" {SECOND}: {state};"
-            self.rival_has = apply_edits(had, wanted) if state == ChangeState.DONE else None
+            self.rival_knows = state != ChangeState.BEHIND
+            is_decided = state in (ChangeState.DONE, ChangeState.BEHIND)
+            self.rival_has = apply_edits(had, wanted) if is_decided else None
         except (RuntimeError, OSError) as error:
             # It did not start or has died: that is no fault of the first one, and the next run has a new one.
             done.ended += f" {error};"
@@ -190,8 +194,18 @@ class Chaos:
     def _rival_takes_back(self, done: Run, server: int) -> None:
         """The second panel comes round to the first one's view of the server.
 
-        What it has put into a network is shown by the first one and never moved: it must go.
+        What it has put into a network is shown by the first one and never moved: it must go. Found by seed 35:
+        whether its server has committed it may only learn now that nothing is broken any more.
         """
+        if self.rival is not None and not self.rival_knows:
+            try:
+                state = self.rival.settled()
+            except (RuntimeError, OSError) as error:
+                state = str(error)
+            done.ended += f" then {state};"
+            self.rival_knows = True
+            if state != ChangeState.DONE:
+                self.rival_has = None
         if self.rival_has is not None:
             back = [e for e in edits_between(self.rival_has, head().state) if server_of(e) == server]
             if back:
@@ -206,7 +220,7 @@ class Chaos:
         self.rival.copy()
         name, had = names[0], head().state
         wanted = asks._member(name, keys[name], had, dice)
-        self.rival_has = None
+        self.rival_has, self.rival_knows = None, True
         thread = threading.Thread(target=self._rival_changes, args=(wanted, done, had), daemon=True)
         thread.start()
         return thread
