@@ -194,8 +194,8 @@ class Chaos:
     def _rival_takes_back(self, done: Run, server: int) -> None:
         """The second panel comes round to the first one's view of the server.
 
-        What it has put into a network is shown by the first one and never moved: it must go. Found by seed 35:
-        whether its server has committed it may only learn now that nothing is broken any more.
+        What it has put into a network is shown by the first one and never moved: it must go. Seed 35:
+        it may learn only now, when nothing is broken any more, whether its server has committed.
         """
         if self.rival is not None and not self.rival_knows:
             try:
