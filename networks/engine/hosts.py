@@ -108,8 +108,8 @@ class Host:
     def confirm(self, txid: uuid.UUID, stage: int, deadline_s: float = ANSWER_DEADLINE_S) -> Reply:
         """First (1) or second (2) confirmation, each over a connection made for it. After the second vzctl
         follows at once."""
-        args = ("confirm", str(txid), str(stage), *self._connection())
-        return self._run(*args, fresh=True, deadline_s=deadline_s)
+        words = (str(txid), str(stage), *self._connection())
+        return self._run("confirm", *words, fresh=True, deadline_s=deadline_s)
 
     def confirm_and_look(
         self, txid: uuid.UUID, stage: int, deadline_s: float = ANSWER_DEADLINE_S
@@ -120,8 +120,8 @@ class Host:
         """
         if self.server.by_gate:
             return self.confirm(txid, stage, deadline_s), None
-        args = ("confirm", str(txid), str(stage), *self._connection())
-        return self._run_and_look(*args, fresh=True, deadline_s=deadline_s, look_s=CONFIRM_LOOK_S)
+        words = ("confirm", str(txid), str(stage), *self._connection())
+        return self._run_and_look(*words, fresh=True, deadline_s=deadline_s, look_s=CONFIRM_LOOK_S)
 
     def settle(self, txid: uuid.UUID) -> Reply:
         """Commit a held change, over the connection that is there: it touched none. vzctl follows at once."""

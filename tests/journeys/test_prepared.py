@@ -80,7 +80,7 @@ def test_its_only_nic_leaves_the_bridge_and_comes_back(
         told = drive(panel, edits)
         assert told["state"] == "done", told
         story = " ".join(event["text"] for event in told["operations"]["server1"]["events"])
-        assert "Reached over a new connection." in story and "Done." in story
+        assert "Reached over a new connection." in story and "Committed; vzctl" in story
         assert fresh_lab.execute("server1", "[ -e /sys/class/net/eth0/master ]").ok == bridged
     assert within(20, lambda: reaches(fresh_lab, "server1", "10.77.0.201", "102"))
     assert drive(panel, "say(plans_are_empty('server1'))") == {"server1": True}
