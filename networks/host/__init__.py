@@ -18,11 +18,10 @@ LIBRARY = "/var/lib/vnetpanel"
 def transaction_script() -> str:
     """The whole transaction script: POSIX sh, one text, the same for every server."""
     here = files(__package__)
-    parts = sorted(part.name for part in here.iterdir() if part.name[:2].isdigit())
-    ground, rest = (
-        [here.joinpath(part).read_text() for part in parts if (part[:2] < "30") == is_ground]
-        for is_ground in (True, False)
-    )
+    parts = {part.name: part.read_text() for part in here.iterdir() if part.name[:2].isdigit()}
+    # A dead-man may end before he has read the rest.
+    ground = [parts[name] for name in sorted(parts) if name < "30"]
+    rest = [parts[name] for name in sorted(parts) if name >= "30"]
     programs = []
     for name in ("plan", "look", "compose", "converge", "netif"):
         text = here.joinpath(f"{name}.awk").read_text()

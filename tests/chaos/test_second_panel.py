@@ -11,8 +11,10 @@ from typing import cast
 import pytest
 from cryptography.fernet import Fernet
 
+from chaos import runs
 from chaos.panel import Panel
 from chaos.rival import Rival
+from chaos.verdict import Run
 from vnetpanel.env import write_secret
 
 
@@ -25,6 +27,25 @@ def panel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Panel:
     sqlite3.connect(var / "panel.sqlite3").close()
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "vnetpanel.settings")
     return cast(Panel, SimpleNamespace(var=var))
+
+
+@pytest.mark.parametrize(("ended", "takes_back"), [("done", True), ("behind", False), ("failed", False)])
+def test_what_it_could_not_know_is_asked_for_before_it_takes_back(
+    monkeypatch: pytest.MonkeyPatch, ended: str, takes_back: bool
+) -> None:
+    changed: list[object] = []
+    monkeypatch.setattr(runs, "head", lambda: SimpleNamespace(state="the first one's"))
+    monkeypatch.setattr(runs, "edits_between", lambda had, wanted: [(had, wanted)])
+    monkeypatch.setattr(runs, "server_of", lambda edit: 3)
+    chaos = SimpleNamespace(
+        rival=SimpleNamespace(settled=lambda: ended),
+        rival_has="its own",
+        rival_knows=False,
+        _rival_changes=lambda back, done, had: changed.extend(back),
+    )
+    runs.Chaos._rival_takes_back(cast(runs.Chaos, chaos), Run(1, 0), 3)
+    assert changed == ([("its own", "the first one's")] if takes_back else [])
+    assert chaos.rival_knows
 
 
 def test_it_starts_and_answers_whatever_interpreter_a_launcher_has_named(
