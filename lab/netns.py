@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lab.errors import LabError
@@ -41,22 +43,55 @@ def delete(name: str) -> None:
         (NAMED / name).unlink(missing_ok=True)
 
 
+def here() -> int:
+    """The calling thread's namespace, open: it can be entered again when the thread has left."""
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
 def enter(name: str) -> None:
     """Move the calling thread, and every thread or process it starts from now on, into ``name``.
 
     Threads that run already stay where they are (setns(2) works per thread): call it early.
-    Python 3.11 has no os.setns, hence ctypes.
     """
     try:
         descriptor = os.open(NAMED / name, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         raise LabError(f"There is no network namespace {name}; is the lab up?") from None
     try:
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.setns(descriptor, _CLONE_NEWNET) != 0:
-            raise LabError(f"Cannot enter the network namespace {name}: {os.strerror(ctypes.get_errno())}")
+        enter_open(descriptor)
     finally:
         os.close(descriptor)
+
+
+def enter_open(descriptor: int) -> None:
+    """Move the calling thread into a namespace held open (see ``here``); one that is there already stays.
+
+    Python 3.11 has no os.setns, hence ctypes.
+    """
+    there = here()
+    try:
+        if os.path.sameopenfile(there, descriptor):
+            return
+    finally:
+        os.close(there)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(descriptor, _CLONE_NEWNET) != 0:
+        raise LabError(f"Cannot enter the network namespace: {os.strerror(ctypes.get_errno())}")
+
+
+@contextmanager
+def inside(where: str | int) -> Iterator[None]:
+    """The calling thread, and what it starts meanwhile, in a namespace of that name or held open.
+
+    Whatever else is entered meanwhile, the thread ends where it began.
+    """
+    home = here()
+    try:
+        enter(where) if isinstance(where, str) else enter_open(where)
+        yield
+    finally:
+        enter_open(home)
+        os.close(home)
 
 
 def enter_panel(place: Place | None = None) -> None:

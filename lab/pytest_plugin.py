@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import IO
 
 import pytest
 
+from lab import netns
 from lab.errors import LabInUse
 from lab.lab import Lab
 from lab.place import default_place, spare_places
 
 WAS_USED = pytest.StashKey[bool]()
 """Of a session: tests have used its lab that leave it as they find it, so not just made."""
+
+LAB = pytest.StashKey[Lab]()
+"""Of a session: its lab, once it is up."""
+
+HOME = netns.here()
+"""The network namespace in which this process began."""
 
 
 @pytest.fixture(scope="session")
@@ -32,14 +39,25 @@ def lab_held() -> Iterator[tuple[Lab, bool]]:
 
 
 @pytest.fixture(scope="session")
-def lab(lab_held: tuple[Lab, bool]) -> Lab:
+def lab(request: pytest.FixtureRequest, lab_held: tuple[Lab, bool]) -> Lab:
     """The lab, up and ours alone; a spare one of the checkout while somebody (a demo) uses the first.
 
-    This process becomes a resident of its panel namespace, from where servers answer. A lab found up
-    is left up. A test leaves it as it found it.
+    Its tests run in its panel namespace, from where servers answer. A lab found up is left up. A test
+    leaves it as it found it.
     """
-    lab_held[0].enter_panel()
-    return lab_held[0]
+    one, _ = lab_held
+    one.enter_panel()
+    request.session.stash[LAB] = one
+    return one
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Tests of the lab run in its panel namespace, all others of the same process where that began."""
+    with netns.inside(HOME):
+        if item.get_closest_marker("lab") and LAB in item.session.stash:
+            item.session.stash[LAB].enter_panel()
+        return (yield)
 
 
 def _free_lab() -> tuple[Lab, IO[str]]:

@@ -20,12 +20,15 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from lab.pytest_plugin import (  # noqa: F401  (the lab as fixtures, and how its tests are grouped)
+from lab import netns
+from lab.pytest_plugin import (  # noqa: F401  (the lab as fixtures, how its tests are grouped, where they run)
+    HOME,
     WAS_USED,
     is_journey,
     lab,
     lab_held,
     pytest_collection_modifyitems,
+    pytest_runtest_protocol,
 )
 
 # A busy machine is no failure; and what explains failures traces every line, which slows each run of a test.
@@ -120,19 +123,35 @@ def admin(django_user_model: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Chromium, one for all tests of this process: Playwright cannot be started twice in it."""
+def playwright() -> Iterator[Any]:
+    """What drives browsers, one for all tests of this process: Playwright cannot be started twice in it.
+
+    It begins where the process began, whichever test asks first, and so do the browsers that it starts.
+    """
     from playwright.sync_api import sync_playwright
 
     # Playwright keeps an event loop in this thread, and Django takes that for asynchronous code.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield chromium
-        chromium.close()
+    with netns.inside(HOME):
+        started = sync_playwright().start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Any) -> Iterator[Any]:
+    """Chromium, one for all tests of this process that are not of the lab."""
+    started = chromium(playwright)
+    yield started
+    started.close()
+
+
+def chromium(playwright: Any, program: str = "/usr/bin/chromium") -> Any:
+    """Debian's Chromium, started as its tests need it."""
+    return playwright.chromium.launch(
+        executable_path=program,
+        args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+    )
 
 
 @pytest.fixture

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import pytest
 
 from bench.farm import Farm, farm
 from bench.meter import Group, NoControlGroups
+from lab.netns import inside
 from networks.choices import ChangeState
 from networks.domain.state import AddMember, Assign, CreateNetwork, InterfaceKey
 from networks.engine import planning, runner
@@ -30,22 +29,7 @@ from tests.sshd import require_sshd
 
 pytestmark = [pytest.mark.netns, pytest.mark.django_db(transaction=True)]
 SIZE = 3
-NEWNET = 0x40000000
 MEASURE = measure_script().encode()[:60]
-
-
-@contextmanager
-def inside(name: str) -> Iterator[None]:
-    """This thread, and those it starts meanwhile, in a network namespace."""
-    home, there = (os.open(path, os.O_RDONLY) for path in ("/proc/thread-self/ns/net", f"/run/netns/{name}"))
-    enter = ctypes.CDLL(None, use_errno=True).setns
-    assert enter(there, NEWNET) == 0
-    try:
-        yield
-    finally:
-        assert enter(home, NEWNET) == 0
-        os.close(home)
-        os.close(there)
 
 
 @pytest.fixture

@@ -106,7 +106,8 @@ def test_there_is_no_shell_and_no_terminal(machine: Machine) -> None:
 
 def test_no_file_is_copied_in_or_out(machine: Machine) -> None:
     transport = connect(machine)
-    with pytest.raises((paramiko.SSHException, paramiko.SFTPError, EOFError)):
+    # Which of them depends on when the server closes: before, while or after something is asked (OSError).
+    with pytest.raises((paramiko.SSHException, paramiko.SFTPError, EOFError, OSError)):
         paramiko.SFTPClient.from_transport(transport)
     transport.close()
 

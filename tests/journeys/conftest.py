@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from lab import netns
 from lab.lab import Lab
 from lab.pytest_plugin import WAS_USED
+from tests.conftest import chromium
 from tests.vnetpanel.conftest import ROOT, RunningPanel
 
 MARKS = (pytest.mark.lab, pytest.mark.browser)
@@ -60,6 +62,18 @@ def panel(fresh_lab: Lab) -> Iterator[RunningPanel]:
     finally:
         panel.stop()
         shutil.rmtree(var_dir, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Any, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Chromium in the lab's panel namespace, wherever in this process the other tests' browser is."""
+    program = tmp_path_factory.mktemp("browser") / "chromium"
+    there = netns.NAMED / lab.place.namespace("panel")
+    program.write_text(f'#!/bin/sh\nexec nsenter --net={there} /usr/bin/chromium "$@"\n')
+    program.chmod(0o755)
+    started = chromium(playwright, str(program))
+    yield started
+    started.close()
 
 
 def drive(panel: RunningPanel, code: str) -> Any:

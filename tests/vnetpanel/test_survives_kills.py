@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import http.client
 import json
 import os
@@ -12,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ import pytest
 
 from bench.farm import Farm, farm
 from bench.meter import Group, NoControlGroups
+from lab.netns import inside
 from tests.conftest import CI
 from tests.postgresql import PostgreSQL, postgresql_missing
 from tests.sshd import require_sshd
@@ -28,27 +27,12 @@ from .conftest import ROOT, RunningPanel, until
 
 pytestmark = [pytest.mark.netns, pytest.mark.xdist_group("panel"), pytest.mark.timeout(600)]
 SIZE = 3
-NEWNET = 0x40000000
 PARTS = {
     "web": "gunicorn", "worker": "celery -A vnetpanel worker", "scheduler": "celery -A vnetpanel beat",
     "broker": "broker.sock",
 }  # fmt: skip
 WHOLE = {"done", "failed", "cancelled"}
 """Ends of a Change that leave its server as decided, before or after."""
-
-
-@contextmanager
-def inside(name: str) -> Iterator[None]:
-    """This thread, and the processes it starts meanwhile, in a network namespace."""
-    home, there = (os.open(path, os.O_RDONLY) for path in ("/proc/thread-self/ns/net", f"/run/netns/{name}"))
-    enter = ctypes.CDLL(None, use_errno=True).setns
-    assert enter(there, NEWNET) == 0
-    try:
-        yield
-    finally:
-        assert enter(home, NEWNET) == 0
-        os.close(home)
-        os.close(there)
 
 
 @pytest.fixture
