@@ -2,8 +2,8 @@
 
 Each kind is asked in several ways: for names that begin with the text, in the order of an index, so that the
 very thing is first; and for whatever has it anywhere, by number. Each ends as soon as the kind's share is
-found: what thousands have costs no more than what dozens have. What hardly anything has is looked for in
-every row, but by PostgreSQL (`nodes/trigrams.py`).
+found: what thousands have costs no more than what dozens have. What hardly anything has is found by its
+trigrams: PostgreSQL has indexes of them (`nodes/trigrams.py`), SQLite tables (`nodes/trigram_tables.py`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from django.db.models.functions import Cast
 from nodes.capitals import InCapitals, begins_so
 from nodes.models import Adapter, Container, ContainerInterface, PhysicalServer, ServerGroup
 from nodes.querysets import AnyUser
+from nodes.trigram_tables import holders
 
 Kind = Literal["group", "server", "container", "adapter", "interface"]
 
@@ -44,20 +45,21 @@ class Hit:
 
 
 def search(user: AnyUser, text: str, limit: int = 20) -> list[Hit]:
-    """What the user may see and the text is found in, best first: at most `limit` hits, one query.
+    """What the user may see and the text is found in, best first: at most `limit` hits.
 
     Each kind gets its share, so that fifty containers do not hide the one server. What has vanished is left
-    out. (A second query reads the user's roles, once per request.)
+    out. One query; before it SQLite is asked for trigrams, and the user's roles are read once per request.
     """
     # PostgreSQL refuses NUL in any text, even in what is only compared.
     text = text.replace("\0", "").strip()[:100]
     if not text:
         return []
     share = max(3, limit // 3)
+    keys = holders(text)
     arms = [
         _arm(kind, way, found[:share])
         for kind, rows in _kinds(user, text)
-        for way, found in enumerate(_ways(kind, rows, text))
+        for way, found in enumerate(_ways(kind, rows, text, keys.get(rows.model._meta.db_table)))
     ]
     wanted = text.lower()
     hits = _shares([(way, Hit(*row)) for way, *row in arms[0].union(*arms[1:], all=True)], wanted, share)
@@ -107,13 +109,18 @@ _ANYWHERE: dict[Kind, tuple[str, ...]] = {
 _ADDRESSES = ("mac", "addresses_text")
 
 
-def _ways(kind: Kind, rows: QuerySet[Any], text: str) -> Iterator[QuerySet[Any]]:
-    """Rows of a kind that have the text, found in several ways; the very thing is first in its own."""
+def _ways(kind: Kind, rows: QuerySet[Any], text: str, holders: list[int] | None) -> Iterator[QuerySet[Any]]:
+    """Rows of a kind that have the text, found in several ways; the very thing is first in its own.
+
+    `holders` are keys of all rows that can have it, where these are known.
+    """
     names = _NAMES.get(kind, ("name",))
     for name in names:
         yield rows.filter(begins_so(name, text)).order_by(InCapitals(name), "pk")
     anywhere = _ANYWHERE.get(kind, _ADDRESSES if _ADDRESS.fullmatch(text) else ())
-    if anywhere:
+    if holders is not None:
+        rows = rows.filter(pk__in=holders)
+    if anywhere and holders != []:
         begins = (Q(**{f"{name}__istartswith": text}) for name in names if name not in anywhere)
         has_it = (Q(**{f"{column}__icontains": text}) for column in anywhere)
         yield rows.filter(reduce(or_, (*begins, *has_it))).order_by("pk")

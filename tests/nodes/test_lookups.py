@@ -103,7 +103,8 @@ def test_odd_text_finds_nothing_and_breaks_nothing(observed: PhysicalServer, adm
 def test_it_takes_one_query_and_one_for_roles(observed: PhysicalServer, viewer: Any, text: str) -> None:
     with CaptureQueriesContext(connection) as queries:
         assert search(viewer, text)
-    assert len(queries) == 2
+    # SQLite's trigrams are asked before; a single character has none.
+    assert len(queries) == (3 if connection.vendor == "sqlite" and len(text) > 2 else 2)
 
 
 def test_many_containers_do_not_hide_the_server(
