@@ -86,7 +86,7 @@ def fill(servers: int) -> tuple[dict[str, list[str]], str]:
     from networks.choices import ChangeState, OperationState
     from networks.domain.waves import MOST
     from networks.models import Change, Operation, VirtualNetwork
-    from nodes.models import Container, PhysicalServer, ServerGroup
+    from nodes.models import Container, ContainerInterface, PhysicalServer, ServerGroup
     from tests.nodes.fleet import make_fleet
 
     tops = make_fleet(servers, CONTAINERS, INTERFACES)
@@ -156,6 +156,9 @@ def fill(servers: int) -> tuple[dict[str, list[str]], str]:
         "audit trail": deep(reverse("audit"), lines),
         "search": [reverse("nodes:search") + "?q=web-1"],
         "search for something rare": [reverse("nodes:search") + f"?q={Container.objects.latest('pk').name}"],
+        "search for a MAC address": [
+            reverse("nodes:search") + f"?q={ContainerInterface.objects.latest('pk').mac}"
+        ],
     }
     return pages, reverse("networks:change", args=[live.pk])
 

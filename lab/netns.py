@@ -59,6 +59,8 @@ def enter(name: str) -> None:
         raise LabError(f"There is no network namespace {name}; is the lab up?") from None
     try:
         enter_open(descriptor)
+    except OSError as error:
+        raise LabError(f"Cannot enter the network namespace {name}: {error.strerror}") from None
     finally:
         os.close(descriptor)
 
@@ -66,7 +68,7 @@ def enter(name: str) -> None:
 def enter_open(descriptor: int) -> None:
     """Move the calling thread into a namespace held open (see ``here``); one that is there already stays.
 
-    Python 3.11 has no os.setns, hence ctypes.
+    Python 3.11 has no os.setns, hence ctypes. Raises OSError where it is not permitted.
     """
     there = here()
     try:
@@ -76,7 +78,7 @@ def enter_open(descriptor: int) -> None:
         os.close(there)
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.setns(descriptor, _CLONE_NEWNET) != 0:
-        raise LabError(f"Cannot enter the network namespace: {os.strerror(ctypes.get_errno())}")
+        raise OSError(number := ctypes.get_errno(), os.strerror(number))
 
 
 @contextmanager
@@ -90,8 +92,10 @@ def inside(where: str | int) -> Iterator[None]:
         enter(where) if isinstance(where, str) else enter_open(where)
         yield
     finally:
-        enter_open(home)
-        os.close(home)
+        try:
+            enter_open(home)
+        finally:
+            os.close(home)
 
 
 def enter_panel(place: Place | None = None) -> None:

@@ -51,12 +51,16 @@ def lab(request: pytest.FixtureRequest, lab_held: tuple[Lab, bool]) -> Lab:
     return one
 
 
+def enter_lab(item: pytest.Item) -> None:
+    """At the start of a test: those of a lab that is up run in its panel namespace."""
+    if item.get_closest_marker("lab") and LAB in item.session.stash:
+        item.session.stash[LAB].enter_panel()
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Tests of the lab run in its panel namespace, all others of the same process where that began."""
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """Every test begins where this process began, whatever the one before entered."""
     with netns.inside(HOME):
-        if item.get_closest_marker("lab") and LAB in item.session.stash:
-            item.session.stash[LAB].enter_panel()
         return (yield)
 
 

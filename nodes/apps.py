@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.apps import AppConfig
@@ -22,7 +23,7 @@ class NodesConfig(AppConfig):
         post_migrate.connect(_with_trigrams, sender=self)
 
 
-def _without_trigrams(using: str, plan: list[Any], **_: Any) -> None:
+def _without_trigrams(using: str, plan: Iterable[Any] = (), **_: Any) -> None:
     """Before tables of the inventory are made anew."""
     from nodes import trigram_tables
 

@@ -1,4 +1,4 @@
-"""Pieces of names and addresses by their trigrams: what PostgreSQL can find over an index, and SQLite cannot.
+"""Pieces of names and addresses by their trigrams, on PostgreSQL: indexes. (SQLite: nodes/trigram_tables.py)
 
 The search gives the same without. What the indexes serve is what Django makes of `icontains` for PostgreSQL.
 """

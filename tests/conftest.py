@@ -24,6 +24,7 @@ from lab import netns
 from lab.pytest_plugin import (  # noqa: F401  (the lab as fixtures, how its tests are grouped, where they run)
     HOME,
     WAS_USED,
+    enter_lab,
     is_journey,
     lab,
     lab_held,
@@ -57,6 +58,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark, missing in (("lab", lab_missing), ("netns", netns_missing), ("browser", browser_missing)):
         if item.get_closest_marker(mark) and (reason := missing()):
             (pytest.fail if CI else pytest.skip)(f"{mark}: {reason}")
+    enter_lab(item)
 
 
 @cache

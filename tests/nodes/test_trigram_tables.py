@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -145,15 +145,74 @@ def test_without_them_the_search_reads_the_rows(server: PhysicalServer, admin: A
     assert [hit.pk for hit in search(admin, "de1.ex")] == [server.pk]
 
 
-def test_where_sqlite_has_no_trigrams_nothing_fails(
-    server: PhysicalServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    remove(connection)
+def execute(*statements: str) -> None:
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "UPDATE nodes_physicalserver_trigrams_data SET block = zeroblob(length(block)) WHERE id > 10",
+        "DELETE FROM nodes_physicalserver_trigrams_data WHERE id > 10",
+        "DELETE FROM nodes_physicalserver_trigrams_data",
+        "INSERT INTO nodes_physicalserver_trigrams(rowid, name, address, hostname) VALUES (7, 'x', 'y', 'z')",
+    ],
+)
+def test_one_that_is_not_whole_is_made_anew(server: PhysicalServer, admin: Any, harm: str) -> None:
+    execute(harm)
+    search(admin, "node1.ex")
+    install(connection)
+    checked()
+    assert holders("node1.ex")["nodes_physicalserver"] == [server.pk]
+
+
+def without_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An SQLite that does not know it: every table of trigrams that is made asks for another one."""
     real = trigram_tables._statements
     monkeypatch.setattr(
         trigram_tables,
         "_statements",
         lambda *args: {name: sql.replace("'trigram'", "'nothing'") for name, sql in real(*args).items()},
     )
+
+
+def test_where_sqlite_has_no_trigrams_nothing_fails(
+    server: PhysicalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove(connection)
+    without_tokenizer(monkeypatch)
     install(connection)
     assert made() == {}
+
+
+def rename_tokenizer(old: str, new: str) -> None:
+    """In the database's own description of the tables; read again with the next connection."""
+    execute(
+        "PRAGMA writable_schema = ON",
+        f"UPDATE sqlite_master SET sql = replace(sql, '{old}', '{new}') WHERE name LIKE 'nodes%_trigrams'",
+    )
+    connection.close()
+
+
+def test_moved_to_an_sqlite_without_trigrams_the_inventory_can_be_written(
+    transactional_db: None, admin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = node()
+    rename_tokenizer("tokenize=''trigram''", "tokenize=''nothing''")
+    try:
+        with pytest.raises(OperationalError):
+            PhysicalServer.objects.update(name="other")
+        with monkeypatch.context() as patch:
+            without_tokenizer(patch)
+            call_command("migrate", verbosity=0)
+            PhysicalServer.objects.update(name="other")
+            assert [hit.pk for hit in search(admin, "other")] == [server.pk]
+            call_command("migrate", "nodes", "0010", verbosity=0)
+            call_command("migrate", verbosity=0)
+    finally:
+        rename_tokenizer("tokenize=''nothing''", "tokenize=''trigram''")
+        call_command("migrate", verbosity=0)
+    assert holders("other")["nodes_physicalserver"] == [server.pk]
+    checked()

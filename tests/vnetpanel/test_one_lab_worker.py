@@ -50,8 +50,11 @@ def test_lab_tests_stay_together(tmp_path: Path) -> None:
 
 ELSEWHERE = """
 import ctypes
-from lab.pytest_plugin import LAB, pytest_runtest_protocol
+from lab.pytest_plugin import LAB, enter_lab, pytest_runtest_protocol
 import pytest
+
+def pytest_runtest_setup(item):
+    enter_lab(item)
 
 NEWNET = 0x40000000
 
