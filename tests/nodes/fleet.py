@@ -36,7 +36,7 @@ def make_fleet(
         2,
         server_id="id",
         name="'eth' || n",
-        mac=f"'02:00:' || {_digits('id * 2 + n', ':')}",
+        mac=_mac("02:00:00", "id * 2 + n"),
     )
     multiply(
         Container, PhysicalServer, containers,
@@ -46,7 +46,7 @@ def make_fleet(
         ContainerInterface, Container, interfaces,
         container_id="id", ifname="'eth' || n", mode="'bridged'",
         host_ifname="'veth' || container_ctid || '.' || n",
-        mac=f"'00:18:' || {_digits(f'id * {interfaces} + n', ':')}",
+        mac=_mac("00:18:51", f"id * {interfaces} + n"),
         addresses_text=f"'10.' || {_octets(f'id * {interfaces} + n')} || '/8'",
     )  # fmt: skip
     _analyze()
@@ -91,10 +91,12 @@ def multiply(model: type[models.Model], source: type[models.Model], times: int, 
         cursor.execute(sql, values)
 
 
-def _digits(number: str, separator: str) -> str:
-    """SQL for the last eight decimal digits of a number in pairs: 1234 gives 00:00:12:34."""
-    pairs = (f"substr(cast(100 + ({number}) / {10**power} % 100 as text), 2)" for power in (6, 4, 2, 0))
-    return f" || '{separator}' || ".join(pairs).replace("%", "%%")
+def _mac(maker: str, number: str) -> str:
+    """SQL for a MAC address of that maker: another one for each number, drawn as vzctl's are."""
+    drawn = f"(({number}) * 10368889 % 16777216)"  # odd: no two numbers below 2 ** 24 give the same
+    byte = "lpad(to_hex({}), 2, '0')" if connection.vendor == "postgresql" else "printf('%02x', {})"
+    pairs = (byte.format(f"{drawn} / {256**power} % 256") for power in (2, 1, 0))
+    return f"'{maker}:' || " + " || ':' || ".join(pairs).replace("%", "%%")
 
 
 def _octets(number: str) -> str:

@@ -101,6 +101,22 @@ def test_the_search_finds_what_it_finds_without_them(
         assert found == search(admin, text)
 
 
+@pytest.mark.parametrize(
+    "text", ["00:18:51:12:34:56", "51:12:34:5", "10.20.30.40", "0.20.30.40/16", "FD77::1234:"]
+)
+def test_addresses_are_found_by_how_they_end_and_compared_whole(
+    server: PhysicalServer, admin: Any, text: str
+) -> None:
+    for number, (mac, addresses) in enumerate(
+        [
+            ("00:18:51:12:34:56", "10.20.30.40/16 fd77::1234:5678/64"),
+            ("02:00:00:12:34:56", "10.21.30.40/16 fd78::1234:5678/64"),
+        ]
+    ):
+        Adapter.objects.create(server=server, name=f"eth{number}", mac=mac, addresses_text=addresses)
+    assert [(hit.kind, hit.title) for hit in search(admin, text)] == [("adapter", "eth0")]
+
+
 def test_every_column_in_which_the_search_looks_for_a_piece_is_in_them() -> None:
     for model in (PhysicalServer, Adapter, Container, ContainerInterface):
         kind = {"physicalserver": "server", "containerinterface": "interface"}.get(
