@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig
@@ -23,11 +23,11 @@ class NodesConfig(AppConfig):
         post_migrate.connect(_with_trigrams, sender=self)
 
 
-def _without_trigrams(using: str, plan: Iterable[Any] = (), **_: Any) -> None:
-    """Before tables of the inventory are made anew."""
+def _without_trigrams(using: str, plan: Sequence[Any] = (), **_: Any) -> None:
+    """Before any table is made anew: to rename one SQLite reads all triggers, also those it cannot use."""
     from nodes import trigram_tables
 
-    if any(migration.app_label == "nodes" for migration, _ in plan):
+    if plan:
         trigram_tables.remove(connections[using])
 
 

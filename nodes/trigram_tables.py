@@ -3,7 +3,7 @@
 Such a table holds where each three characters are, not the rows themselves: 17 MB for a thousand servers
 with fifty containers of two interfaces each. Django makes a table anew to change a column of it, and SQLite
 drops its triggers with it without a word; a column that a trigger names cannot be dropped. Therefore they
-are taken away before migrations of the inventory, and looked through and made again after every `migrate`
+are taken away before migrations, and looked through and made again after every `migrate`
 (nodes/apps.py).
 
 Source: SQLite's documentation of FTS5, "The Trigram Tokenizer" and "External Content Tables".
@@ -29,7 +29,7 @@ SHORTEST = 3
 """Characters of a text that has a trigram."""
 
 MANY = 500
-"""A text that more rows have is found quickly by reading them in order, too."""
+"""A text that more rows have is mostly found quickly by reading them in order, too."""
 
 
 def holders(text: str) -> dict[str, list[int]]:

@@ -139,9 +139,6 @@ def sqlite(path: Path) -> dict[str, Any]:
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path,
-        # As long as PostgreSQL's. To open it, with its description to read and nothing in its cache, takes as
-        # long as a third of a small page.
-        "CONN_MAX_AGE": 60,
         "OPTIONS": {
             # A transaction that starts by reading and then writes fails with "database is locked" at once,
             # without waiting for the timeout, unless it asks for the write lock at its start.

@@ -232,3 +232,18 @@ def test_moved_to_an_sqlite_without_trigrams_the_inventory_can_be_written(
         call_command("migrate", verbosity=0)
     assert holders("other")["nodes_physicalserver"] == [server.pk]
     checked()
+
+
+def test_moved_to_an_sqlite_without_trigrams_other_tables_can_be_made_anew(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename_tokenizer("tokenize=''trigram''", "tokenize=''nothing''")
+    try:
+        with monkeypatch.context() as patch:
+            without_tokenizer(patch)
+            call_command("migrate", "networks", "0001", verbosity=0)
+            call_command("migrate", verbosity=0)
+    finally:
+        rename_tokenizer("tokenize=''nothing''", "tokenize=''trigram''")
+        call_command("migrate", verbosity=0)
+    checked()
