@@ -165,10 +165,16 @@ class _Wake(threading.Event):
     def clear(self) -> None:
         """Do nothing; see `reset`."""
 
-    def reset(self, room: int) -> None:
-        """Really clear, before looking at everything; so many bytes more of standard output are taken."""
-        self.room, self.unread = min(room, GATHERED), 0
+    def reset(self) -> None:
+        """Really clear, before looking at everything."""
+        self.unread = 0
         super().clear()
+
+    def take(self, room: int) -> None:
+        """After reading: so many bytes more of standard output are taken. More may have come meanwhile."""
+        self.room = min(room, GATHERED)
+        if self.unread > self.room:
+            self.wake()
 
 
 class _Heard(threading.Event):
@@ -223,10 +229,11 @@ class _Exchange:
         """Exchange until the command ends or is to be cut."""
         channel = self.channel
         while True:
-            self.wake.reset(self.limits.stdout - len(self.stdout))
+            self.wake.reset()
             # Looked at before reading: what came before the end is read below.
             ended = self.wake.ended
             self._drain()
+            self.wake.take(self.limits.stdout - len(self.stdout))
             if ended:
                 break
             if deadline.passed:

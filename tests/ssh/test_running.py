@@ -14,6 +14,7 @@ import pytest
 from nodes.commands import Command
 from nodes.ssh import Limits, Pool, run
 from nodes.ssh.errors import CommandRefused, ConnectionLost, OutputTooLarge
+from nodes.ssh.run import _Wake
 from tests.ssh.conftest import StartSshd
 from tests.sshd import USER, Sshd
 
@@ -163,6 +164,24 @@ def test_output_above_the_limit_is_cut(sshd: Sshd, pool: Pool, script: str, stre
 )
 def test_a_command_that_prints_too_much_is_cut_while_it_runs(sshd: Sshd, pool: Pool, script: str) -> None:
     """Found in review: pieces were left to gather, and it ran on until its deadline."""
+    started = time.monotonic()
+    with pytest.raises(OutputTooLarge):
+        pool.run(sshd.target(), sh(script), deadline_s=25, limits=Limits(stdout=64 * 1024))
+    assert time.monotonic() - started < 20
+
+
+def test_it_is_cut_whatever_a_slow_reader_had_just_read(
+    sshd: Sshd, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found in CI: what had just been read did not count, so that as much again was left to gather."""
+    reset = _Wake.reset
+
+    def slowly(wake: _Wake) -> None:
+        time.sleep(1)
+        reset(wake)
+
+    monkeypatch.setattr(_Wake, "reset", slowly)
+    script = "echo >&2; sleep 0.3; head -c 65536 /dev/zero; sleep 4; head -c 30000 /dev/zero; sleep 30"
     started = time.monotonic()
     with pytest.raises(OutputTooLarge):
         pool.run(sshd.target(), sh(script), deadline_s=25, limits=Limits(stdout=64 * 1024))
