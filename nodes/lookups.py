@@ -112,18 +112,18 @@ _ANYWHERE: dict[Kind, tuple[str, ...]] = {
 _ADDRESSES = ("mac", "addresses_text")
 
 
-def _ways(kind: Kind, rows: QuerySet[Any], text: str, holders: list[int] | None) -> Iterator[QuerySet[Any]]:
+def _ways(kind: Kind, rows: QuerySet[Any], text: str, keys: list[int] | None) -> Iterator[QuerySet[Any]]:
     """Rows of a kind that have the text, found in several ways; the very thing is first in its own.
 
-    `holders` are keys of all rows that can have it, where these are known.
+    `keys` are those of all rows that can have it, where these are known.
     """
     names = _NAMES.get(kind, ("name",))
     for name in names:
         yield rows.filter(begins_so(name, text)).order_by(InCapitals(name), "pk")
     anywhere = _ANYWHERE.get(kind, _ADDRESSES if _ADDRESS.fullmatch(text) else ())
-    if holders is not None:
-        rows = rows.filter(pk__in=holders)
-    if anywhere and holders != []:
+    if keys is not None:
+        rows = rows.filter(pk__in=keys)
+    if anywhere and keys != []:
         begins = (Q(**{f"{name}__istartswith": text}) for name in names if name not in anywhere)
         has_it = (Q(**{f"{column}__icontains": text}) for column in anywhere)
         yield rows.filter(reduce(or_, (*begins, *has_it))).order_by("pk")
