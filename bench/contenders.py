@@ -60,6 +60,12 @@ def move(adapter: str) -> str:
     )
 
 
+def look_command() -> str:
+    """The probe as the panel runs it where it has looked before; the servers have one kernel, and no bridge yet."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"sh -s {new_nonce()} {boot} modules ip-version vzctl-version"
+
+
 def batch() -> str:
     """The same as input of one `ip -batch`, for servers that have no SSH between."""
     return (
@@ -104,7 +110,7 @@ class Contenders:
             case "look":
                 script = self.folder / "probe.sh"
                 script.write_text(probe_script())
-                found = [{"shell": {"cmd": f"sh -s {new_nonce()}", "stdin": probe_script()}}]
+                found = [{"shell": {"cmd": look_command(), "stdin": probe_script()}}]
             case _:
                 found = [{"raw": "true"}]
         play = [{"hosts": "all", "gather_facts": False, "tasks": [{"name": kind, **one} for one in found]}]
@@ -157,7 +163,7 @@ class Contenders:
         """The panel's own probe over open connections."""
         script = self.folder / "probe.sh"
         script.write_text(probe_script())
-        self.over_masters(size, width, f"sh -s {new_nonce()}", script)
+        self.over_masters(size, width, look_command(), script)
 
     def change_over_masters(self, size: int, width: int) -> None:
         """The Change over open connections, one command a server."""

@@ -153,8 +153,8 @@ def _is_known(server: PhysicalServer, words: Words, digest: str, stamp: Hashable
 def lasting(words: Words) -> bytes:
     """A digest of what the probe printed, without what differs from one look to the next by itself."""
     nonce = words.nonce.encode()
-    # Only above the second section: further down strangers may print such lines.
-    first, mark, rest = words.stdout.partition(b"\n@" + nonce + b" begin kernel\n")
+    # Only in the first section: further down strangers may print such lines.
+    first, mark, rest = words.stdout.partition(b"\n@" + nonce + b" rc ")
     return hashlib.sha256((_PASSING.sub(b"", first) + mark + rest).replace(nonce, b"")).digest()
 
 

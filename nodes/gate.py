@@ -8,6 +8,7 @@ as root or with sudo get scripts instead.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nodes.commands import Command
@@ -37,9 +38,9 @@ def gate_command(*words: str, arguments: str = "", stdin: bytes = b"") -> Comman
     return Command(words, stdin=arguments.encode() + b"\n" + stdin)
 
 
-def probe_for(server: PhysicalServer, nonce: str) -> Command:
-    """The command of one look, as this server takes it."""
-    return gate_command("probe", arguments=nonce) if server.by_gate else probe_command(nonce)
+def probe_for(server: PhysicalServer, nonce: str, known: Sequence[str] = ()) -> Command:
+    """The command of one look, as this server takes it; the panel's user there is asked for everything."""
+    return gate_command("probe", arguments=nonce) if server.by_gate else probe_command(nonce, known)
 
 
 def checked(server: PhysicalServer, done: Completed) -> Completed:

@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, When
 from django.utils import timezone
 
-from nodes import ssh, sync
+from nodes import remembered, ssh, sync
 from nodes.choices import HostKeyState, ServerOS, ServerState
 from nodes.facts import ServerFacts
 from nodes.gate import checked, probe_for
@@ -252,14 +252,15 @@ def ask(server: PhysicalServer) -> Answer:
 
 def words_of(server: PhysicalServer) -> Words:
     """Run the probe on the server, one exec. Stores nothing but a changed host key. Raises LookFailed."""
-    nonce = new_nonce()
+    nonce, known = new_nonce(), remembered.known_of(server.pk)
     try:
-        command = probe_for(server, nonce)
+        command = probe_for(server, nonce, known.words if known else ())
         done = checked(server, pool().run(target_of(server), command, deadline_s=LOOK_DEADLINE_S))
     except SshError as error:
         raise _failure(server, error) from error
     connect_ms = round(done.connect_seconds * 1000)
-    return Words(done.stdout, nonce, connect_ms + round(done.seconds * 1000), connect_ms)
+    stdout = remembered.completed(server.pk, done.stdout, nonce, known)
+    return Words(stdout, nonce, connect_ms + round(done.seconds * 1000), connect_ms)
 
 
 def understood(words: Words) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -33,28 +34,29 @@ def new_nonce() -> str:
     return secrets.token_hex(16)
 
 
-def probe_command(nonce: str) -> Command:
-    """The command of one look; give the same nonce to `parse_look`."""
+def probe_command(nonce: str, known: Sequence[str] = ()) -> Command:
+    """The command of one look; give the same nonce to `parse_look`. `known`: see nodes/remembered.py."""
     if not re.fullmatch(r"[0-9a-f]{16,64}", nonce):
         raise ValueError("a nonce is 16 to 64 hexadecimal digits")
-    return Command(("sh", "-s", nonce), stdin=probe_script().encode())
+    return Command(("sh", "-s", nonce, *known), stdin=probe_script().encode())
 
 
 _AND_LOOK = (
-    'most=$1; shift; read -r began _ </proc/uptime; "$@" </dev/null || exit; read -r ended _ </proc/uptime; '
+    'most=$1 known=$2; shift 2; read -r began _ </proc/uptime; "$@" </dev/null || exit; read -r ended _ </proc/uptime; '
     'printf "\\n@%s after %s %s\\n" "$0" "$began" "$ended"; export PROBE_STARTED="$began"; '
-    'if command -v timeout >/dev/null; then exec timeout -s KILL "$most" sh -s "$0"; fi; exec sh -s "$0"'
+    'if command -v timeout >/dev/null; then exec timeout -s KILL "$most" sh -s "$0" $known; fi; '
+    'exec sh -s "$0" $known'
 )
 
 
-def and_look(command: Command, nonce: str, look_s: int = AND_LOOK_S) -> Command:
+def and_look(command: Command, nonce: str, look_s: int = AND_LOOK_S, known: Sequence[str] = ()) -> Command:
     """That command, and after it, if it succeeds, a look, as one exec: a session costs as much as a look.
 
     The command must not read its standard input. If it fails, its exit status and what it printed are all.
-    The look is cut after `look_s` seconds.
+    The look is cut after `look_s` seconds. `known`: see nodes/remembered.py.
     """
     probe = probe_command(nonce)
-    words = ("sh", "-c", _AND_LOOK, nonce, str(look_s), *command.argv)
+    words = ("sh", "-c", _AND_LOOK, nonce, str(look_s), " ".join(known), *command.argv)
     return Command(words, stdin=probe.stdin, secrets=command.secrets)
 
 

@@ -16,6 +16,7 @@ from django.utils import timezone
 from networks.gate import transaction_command
 from networks.host import installation, script_path
 from networks.host.answers import MAX_ANSWER_BYTES, Answer, BadAnswer, parse_answer
+from nodes import remembered
 from nodes.commands import Command
 from nodes.gate import checked
 from nodes.models import PhysicalServer
@@ -184,8 +185,9 @@ class Host:
     def _run_and_look(
         self, *args: str, fresh: bool, deadline_s: float, look_s: int = AND_LOOK_S
     ) -> tuple[Reply, Heard | None]:
-        nonce = new_nonce()
-        command = and_look(Command(("sh", script_path(), *args)), nonce, look_s)
+        nonce, known = new_nonce(), remembered.known_of(self.server.pk)
+        verb = Command(("sh", script_path(), *args))
+        command = and_look(verb, nonce, look_s, known.words if known else ())
         done = self._installed_exec(command, fresh=fresh, deadline_s=deadline_s, limits=BOTH_LIMITS)
         both = parted(done.stdout, nonce)
         if both is None:
@@ -193,7 +195,8 @@ class Host:
         # By our clock alone: a look from the future would keep every later one from being stored.
         looked_s = max(0.0, done.seconds - both.look_after_s)
         connect_ms = round(done.connect_seconds * 1000)
-        words = Words(both.look, nonce, connect_ms + round(looked_s * 1000), connect_ms)
+        look = remembered.completed(self.server.pk, both.look, nonce, known)
+        words = Words(look, nonce, connect_ms + round(looked_s * 1000), connect_ms)
         heard = Heard(words, timezone.now() - timedelta(seconds=looked_s))
         return self._reply(replace(done, exit_status=0), both.before), heard
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from networks.engine.threads import in_threads
-from nodes import fanout, observe
+from nodes import fanout, observe, remembered
 from nodes.choices import ServerState
 from nodes.fanout import SETTLED, lasting, observe_many
 from nodes.models import Look, PhysicalServer, ServerGroup
@@ -28,6 +29,7 @@ def seen(sshd: Sshd, server: PhysicalServer) -> Iterator[PhysicalServer]:
     """A server behind a real sshd, looked at until its words are known."""
     behind(sshd, server)
     fanout._seen.clear()
+    remembered.forget_all()
     for _ in range(SETTLED):
         observe_many([server.pk])
     yield server
@@ -138,6 +140,28 @@ def test_every_so_often_a_look_is_whole_whatever_it_says(
     for _ in range(3):
         observe_many([seen.pk])
     assert told == [seen.pk]
+
+
+def test_a_server_need_not_say_again_what_only_a_restart_changes(
+    seen: PhysicalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = remembered.known_of(seen.pk)
+    assert known is not None and "ip-version" in known.words
+    printed: list[bytes] = []
+
+    def overheard(server_id: int, stdout: bytes, nonce: str, known: Any) -> bytes:
+        whole = remembered.completed(server_id, stdout, nonce, known)
+        printed.extend((stdout, whole))
+        return whole
+
+    monkeypatch.setattr(
+        observe, "remembered", SimpleNamespace(known_of=remembered.known_of, completed=overheard)
+    )
+    words = observe.words_of(observe.servers_to_ask().get(pk=seen.pk))
+    short, whole = printed
+    assert b" same ip-version\n" in short and b"begin ip-version" not in short
+    assert whole == words.stdout and b" same " not in whole
+    assert observe.understood(words).facts.tools["ip"]
 
 
 def test_a_server_that_failed_is_looked_at_whole_again(seen: PhysicalServer, told: list[int]) -> None:

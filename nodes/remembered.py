@@ -1,0 +1,89 @@
+"""What a server says the same until it is restarted: asked now and then, and remembered in between.
+
+Its versions of ip and vzctl, and what its kernel could load, cost it two to five of the programs that a look starts.
+A look names what this process remembers of the server and of which boot (`Known.words`, nodes/probe.sh); a server
+that has been restarted since answers everything, the others mark what they left out, and `completed` puts it there:
+everybody else reads whole looks. Every ASK_AGAIN-th look asks for everything, as packages may be others.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+ASK_AGAIN = 10
+LONGEST = 4096
+_SECTIONS = rb"(?:modules|ip-version|vzctl-version)"
+_BOOT = re.compile(rb"(?m)^/proc/sys/kernel/random/boot_id:([0-9a-f-]{36})$")
+
+
+@dataclass(slots=True)
+class Known:
+    """What one server said of itself in a look that asked for everything. Sections by name, as they were printed."""
+
+    boot: str
+    sections: dict[str, bytes]
+    times: int = 1
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """For the probe: of which boot, and what it need not say again."""
+        return (self.boot, *self.sections)
+
+
+_known: dict[int, Known] = {}
+"""By server; each process has its own."""
+
+
+def known_of(server_id: int) -> Known | None:
+    """What the next look at that server need not ask. None: it is to ask for everything."""
+    known = _known.get(server_id)
+    if known is None:
+        return None
+    known.times += 1
+    if known.times > ASK_AGAIN:
+        _known.pop(server_id, None)
+        return None
+    return known
+
+
+def completed(server_id: int, stdout: bytes, nonce: str, known: Known | None) -> bytes:
+    """The whole look: `stdout` with what the server left out as it is `known`. A whole one is remembered."""
+    mark = b"@" + nonce.encode() + b" "
+    same = re.compile(rb"(?m)^" + mark + rb"same (" + _SECTIONS + rb")$")
+    if known is None or not same.search(stdout):
+        learnt = _learnt(stdout, mark)
+        if learnt is None:
+            _known.pop(server_id, None)
+        else:
+            _known[server_id] = learnt
+        return stdout
+    return same.sub(lambda found: _put_back(mark, found[1], found[0], known), stdout)
+
+
+def _put_back(mark: bytes, name: bytes, instead: bytes, known: Known) -> bytes:
+    body = known.sections.get(name.decode())
+    return instead if body is None else mark + b"begin " + name + b"\n" + body + mark + b"rc 0"
+
+
+def _learnt(stdout: bytes, mark: bytes) -> Known | None:
+    boot = _BOOT.search(stdout)
+    if boot is None:
+        return None
+    # No line of such a section is a mark: one that was cut off or failed must not reach into the next.
+    section = rb"(?m)^%bbegin (%b)\n((?:(?!%b).*\n){1,99})%brc 0$" % (mark, _SECTIONS, mark, mark)
+    found = {
+        match[1].decode(): match[2] for match in re.finditer(section, stdout) if len(match[2]) <= LONGEST
+    }
+    # Only such an ip prints JSON; one that does not is asked in another way.
+    if not re.search(rb"iproute2-[0-9]", found.get("ip-version", b"")):
+        found.pop("ip-version", None)
+    # Where a bridge shows whether tags can be filtered, nobody has searched for it.
+    if b"/bridge/stp_state:" in stdout:
+        found.pop("modules", None)
+    return Known(boot[1].decode(), found) if found else None
+
+
+def forget_all() -> None:
+    """For tests: this process has looked at no server yet."""
+    _known.clear()
