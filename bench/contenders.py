@@ -61,7 +61,7 @@ def move(adapter: str) -> str:
 
 
 def look_command() -> str:
-    """The probe as the panel runs it where it has looked before; the servers have one kernel, and no bridge yet."""
+    """The probe as the panel runs it where it has looked before: servers of one kernel, no bridge yet."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return f"sh -s {new_nonce()} {boot} modules ip-version vzctl-version"
 

@@ -35,14 +35,15 @@ def new_nonce() -> str:
 
 
 def probe_command(nonce: str, known: Sequence[str] = ()) -> Command:
-    """The command of one look; give the same nonce to `parse_look`. `known`: see nodes/remembered.py."""
+    """The command of one look; give the same nonce to `parse_look`. `known`: nodes/remembered.py."""
     if not re.fullmatch(r"[0-9a-f]{16,64}", nonce):
         raise ValueError("a nonce is 16 to 64 hexadecimal digits")
     return Command(("sh", "-s", nonce, *known), stdin=probe_script().encode())
 
 
 _AND_LOOK = (
-    'most=$1 known=$2; shift 2; read -r began _ </proc/uptime; "$@" </dev/null || exit; read -r ended _ </proc/uptime; '
+    'most=$1 known=$2; shift 2; read -r began _ </proc/uptime; "$@" </dev/null || exit; '
+    'read -r ended _ </proc/uptime; '
     'printf "\\n@%s after %s %s\\n" "$0" "$began" "$ended"; export PROBE_STARTED="$began"; '
     'if command -v timeout >/dev/null; then exec timeout -s KILL "$most" sh -s "$0" $known; fi; '
     'exec sh -s "$0" $known'

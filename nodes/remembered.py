@@ -1,9 +1,10 @@
 """What a server says the same until it is restarted: asked now and then, and remembered in between.
 
-Its versions of ip and vzctl, and what its kernel could load, cost it two to five of the programs that a look starts.
-A look names what this process remembers of the server and of which boot (`Known.words`, nodes/probe.sh); a server
-that has been restarted since answers everything, the others mark what they left out, and `completed` puts it there:
-everybody else reads whole looks. Every ASK_AGAIN-th look asks for everything, as packages may be others.
+Its versions of ip and vzctl, and what its kernel could load, are two to five of the programs that a look
+starts. A look names what this process remembers of the server, and of which boot (`Known.words`,
+nodes/probe.sh); a server that has been restarted since answers everything, the others mark what they left
+out, and `completed` puts it there: everybody else reads whole looks. Every ASK_AGAIN-th look asks for
+everything, as packages may be others.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _BOOT = re.compile(rb"(?m)^/proc/sys/kernel/random/boot_id:([0-9a-f-]{36})$")
 
 @dataclass(slots=True)
 class Known:
-    """What one server said of itself in a look that asked for everything. Sections by name, as they were printed."""
+    """What one server said in a look that asked for everything; sections by name, as they were printed."""
 
     boot: str
     sections: dict[str, bytes]

@@ -213,7 +213,8 @@ def test_it_says_again_only_what_may_have_changed_since_the_same_boot(
 def test_it_says_no_more_when_it_is_too_long_but_ends_as_it_should(server: Server, tmp_path: Path) -> None:
     noisy = tmp_path / "ip"
     noisy.write_text(
-        '#!/bin/sh\ncase "$*" in -j*-batch*) yes "[{\\"dst\\":\\"10.0.0.0/8\\"}]";; *) exec /usr/sbin/ip "$@" ;; esac\n'
+        '#!/bin/sh\ncase "$*" in -j*-batch*) yes "[{\\"dst\\":\\"10.0.0.0/8\\"}]";; esac\n'
+        'exec /usr/sbin/ip "$@"\n'
     )
     noisy.chmod(0o755)
     path = f"{tmp_path}:{server.tree / 'bin'}:{os.defpath}:/usr/sbin:/sbin"
