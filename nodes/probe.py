@@ -43,7 +43,7 @@ def probe_command(nonce: str, known: Sequence[str] = ()) -> Command:
 
 _AND_LOOK = (
     'most=$1 known=$2; shift 2; read -r began _ </proc/uptime; "$@" </dev/null || exit; '
-    'read -r ended _ </proc/uptime; '
+    "read -r ended _ </proc/uptime; "
     'printf "\\n@%s after %s %s\\n" "$0" "$began" "$ended"; export PROBE_STARTED="$began"; '
     'if command -v timeout >/dev/null; then exec timeout -s KILL "$most" sh -s "$0" $known; fi; '
     'exec sh -s "$0" $known'
