@@ -110,7 +110,9 @@ class Contenders:
             case "look":
                 script = self.folder / "probe.sh"
                 script.write_text(probe_script())
-                found = [{"shell": {"cmd": look_command(), "stdin": probe_script()}}]
+                # Ansible's own templates would read ${#word} as the beginning of a comment.
+                text = f"{{% raw %}}{probe_script()}{{% endraw %}}"
+                found = [{"shell": {"cmd": look_command(), "stdin": text}}]
             case _:
                 found = [{"raw": "true"}]
         play = [{"hosts": "all", "gather_facts": False, "tasks": [{"name": kind, **one} for one in found]}]

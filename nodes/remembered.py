@@ -15,7 +15,7 @@ from dataclasses import dataclass
 ASK_AGAIN = 10
 LONGEST = 4096
 _SECTIONS = rb"(?:modules|ip-version|vzctl-version)"
-_BOOT = re.compile(rb"(?m)^/proc/sys/kernel/random/boot_id:([0-9a-f-]{36})$")
+_BOOT = re.compile(rb"\n/proc/sys/kernel/random/boot_id:([0-9a-f-]{36})\n")
 
 
 @dataclass(slots=True)
@@ -50,8 +50,9 @@ def known_of(server_id: int) -> Known | None:
 
 def completed(server_id: int, stdout: bytes, nonce: str, known: Known | None) -> bytes:
     """The whole look: `stdout` with what the server left out as it is `known`. A whole one is remembered."""
-    mark = b"@" + nonce.encode() + b" "
-    same = re.compile(rb"(?m)^" + mark + rb"same (" + _SECTIONS + rb")$")
+    # Patterns that begin with words are found ten times as fast as those that begin with the start of a line.
+    mark = b"\n@" + nonce.encode() + b" "
+    same = re.compile(mark + rb"same (" + _SECTIONS + rb")(?=\n)")
     if known is None or not same.search(stdout):
         learnt = _learnt(stdout, mark)
         if learnt is None:
@@ -64,7 +65,7 @@ def completed(server_id: int, stdout: bytes, nonce: str, known: Known | None) ->
 
 def _put_back(mark: bytes, name: bytes, instead: bytes, known: Known) -> bytes:
     body = known.sections.get(name.decode())
-    return instead if body is None else mark + b"begin " + name + b"\n" + body + mark + b"rc 0"
+    return instead if body is None else mark + b"begin " + name + body + mark + b"rc 0"
 
 
 def _learnt(stdout: bytes, mark: bytes) -> Known | None:
@@ -72,7 +73,7 @@ def _learnt(stdout: bytes, mark: bytes) -> Known | None:
     if boot is None:
         return None
     # No line of such a section is a mark: one that was cut off or failed must not reach into the next.
-    section = rb"(?m)^%bbegin (%b)\n((?:(?!%b).*\n){1,99})%brc 0$" % (mark, _SECTIONS, mark, mark)
+    section = rb"%bbegin (%b)((?:(?!%b)\n.*){1,99})%brc 0(?=\n)" % (mark, _SECTIONS, mark, mark)
     found = {
         match[1].decode(): match[2] for match in re.finditer(section, stdout) if len(match[2]) <= LONGEST
     }

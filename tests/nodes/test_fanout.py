@@ -184,6 +184,27 @@ def test_only_the_clock_and_our_own_processes_are_passing() -> None:
     assert said("", "uptime 1") != said("", "uptime 2")
 
 
+def test_clocks_that_run_in_what_ip_says_are_passing() -> None:
+    def said(rest: str) -> bytes:
+        return lasting(Words(f"@a1 begin who\n\n@a1 rc 0\n{rest}".encode(), "a1", 0, 0))
+
+    for one, later in (
+        ('"gc_timer":296.25,"mtu":1500', '"gc_timer":12.00,"mtu":1500'),
+        ("gc_timer  296.26 group", "gc_timer   96.26 group"),
+        (
+            '"valid_life_time":86395,"preferred_life_time":14395',
+            '"valid_life_time":86381,"preferred_life_time":14381',
+        ),
+        ("valid_lft 86395sec", "valid_lft 86381sec"),
+        ('"metric":1024,"expires":1799', '"metric":1024,"expires":1797'),
+        ("metric 1024 expires 1799sec", "metric 1024 expires 1797sec"),
+    ):
+        assert said(one) == said(later)
+    assert said('"gc_timer":296.25,"mtu":1500') != said('"gc_timer":296.25,"mtu":1400')
+    assert said('"forward_delay":1500') != said('"forward_delay":0')
+    assert said("valid_lft forever") != said("valid_lft 86395sec")
+
+
 def test_threads_that_look_at_the_same_time_store_what_they_found_together(
     seen: PhysicalServer, sshd: Sshd, group: ServerGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
