@@ -257,15 +257,13 @@ BATCH
 # Of one container, with one process instead of three: the shell itself cuts it. It has to hold it all first,
 # which here is bounded by what the kernel lets a container have; nobody prints but our own ip.
 container_json() {
-    begin "inside-json $1"
     answer=$(
         ip -n "$2" -j -d -force -batch - 2>/dev/null <<BATCH
 $questions
 BATCH
     )
     code=$?
-    printf "%.${share}s\n" "$answer"
-    rc $code
+    printf "\n@%s begin inside-json %s\n%.${share}s\n\n@%s rc %s\n" "$nonce" "$1" "$answer" "$nonce" "$code"
 }
 
 # The same for an iproute2 without -j, and for a guest, whatever it has. A string, because a guest gets it as
@@ -411,14 +409,15 @@ inside() {
 # What vzctl and vzlist print, passed on up to 48 KiB, and then a look into each container that runs. All of them share
 # 640 KiB, and the first 18 seconds of the look; who does not get a turn is named.
 all_inside() {
-    running='' count=0 size=0
+    running='' count=0 said=''
     while read -r ctid status rest; do
-        size=$((size + ${#ctid} + ${#status} + ${#rest} + 3))
-        [ "$size" -le 49152 ] || break
-        printf '%s\n' "$ctid${status:+ $status}${rest:+ $rest}"
+        [ "${#said}" -le 49152 ] || break
+        said="$said$ctid${status:+ $status}${rest:+ $rest}
+"
         case $ctid in '' | *[!0-9a-fA-F-]*) continue ;; esac
         [ "$status" = running ] && running="$running $ctid" count=$((count + 1))
     done
+    printf '%s' "$said" # what is printed at once is one packet
     [ "$count" -gt 0 ] || return 0
     share=$((655360 / count))
     [ "$share" -le 65536 ] || share=65536
@@ -446,6 +445,7 @@ containers() {
 }
 
 server() {
+    printf '\n@%s look 1\n' "$nonce"
     section who who
     section kernel kernel
     section masters masters
@@ -460,7 +460,6 @@ server() {
 }
 
 look() {
-    printf '\n@%s look 1\n' "$nonce"
     case $known in
     *' ip-version '*) version=iproute2-0 ;; # only such a one is named
     *) version=$(ip -V 2>&1) ;;

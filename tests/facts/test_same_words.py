@@ -1,4 +1,4 @@
-"""A server on which nothing happened says the same words again, also where the panel knows some of them already."""
+"""A server on which nothing happened says the same words again, also where some of them are known already."""
 
 from __future__ import annotations
 
