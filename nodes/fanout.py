@@ -31,8 +31,8 @@ log = structlog.get_logger(__name__)
 
 THREADS = 64
 """Servers of a shard that are asked at the same time: a slow one must not keep the others waiting."""
-GATHER_S = 0.05
-"""How long answers are gathered before they are stored together."""
+GATHER_S = 0.25
+"""How long answers are gathered before they are stored together, unless no other is waited for."""
 SETTLED = 3
 """Whole looks with the same words after which an equal one is known by its words."""
 WHOLE_EVERY = 10
@@ -79,9 +79,10 @@ def observe_many(pks: Iterable[int]) -> None:
     until = now + CLAIM
     mine = PhysicalServer.objects.filter(pk__in=list(pks), is_enabled=True, os=ServerOS.LINUX)
     mine.filter(Q(look_claimed_until=None) | Q(look_claimed_until__lt=now)).update(look_claimed_until=until)
-    claimed = mine.filter(look_claimed_until=until)
-    servers = list(claimed.select_related("credential").prefetch_related("host_keys"))
-    digests = dict(sync.digests_of([server.pk for server in servers]))
+    claimed = mine.filter(look_claimed_until=until).values("pk")
+    asked = observe.servers_to_ask(observe.TO_CONNECT).annotate(digest=F("look__digest"))
+    servers = list(asked.filter(pk__in=claimed))
+    digests = {server.pk: server.digest or "" for server in servers}
     stamp = _stamp()
     trusted = [server for server in servers if _is_trusted(server)]
     waiting: queue.SimpleQueue[PhysicalServer] = queue.SimpleQueue()

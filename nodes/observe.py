@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, F, Q, QuerySet, When
+from django.db.models import Case, F, Prefetch, Q, QuerySet, When
 from django.utils import timezone
 
 from nodes import remembered, ssh, sync
@@ -35,6 +35,8 @@ LOOK_DEADLINE_S = 25.0
 """For connecting and the probe together; parsing and storing fit into what is left of 30 seconds."""
 GATHER_S = 0.2
 """How long a look may wait to be stored together with others that are under way."""
+TO_CONNECT = ("name", "os", "address", "port", "credential_id", "use_sudo", "legacy_ssh", "state")
+"""Columns of a server that a look reads."""
 CLAIM = timedelta(seconds=45)
 """How long a look may own a server: longer than any look, so that only a dead worker's claim runs out."""
 
@@ -294,9 +296,14 @@ def offer_host_key(server_id: int) -> HostKey | None:
     return offered
 
 
-def servers_to_ask() -> QuerySet[PhysicalServer]:
-    """Servers with what is needed to connect to them."""
-    return PhysicalServer.objects.select_related("credential").prefetch_related("host_keys")
+def servers_to_ask(columns: Sequence[str] = ()) -> QuerySet[PhysicalServer]:
+    """Servers with what is needed to connect to them; `columns`: only these of theirs, as TO_CONNECT.
+
+    A credential that many of them have is read, and its secret opened, once.
+    """
+    keys = HostKey.objects.only("server_id", "key_type", "base64", "state")
+    servers = PhysicalServer.objects.only(*columns) if columns else PhysicalServer.objects.all()
+    return servers.prefetch_related("credential", Prefetch("host_keys", keys))
 
 
 def _server(server_id: int) -> PhysicalServer:

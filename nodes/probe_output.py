@@ -30,6 +30,8 @@ from nodes.vzctl import dialect, dialect_of
 MAX_FINDINGS = 300
 MAX_COMMITTED_LINES = 500
 _NAME = rb"[a-z][a-z0-9-]{0,20}(?: [0-9A-Fa-f-]{1,36})?"
+# Of whatever nonce: a pattern for each would be compiled for each look.
+_MARK = re.compile(rb"(?m)\n@([0-9a-f]{16,64}) (look 1|done|begin (" + _NAME + rb")|rc ([0-9]{1,3}))$")
 
 
 class UnreadableLook(Exception):
@@ -135,22 +137,24 @@ def read_sections(raw: bytes, nonce: str) -> dict[str, Section]:
     """Cut the output at the lines that carry the nonce. Raises UnreadableLook for a useless look."""
     if len(raw) > MAX_LOOK_BYTES:
         raise UnreadableLook("The server answered with more than a look can be.")
-    mark = re.escape(f"@{nonce} ".encode())
-    start = re.search(rb"(?m)^" + mark + rb"look 1$", raw)
-    if start is None:
+    raw = b"\n" + raw
+    ours = nonce.encode()
+    marks = [match for match in _MARK.finditer(raw) if match[1] == ours]
+    first = next((number for number, match in enumerate(marks) if match[2] == b"look 1"), None)
+    if first is None:
         raise UnreadableLook("The answer is not one of the probe's: the server could not run it.")
-    if not re.search(rb"(?m)^" + mark + rb"done$", raw):
+    if all(match[2] != b"done" for match in marks):
         raise UnreadableLook("The look was cut off before its end.")
     sections: dict[str, Section] = {}
     open_section, begun = "", 0
-    for match in re.finditer(rb"(?m)^" + mark + rb"(?:begin (" + _NAME + rb")|rc ([0-9]{1,3})|done)$", raw):
-        if match.start() < start.end():
+    for match in marks[first + 1 :]:
+        if match[2] == b"look 1":
             continue
         if open_section:
-            body = raw[begun : match.start()].removeprefix(b"\n").removesuffix(b"\n")
-            rc = int(match[2]) if match[2] else None
+            body = raw[begun : match.start()].removeprefix(b"\n")
+            rc = int(match[4]) if match[4] else None
             sections.setdefault(open_section, Section(body, rc))
-        open_section, begun = match[1].decode() if match[1] else "", match.end()
+        open_section, begun = match[3].decode() if match[3] else "", match.end()
     return sections
 
 

@@ -8,7 +8,7 @@ Windows servers as a whole, the physical segment of an adapter, who made a link.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
@@ -70,11 +70,6 @@ def _to_store(look: Seen, server: PhysicalServer | None, last: Look | None, dige
 
 def _is_news(look: Seen, last: Look | None, synced: Synced) -> bool:
     return last is None or last.digest != synced.digest or look.ours is not None
-
-
-def digests_of(server_ids: Collection[int]) -> Iterable[tuple[int, str]]:
-    """The servers with the digest of the last look that was stored."""
-    return Look.objects.filter(server_id__in=server_ids).values_list("server_id", "digest")
 
 
 _SAME_SERVER = (

@@ -25,7 +25,10 @@ def section(nonce: str, name: str, body: str, rc: int = 0) -> str:
 
 
 def look(
-    nonce: str = "a1", boot: str = BOOT, ip: str = "ip utility, iproute2-6.1.0\n", bridge: bool = False
+    nonce: str = "a1a1a1a1a1a1a1a1",
+    boot: str = BOOT,
+    ip: str = "ip utility, iproute2-6.1.0\n",
+    bridge: bool = False,
 ) -> str:
     kernel = f"/proc/sys/kernel/random/boot_id:{boot}\n" + ("br0/bridge/stp_state:0\n" if bridge else "")
     return (
@@ -51,7 +54,7 @@ def without(text: str, nonce: str, *names: str) -> str:
 ALL = ("modules", "ip-version", "vzctl-version")
 
 
-def heard(text: str, nonce: str = "a1", server: int = 1) -> bytes:
+def heard(text: str, nonce: str = "a1a1a1a1a1a1a1a1", server: int = 1) -> bytes:
     return completed(server, text.encode(), nonce, known_of(server))
 
 
@@ -69,14 +72,21 @@ def test_a_first_look_asks_for_everything_and_the_next_names_what_is_known() -> 
 
 def test_what_was_left_out_is_put_back_byte_for_byte() -> None:
     heard(look())
-    assert heard(without(look("b2"), "b2", *ALL), "b2") == look("b2").encode()
+    assert (
+        heard(without(look("b2b2b2b2b2b2b2b2"), "b2b2b2b2b2b2b2b2", *ALL), "b2b2b2b2b2b2b2b2")
+        == look("b2b2b2b2b2b2b2b2").encode()
+    )
 
 
 def test_after_a_restart_what_it_says_now_counts() -> None:
     heard(look())
-    assert b"iproute2-6.9" in heard(look("b2", OTHER_BOOT, ip="iproute2-6.9\n"), "b2")
+    assert b"iproute2-6.9" in heard(
+        look("b2b2b2b2b2b2b2b2", OTHER_BOOT, ip="iproute2-6.9\n"), "b2b2b2b2b2b2b2b2"
+    )
     assert words()[0] == OTHER_BOOT
-    again = heard(without(look("c3", OTHER_BOOT), "c3", "ip-version"), "c3")
+    again = heard(
+        without(look("c3c3c3c3c3c3c3c3", OTHER_BOOT), "c3c3c3c3c3c3c3c3", "ip-version"), "c3c3c3c3c3c3c3c3"
+    )
     assert b"iproute2-6.9" in again and b"iproute2-6.1" not in again
 
 
@@ -98,24 +108,26 @@ def test_whether_tags_can_be_filtered_is_not_remembered_of_a_look_that_did_not_s
 
 
 def test_a_tool_that_failed_or_said_too_much_is_asked_each_time() -> None:
-    failed = look().replace("4.11.1\n\n@a1 rc 0", "4.11.1\n\n@a1 rc 137")
+    failed = look().replace("4.11.1\n\n@a1a1a1a1a1a1a1a1 rc 0", "4.11.1\n\n@a1a1a1a1a1a1a1a1 rc 137")
     heard(failed.replace("/proc/config-\n", "x" * 5000 + "\n"))
     assert words() == (BOOT, "ip-version")
 
 
 def test_a_cut_look_or_none_at_all_leaves_nothing_known() -> None:
     heard(look())
-    assert heard("sh: not found\n", "b2") == b"sh: not found\n"
+    assert heard("sh: not found\n", "b2b2b2b2b2b2b2b2") == b"sh: not found\n"
     assert words() == ()
 
 
 def test_only_the_look_s_own_lines_are_replaced() -> None:
     heard(look())
-    text = without(look("b2"), "b2", *ALL).replace(
-        "101 running", "@a1 same modules\n@b2 same vzlist\n x @b2 same modules"
+    text = without(look("b2b2b2b2b2b2b2b2"), "b2b2b2b2b2b2b2b2", *ALL).replace(
+        "101 running",
+        "@a1a1a1a1a1a1a1a1 same modules\n@b2b2b2b2b2b2b2b2 same vzlist\n x @b2b2b2b2b2b2b2b2 same modules",
     )
-    answer = heard(text, "b2").decode()
+    answer = heard(text, "b2b2b2b2b2b2b2b2").decode()
     assert (
-        "@a1 same modules\n@b2 same vzlist\n x @b2 same modules" in answer
+        "@a1a1a1a1a1a1a1a1 same modules\n@b2b2b2b2b2b2b2b2 same vzlist\n x @b2b2b2b2b2b2b2b2 same modules"
+        in answer
         and answer.count("/proc/config-") == 1
     )
