@@ -50,6 +50,9 @@ _AND_LOOK = (
 )
 
 
+_AFTER = re.compile(rb"\n@([0-9a-f]{16,64}) after (\d{1,12}\.\d{1,2}) (\d{1,12}\.\d{1,2})\n")
+
+
 def and_look(command: Command, nonce: str, look_s: int = AND_LOOK_S, known: Sequence[str] = ()) -> Command:
     """That command, and after it, if it succeeds, a look, as one exec: a session costs as much as a look.
 
@@ -75,9 +78,9 @@ class AndLook:
 
 def parted(stdout: bytes, nonce: str) -> AndLook | None:
     """The two parts of what an `and_look` command printed. None: the command failed, so nobody looked."""
-    mark = rb"\n@" + nonce.encode() + rb" after (\d{1,12}\.\d{1,2}) (\d{1,12}\.\d{1,2})\n"
-    found = re.search(mark, stdout)
+    ours = nonce.encode()
+    found = next((found for found in _AFTER.finditer(stdout) if found[1] == ours), None)
     if found is None:
         return None
-    took = max(0.0, float(found[2]) - float(found[1]))
+    took = max(0.0, float(found[3]) - float(found[2]))
     return AndLook(stdout[: found.start()], stdout[found.end() :], took)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 ASK_AGAIN = 10
 LONGEST = 4096
 _SECTIONS = rb"(?:modules|ip-version|vzctl-version)"
-# Of whatever nonce: a pattern for each would be compiled for each look. No line of a section is a mark, so that
+# Of whatever nonce: a pattern for each would be compiled each time. No line of a section is a mark, so that
 # one which was cut off or failed does not reach into the next.
 _SAME = re.compile(rb"\n@([0-9a-f]{16,64}) same (" + _SECTIONS + rb")(?=\n)")
 _SECTION = re.compile(
