@@ -37,10 +37,12 @@ SETTLED = 3
 """Whole looks with the same words after which an equal one is known by its words."""
 WHOLE_EVERY = 10
 
-# Numbers of ip that count on by themselves: timers of bridges and ports, lifetimes of addresses and routes.
+# Numbers that count on by themselves: timers of bridges and ports, lifetimes of addresses and routes, packets.
 _COUNTING = (
     re.compile(rb'_(?:timer|life_time|lft)"?:? *[0-9.]+'),
     re.compile(rb'expires"?:? *[0-9]+'),
+    re.compile(rb" \[[0-9]+:[0-9]+\]"),  # of iptables
+    re.compile(rb"packets [0-9]+ bytes [0-9]+"),  # of nft
 )
 # Lines of the probe's first section that differ each time: the clock, our own processes, our port.
 _PASSING = re.compile(rb"(?m)^(?:uptime |process |SSH_CONNECTION=).*\n")

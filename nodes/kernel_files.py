@@ -1,4 +1,4 @@
-"""The kernel's own files about links, as one grep printed them ("path:value"). Pure; never raises.
+"""The kernel's own files about links, as the probe prints them ("path:value"). Pure; never raises.
 
 Sysfs is the same in every userland, so it says which links there are; iproute2 adds what it does not know
 (addresses, the other end of a veth).

@@ -50,7 +50,7 @@ _AND_LOOK = (
 )
 
 
-_AFTER = re.compile(rb"\n@([0-9a-f]{16,64}) after (\d{1,12}\.\d{1,2}) (\d{1,12}\.\d{1,2})\n")
+_AFTER = re.compile(rb"\n@([0-9a-f]{16,64}) after (\d{1,12}\.\d{1,2}) (\d{1,12}\.\d{1,2})(?=\n)")
 
 
 def and_look(command: Command, nonce: str, look_s: int = AND_LOOK_S, known: Sequence[str] = ()) -> Command:
@@ -83,4 +83,4 @@ def parted(stdout: bytes, nonce: str) -> AndLook | None:
     if found is None:
         return None
     took = max(0.0, float(found[3]) - float(found[2]))
-    return AndLook(stdout[: found.start()], stdout[found.end() :], took)
+    return AndLook(stdout[: found.start()], stdout[found.end() + 1 :], took)

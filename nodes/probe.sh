@@ -12,10 +12,10 @@
 #   @NONCE done                  missing: the look was cut off
 # POSIX sh for dash, busybox and bash. A process costs more than a read: files are read by one awk for all of
 # them, which also sees that the answer stays short enough, directories by the shell itself. A server with one running
-# container takes 12 forks, and 9 where the panel knows what does not change (tests/facts/test_probe.py).
+# container takes 12 forks, and 10 where the panel knows what does not change (tests/facts/test_probe.py).
 # shellcheck disable=SC2329 # functions are handed to `section` by name
 set -u
-read -r uptime _ </proc/uptime # the first thing, see ancestors
+read -r uptime _ </proc/uptime # the first thing, see session
 uptime=${PROBE_STARTED:-$uptime} # what ran before us in this session is no part of starting its shell
 LC_ALL=C
 # Tests look at trees and userlands of their own; nobody else sets the PROBE_ variables.
@@ -27,6 +27,8 @@ nonce=${1-}
 [ "$nonce" != - ] || read -r nonce || nonce=''
 known=''
 read -r boot </proc/sys/kernel/random/boot_id
+read -r key </proc/sys/kernel/random/uuid # see fill
+key=${key:-$nonce}
 [ $# -lt 3 ] || [ "$2" != "$boot" ] || known=" $* "
 vz=${PROBE_VZ:-/etc/vz}
 etc=${PROBE_ETC:-/etc/vnetpanel}
@@ -70,7 +72,7 @@ at_most() {
 who() {
     echo "uptime $uptime"
     [ -z "${SSH_CONNECTION:-}" ] || echo "SSH_CONNECTION=$SSH_CONNECTION"
-    printf '@%s session %s\n' "$nonce" "$$"
+    printf '@%s session %s\n' "$key" "$$"
     [ -r "$sys$programs" ] && read -r version <"$sys$programs" && echo "programs $version"
     [ -d /run/systemd/system ] && echo systemd
     [ -e /proc/self/ns/net ] && echo netns
@@ -107,13 +109,13 @@ has_bridge() {
     return 1
 }
 
-# could_load MODULE: it is there, or its file is where nearly every kernel has it. Anywhere else is searched for.
+# could_load MODULE: its file is where nearly every kernel has it (said also where it is loaded, which may end), or it is
+# part of the kernel. Anywhere else is searched for.
 could_load() {
-    [ ! -d "/sys/module/$1" ] || return 0
     for code in "$lib/kernel/net/$1/$1.ko"*; do
-        [ -e "$code" ] && echo "$code" && return 0
+        [ -e "$code" ] && echo "found:$code" && return 0
     done
-    return 1
+    [ -d "/sys/module/$1" ]
 }
 
 search_modules() {
@@ -123,48 +125,48 @@ search_modules() {
 
 # --- files ------------------------------------------------------------------------------------------------
 
-# The parts of the look that are about the server go through one awk, which puts files in the place of these lines,
-# as path:value, and ends the answer where it becomes too long:
-#   @NONCE read PATH         all of it
-#   @NONCE owner PATH, @NONCE conf PATH
-#                            of files that people and vzctl write only the words we need: some hold passwords of
-#                            wireless networks. They are never sourced: a value may hold shell.
-#   @NONCE link NAME         what sysfs and sysctl say of it
-#   @NONCE rules6 PATH       the rules of IPv6, where that file has a route which a rule could choose
-#   @NONCE session PID       that process and those above it up to sshd
-# mawk ends when a file cannot be read, as the speed of a link that is down: no such file may be named here.
+# The parts of the look that are about the server go through one awk, which puts what they name in the place of these
+# lines, files as path:line, and leaves out what is too much:
+#   @KEY read PATH         all of it
+#   @KEY owner PATH, @KEY conf PATH
+#                          of files that people and vzctl write only the words we need: some hold passwords of
+#                          wireless networks. They are never sourced: a value may hold shell.
+#   @KEY session PID       that process and those above it up to sshd
+#   @KEY network           what ip says comes next, in a share of its own
+#   @KEY rules6 PATH       the rules of IPv6, where that file has a route which a rule could choose
+# KEY is drawn here and is in no process list, so that not even a user of this server can have such a line among what
+# is printed. mawk ends when a file that it has opened cannot be read: files that come and go are not named here.
 # shellcheck disable=SC2016 # awk expands them
 fill='
+# ip is told to stop where it says too much, and awk ends well; of what else there is, the rest is left out.
 function out(line) {
-    if ((size += length(line) + 1) > limit) exit
-    print line
+    if ((size += length(line) + 1) <= limit) print line
+    else if (of_ip) exit
 }
-# take PATH WORDS CALLED: its lines that match WORDS; "": all, and by its path
-function take(path, words, called,    line) {
-    while ((getline line <path) > 0) if (words == "" || line ~ words) out((called ? called : path) ":" line)
+# take PATH WORDS: its lines that match WORDS; "": all
+function take(path, words,    line) {
+    while (size <= limit && (getline line <path) > 0) if (words == "" || line ~ words) out(path ":" line)
     close(path)
 }
-function take_link(name,    i) {
-    for (i = 1; i <= fields; i++) take("/sys/class/net/" name "/" field[i], "", name "/" field[i])
-    take("/proc/sys/net/ipv4/conf/" name "/proxy_arp")
-    take("/proc/sys/net/ipv4/conf/" name "/arp_ignore")
-    take("/proc/sys/net/ipv6/conf/" name "/disable_ipv6")
-}
-# Every link has these by itself: its own network, its addresses, multicast, and lo one that refuses all.
+# Every link has these by itself: its own network, its addresses, multicast, and lo one that refuses all (which the
+# kernel puts there with the greatest metric; one that a person made has another).
 function is_own(route,    to) {
     to = substr(route, 1, 32) "/" substr(route, 34, 2)
-    return to ~ /^fe80.*\/(40|80)$/ || to ~ /^ff00.*\/08$/ || to ~ /^0*(1\/80|\/00)$/ && route ~ / lo$/
+    return to ~ /^fe80.*\/(40|80)$/ || to ~ /^ff00.*\/08$/ || to ~ /^0*1\/80$/ && route ~ / lo$/ ||
+        to ~ /^0*\/00$/ && route ~ / ffffffff .* lo$/
 }
-function rules6(routes,    route, found) {
-    while (!found && (getline route <routes) > 0) found = !is_own(route)
+function rules6(routes,    line, found) {
+    while (!found && (getline line <routes) > 0) found = !is_own(line)
     close(routes)
     if (!found) return
-    out("\n" mark "begin rules6")
-    out("\n" mark "rc " system("ip -6 rule show </dev/null"))
+    out("\n@" nonce " begin rules6")
+    while (("ip -6 rule show </dev/null" | getline line) > 0) out(line)
+    out("\n@" nonce " rc 0")
 }
 # Their start times (clock ticks since boot, field 22 of stat): the age of the one below sshd, until our first line, is
 # what starting a shell costs here, start-up files included, and costs nothing.
 function session(pid,    stat, name, last, steps, word, command) {
+    if (pid !~ /^[0-9]+$/) return
     for (last = pid; pid > 1 && steps < 8 && (getline stat <("/proc/" pid "/stat")) > 0; steps++) {
         close("/proc/" pid "/stat")
         name = stat
@@ -184,22 +186,23 @@ function session(pid,    stat, name, last, steps, word, command) {
     close(command)
 }
 BEGIN {
-    mark = "@" nonce " "
+    nonce = ENVIRON["nonce"]
+    mark = "@" ENVIRON["key"] " "
+    limit = 655360
     owner = "^[ \t]*((iface|auto|allow-hotplug|bridge[_-]ports)[ \t]|" \
         "(DEVICE|ONBOOT|BOOTPROTO|NM_CONTROLLED|BRIDGE|ADMIN_STATE|managed|EXTERNAL_SCRIPT|NEIGHBOUR_DEVS|" \
         "Name|Bridge|DHCP)=)"
     conf = "^[ \t]*(NETIF|IP_ADDRESS|HOSTNAME|NAME|OSTEMPLATE|ONBOOT)="
-    fields = split("ifindex flags type mtu address addr_assign_type tun_flags bridge/stp_state " \
-        "bridge/forward_delay bridge/vlan_filtering bonding/mode bonding/slaves", field, " ")
 }
 index($0, mark) == 1 {
     path = substr($0, length(mark) + length($2) + 2)
-    if ($2 == "read") { take(path); next }
-    if ($2 == "owner") { take(path, owner); next }
-    if ($2 == "conf") { take(path, conf); next }
-    if ($2 == "session") { session(path); next }
-    if ($2 == "link") { take_link(path); next }
-    if ($2 == "rules6") { rules6(path); next }
+    if ($2 == "read") take(path, "")
+    else if ($2 == "owner") take(path, owner)
+    else if ($2 == "conf") take(path, conf)
+    else if ($2 == "session") session(path)
+    else if ($2 == "network") { size = 0; limit = 458752; of_ip = 1 }
+    else if ($2 == "rules6") rules6(path)
+    next
 }
 { out($0) }'
 
@@ -208,17 +211,34 @@ fill_in() {
     how=$1
     shift
     for path; do
-        [ ! -f "$path" ] || printf '@%s %s %s\n' "$nonce" "$how" "$path"
+        [ ! -f "$path" ] || printf '@%s %s %s\n' "$key" "$how" "$path"
     done
+}
+
+# value PATH: its first line. A link may go meanwhile, one that is down has no carrier and no speed. `read` fails on
+# numbers under /proc/sys of old kernels though it has read, as they can be read only once, from the start: their first
+# digit, which is all that those asked for here have.
+value() {
+    value=''
+    read -r value <"$1"
+    [ -z "$value" ] || printf '%s:%s\n' "$1" "$value"
 }
 
 kernel() {
     cd /sys/class/net || return
     for link in *; do
         [ -d "$link" ] || continue # bonding_masters is a file
-        printf '@%s link %s\n' "$nonce" "$link"
-        read -r value <"$link/carrier" && echo "$link/carrier:$value"
-        read -r value <"$link/speed" && echo "$link/speed:$value"
+        for field in ifindex flags type mtu address addr_assign_type carrier speed; do value "$link/$field"; done
+        [ ! -e "$link/tun_flags" ] || value "$link/tun_flags"
+        if [ -d "$link/bridge" ]; then
+            for field in stp_state forward_delay vlan_filtering; do value "$link/bridge/$field"; done
+        elif [ -d "$link/bonding" ]; then
+            value "$link/bonding/mode"
+            value "$link/bonding/slaves"
+        fi
+        value "/proc/sys/net/ipv4/conf/$link/proxy_arp"
+        value "/proc/sys/net/ipv4/conf/$link/arp_ignore"
+        value "/proc/sys/net/ipv6/conf/$link/disable_ipv6"
     done 2>/dev/null
     conf4=/proc/sys/net/ipv4/conf/all conf6=/proc/sys/net/ipv6/conf/all
     fill_in read /proc/net/vlan/config /proc/sys/net/ipv4/ip_forward "$conf4/proxy_arp" "$conf4/arp_ignore" \
@@ -232,9 +252,9 @@ masters() {
     cd /sys/class/net || return
     for link in *; do
         [ -d "$link" ] || continue # bonding_masters is a file
-        [ -e "$link/device" ] && echo "device $link"
+        [ -e "$link/device" ] && printf 'device %s\n' "$link"
         if cd -P "$link/master" || cd -P "$link/brport/bridge"; then
-            echo "master $link ${PWD##*/}"
+            printf 'master %s %s\n' "$link" "${PWD##*/}"
             cd /sys/class/net || return
         fi
     done 2>/dev/null
@@ -305,7 +325,7 @@ owner_files() {
         /etc/systemd/network/*.network
     for file in /run/network/ifstate /etc/network/run/ifstate; do
         [ -r "$file" ] || continue
-        while read -r line; do echo "ifstate:$line"; done <"$file"
+        while read -r line; do printf 'ifstate:%s\n' "$line"; done <"$file"
     done
 }
 
@@ -383,9 +403,9 @@ firewall() {
 conf_names() {
     for file in "$vz"/conf/*.conf; do
         if [ -e "$file" ]; then
-            echo "file ${file##*/}"
+            printf 'file %s\n' "${file##*/}"
         elif [ -L "$file" ]; then
-            echo "dangling ${file##*/}"
+            printf 'dangling %s\n' "${file##*/}"
         fi
     done
 }
@@ -417,7 +437,7 @@ all_inside() {
         case $ctid in '' | *[!0-9a-fA-F-]*) continue ;; esac
         [ "$status" = running ] && running="$running $ctid" count=$((count + 1))
     done
-    printf '%s' "$said" # what is printed at once is one packet
+    printf '%.49152s' "$said" # what is printed at once is one packet
     [ "$count" -gt 0 ] || return 0
     share=$((655360 / count))
     [ "$share" -le 65536 ] || share=65536
@@ -429,7 +449,7 @@ all_inside() {
         else
             inside "$ctid"
         fi
-    done
+    done </dev/null # a guest has no business with the rest of the list
 }
 
 # vzlist in text, not -j: vzctl 4 does not escape strings in its JSON, 7+ shows one interface of several.
@@ -445,7 +465,6 @@ containers() {
 }
 
 server() {
-    printf '\n@%s look 1\n' "$nonce"
     section who who
     section kernel kernel
     section masters masters
@@ -456,16 +475,22 @@ server() {
     section nmcli network_manager
     section conf-names conf_names
     section conf fill_in conf "$vz"/conf/*.conf
+    printf '@%s network\n' "$key"
     network
 }
 
 look() {
+    printf '\n@%s look 1\n' "$nonce"
+    if ! command -v awk >/dev/null; then
+        section no-awk true
+        return 1
+    fi
     case $known in
     *' ip-version '*) version=iproute2-0 ;; # only such a one is named
     *) version=$(ip -V 2>&1) ;;
     esac
     # Whatever was not read to its end must not pass for a server that has no more.
-    server 2>/dev/null | awk -v nonce="$nonce" -v limit=1114112 "$fill" || exit 1
+    server 2>/dev/null | nonce=$nonce key=$key awk "$fill" || exit 1
     firewall
     containers
     printf '\n@%s done\n' "$nonce"

@@ -144,6 +144,8 @@ def read_sections(raw: bytes, nonce: str) -> dict[str, Section]:
     if first is None:
         raise UnreadableLook("The answer is not one of the probe's: the server could not run it.")
     if all(match[2] != b"done" for match in marks):
+        if any(match[3] == b"no-awk" for match in marks):
+            raise UnreadableLook("There is no awk on this server: install mawk, gawk or another one.")
         raise UnreadableLook("The look was cut off before its end.")
     sections: dict[str, Section] = {}
     open_section, begun = "", 0
@@ -339,7 +341,9 @@ def _capabilities(
     filtering = [path for path in files.lines if path.endswith("/bridge/vlan_filtering")]
     bridges = [path for path in files.lines if path.endswith("/bridge/stp_state")]
     # Where there is a bridge it shows; else the probe looked for the code.
-    can_filter = bool(filtering) if bridges else bool(re.search(r"config-|bridge\.ko|kallsyms", modules))
+    # A path alone is a file that has the code in it; one after a colon, that there is such a module.
+    has_code = re.search(r"(?m)^/[^:\s]*(?:config-[^:\s]*|/bridge\.ko|/kallsyms)$", modules)
+    can_filter = bool(filtering) if bridges else has_code is not None
     has = {
         "bridge": "module bridge" in who or "/bridge.ko" in modules,
         "vlan": "module 8021q" in who or "/8021q.ko" in modules,

@@ -14,13 +14,7 @@ from dataclasses import dataclass
 
 ASK_AGAIN = 10
 LONGEST = 4096
-_SECTIONS = rb"(?:modules|ip-version|vzctl-version)"
-# Of whatever nonce: a pattern for each would be compiled each time. No line of a section is a mark, so that
-# one which was cut off or failed does not reach into the next.
-_SAME = re.compile(rb"\n@([0-9a-f]{16,64}) same (" + _SECTIONS + rb")(?=\n)")
-_SECTION = re.compile(
-    rb"\n@([0-9a-f]{16,64}) begin (" + _SECTIONS + rb")((?:(?!\n@\1 )\n.*){1,99})\n@\1 rc 0(?=\n)"
-)
+SECTIONS = ("modules", "ip-version", "vzctl-version")
 _BOOT = re.compile(rb"\n/proc/sys/kernel/random/boot_id:([0-9a-f-]{36})\n")
 
 
@@ -49,41 +43,40 @@ def known_of(server_id: int) -> Known | None:
         return None
     known.times += 1
     if known.times > ASK_AGAIN:
-        _known.pop(server_id, None)
+        forget(server_id)
         return None
     return known
 
 
+def forget(server_id: int) -> None:
+    """Ask that server for everything next time: somebody wants to see what has become of it."""
+    _known.pop(server_id, None)
+
+
 def completed(server_id: int, stdout: bytes, nonce: str, known: Known | None) -> bytes:
     """The whole look: `stdout` with what the server left out as it is `known`. A whole one is remembered."""
-    ours = nonce.encode()
-    if known is None or b"\n@" + ours + b" same " not in stdout:
-        learnt = _learnt(stdout, ours)
+    mark = b"\n@" + nonce.encode() + b" "
+    if known is None or mark + b"same " not in stdout:
+        learnt = _learnt(stdout, mark)
         if learnt is None:
-            _known.pop(server_id, None)
+            forget(server_id)
         else:
             _known[server_id] = learnt
         return stdout
-
-    def put_back(found: re.Match[bytes]) -> bytes:
-        body = known.sections.get(found[2].decode())
-        if found[1] != ours or body is None:
-            return found[0]
-        mark = b"\n@" + ours
-        return mark + b" begin " + found[2] + body + mark + b" rc 0"
-
-    return _SAME.sub(put_back, stdout)
+    for section, body in known.sections.items():
+        name = section.encode()
+        # Once: a server that says so a thousand times must not fill the panel's memory.
+        stdout = stdout.replace(
+            mark + b"same " + name + b"\n", mark + b"begin " + name + body + mark + b"rc 0\n", 1
+        )
+    return stdout
 
 
-def _learnt(stdout: bytes, ours: bytes) -> Known | None:
+def _learnt(stdout: bytes, mark: bytes) -> Known | None:
     boot = _BOOT.search(stdout)
     if boot is None:
         return None
-    found = {
-        match[2].decode(): match[3]
-        for match in _SECTION.finditer(stdout)
-        if match[1] == ours and len(match[3]) <= LONGEST
-    }
+    found = {name: body for name in SECTIONS if (body := _section(stdout, mark, name.encode()))}
     # Only such an ip prints JSON; one that does not is asked in another way.
     if not re.search(rb"iproute2-[0-9]", found.get("ip-version", b"")):
         found.pop("ip-version", None)
@@ -91,6 +84,18 @@ def _learnt(stdout: bytes, ours: bytes) -> Known | None:
     if b"/bridge/stp_state:" in stdout:
         found.pop("modules", None)
     return Known(boot[1].decode(), found) if found else None
+
+
+def _section(stdout: bytes, mark: bytes, name: bytes) -> bytes:
+    """What is between the two marks of a section; empty if it failed, was cut off or is too long."""
+    begin = mark + b"begin " + name + b"\n"
+    at = stdout.find(begin)
+    if at < 0:
+        return b""
+    at += len(begin) - 1
+    end = stdout.find(mark, at)
+    body = stdout[at:end]
+    return body if stdout.startswith(mark + b"rc 0\n", end) and 0 < len(body) <= LONGEST else b""
 
 
 def forget_all() -> None:

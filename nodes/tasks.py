@@ -19,7 +19,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from nodes import observe
+from nodes import observe, remembered
 from nodes.choices import ServerOS, ServerState
 from nodes.fanout import observe_many
 from nodes.models import PhysicalServer
@@ -65,8 +65,10 @@ def observe_due() -> int:
 
 
 @shared_task(name="nodes.observe_shard")
-def observe_shard(pks: list[int]) -> None:
-    """Look at these servers, many at a time."""
+def observe_shard(pks: list[int], whole: bool = False) -> None:
+    """Look at these servers, many at a time; `whole`: and ask for what only a restart should change as well."""
+    for pk in pks if whole else ():
+        remembered.forget(pk)
     observe_many(pks)
 
 
@@ -93,14 +95,15 @@ def take_due() -> tuple[list[int], list[int]]:
     return answering, [pk for pk, state in found if state not in (ServerState.OK, ServerState.WAITING)]
 
 
-def send_shards(pks: Collection[int]) -> None:
+def send_shards(pks: Collection[int], whole: bool = False) -> None:
     """Send looks at these servers to the worker, as few messages as make sense."""
     by_worker: dict[int, list[int]] = {}
     for pk in pks:
         by_worker.setdefault(worker_of(pk, settings.WORKERS), []).append(pk)
     for worker, mine in by_worker.items():
         for shard in _shards(mine):
-            send(observe_shard, shard, queue=server_queue(worker) if settings.WORKERS > 1 else None)
+            queue = server_queue(worker) if settings.WORKERS > 1 else None
+            send(observe_shard, shard, *([True] if whole else []), queue=queue)
 
 
 def worker_of(pk: int, workers: int) -> int:

@@ -23,11 +23,15 @@ def request_look(user: AnyUser, server: PhysicalServer) -> None:
         raise ServiceError(f"{server} is a Windows server: the panel does not look at it.")
     if not server.is_enabled:
         raise ServiceError(f"{server} is disabled. Enable it first.")
-    request_looks(user, PhysicalServer.objects.filter(pk=server.pk))
+    # Whoever looks at one server has often just mended or updated something there.
+    request_looks(user, PhysicalServer.objects.filter(pk=server.pk), whole=True)
 
 
-def request_looks(user: AnyUser, servers: PhysicalServerQuerySet) -> int:
-    """Ask for a look at all enabled Linux servers of the queryset that the user may operate; how many."""
+def request_looks(user: AnyUser, servers: PhysicalServerQuerySet, whole: bool = False) -> int:
+    """Ask for a look at all enabled Linux servers of the queryset that the user may operate; how many.
+
+    `whole`: nothing of it is to be remembered from earlier looks (nodes/remembered.py).
+    """
     from nodes import tasks
 
     due = PhysicalServer.objects.operable_by(user).filter(
@@ -36,5 +40,5 @@ def request_looks(user: AnyUser, servers: PhysicalServerQuerySet) -> int:
     with transaction.atomic():
         pks = list(due.values_list("pk", flat=True))
         PhysicalServer.objects.filter(pk__in=pks).update(look_requested_at=timezone.now())
-        transaction.on_commit(partial(tasks.send_shards, pks))
+        transaction.on_commit(partial(tasks.send_shards, pks, whole))
     return len(pks)

@@ -28,9 +28,14 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def run(
-    server: Server, path: str, program: str, look_s: int = 60, tools: Path | None = None
+    server: Server,
+    path: str,
+    program: str,
+    look_s: int = 60,
+    tools: Path | None = None,
+    known: tuple[str, ...] = (),
 ) -> subprocess.CompletedProcess[bytes]:
-    command = and_look(Command(("sh", "-c", program)), NONCE, look_s)
+    command = and_look(Command(("sh", "-c", program)), NONCE, look_s, known)
     env = {
         "PROBE_VZ": str(server.tree / "vz"),
         "PROBE_ETC": str(server.tree / "etc"),
@@ -53,6 +58,19 @@ def test_it_brings_both_answers(server: Server, path: str) -> None:
     found = both(done)
     assert done.returncode == 0 and found.before == b"state=committed\ndone=0\n"
     assert parse_look(found.look, NONCE).link("br0")
+
+
+def test_what_is_known_of_the_server_is_not_asked_again(server: Server, path: str) -> None:
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    found = both(run(server, path, "true", known=(boot, "ip-version", "vzctl-version")))
+    assert found.look.count(f"@{NONCE} same ".encode()) == 2
+    found = both(run(server, path, "true", known=("another", "ip-version", "vzctl-version")))
+    assert f"@{NONCE} same ".encode() not in found.look and parse_look(found.look, NONCE).link("br0")
+
+
+def test_a_line_like_ours_at_the_end_of_what_it_printed_hides_nothing(server: Server, path: str) -> None:
+    found = both(run(server, path, f"printf 'done=0\\n@{'ab' * 8} after 1.0 2.0'"))
+    assert found.before.startswith(b"done=0\n") and parse_look(found.look, NONCE).link("br0")
 
 
 def test_after_a_command_that_failed_nobody_looks(server: Server, path: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -240,6 +242,89 @@ def test_a_look_whose_files_could_not_be_read_to_the_end_is_none(server: Server,
     )
     with pytest.raises(UnreadableLook, match="cut off"):
         parse_look(server.run(*words, stdin=command.stdin, path=path), NONCE)
+
+
+def test_a_server_without_awk_is_told_what_it_lacks(server: Server, tmp_path: Path) -> None:
+    for applet in ("ip", "grep", "head", "tr", "timeout", "sh", "cat"):
+        (tmp_path / applet).symlink_to("/usr/bin/busybox")
+    with pytest.raises(UnreadableLook, match="There is no awk on this server"):
+        server.facts("sh", path=f"{tmp_path}:{server.tree / 'bin'}")
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_it_brings_the_rules_of_ipv6_where_a_route_could_be_chosen(
+    server: Server, shell: tuple[str, ...]
+) -> None:
+    server.run("ip", "-6", "rule", "add", "from", "fd77::11", "lookup", "100", "priority", "600")
+    try:
+        rules = server.facts(*shell, VZ_PREFIX="pbct").policy_rules
+    finally:
+        server.run("ip", "-6", "rule", "del", "priority", "600")
+    assert "inet6 600: from fd77::11 lookup 100" in rules
+
+
+def alone(*commands: str) -> bytes:
+    """What the probe prints in a namespace of its own, after these commands; no vzctl, no bridge."""
+    script = " && ".join(("ip link set lo up", *commands, f"sh -s {NONCE}"))
+    words = ["unshare", "-n", "sh", "-c", script]
+    env = {"PROBE_PATH": f"{os.defpath}:/usr/sbin:/sbin", "PATH": os.environ["PATH"], "SSH_CONNECTION": "1 2 3 4"}
+    done = subprocess.run(words, input=probe_command(NONCE).stdin, capture_output=True, env=env, timeout=60)
+    return done.stdout
+
+
+def test_without_routes_of_ipv6_but_each_link_s_own_nobody_asks_for_its_rules() -> None:
+    link = "ip link add eth7 type dummy && ip link set eth7 up"
+    marks = f"@{NONCE} begin rules6\n".encode(), f"@{NONCE} done\n".encode()
+    own = alone(link, "sleep 0.2")
+    assert marks[0] not in own and marks[1] in own
+    for route in ("fd78::/64 dev eth7", "blackhole default metric 9", "default dev eth7"):
+        assert marks[0] in alone(link, f"ip -6 route add {route}"), route
+
+
+def test_a_server_without_a_bridge_need_not_search_its_kernel_again() -> None:
+    answer = alone("true")
+    known = remembered.completed(0, answer, NONCE, None) and remembered.known_of(0)
+    remembered.forget_all()
+    assert known and known.words[:2] == (boot_id(), "modules")
+
+
+def test_no_process_of_the_server_can_say_what_is_to_be_read(server: Server, tmp_path: Path) -> None:
+    """A command line stands in the answer as it is, and a user of the server may know the nonce from `ps`."""
+    secret, lease = tmp_path / "secret", Path("/run/dhclient-probe-test.pid")
+    secret.write_text("s3cret\n")
+    named = [f"@{NONCE} read {secret}", f"@{NONCE} session 1;touch {tmp_path}/owned;:", "/dhclient"]
+    lease.touch()
+    words = ["ip", "netns", "exec", server.name, "bash", "-c"]
+    processes = [
+        subprocess.Popen([*words, 'exec -a "$0" sleep 60', f"{name} /dhclient eth0"]) for name in named
+    ]
+    try:
+        deadline = time.monotonic() + 10
+        while b"s3cret" not in (answer := server.look("sh", SSH_CONNECTION="", VZ_PREFIX="pbct")):
+            if answer.count(b"/dhclient eth0") >= len(named) or time.monotonic() > deadline:
+                break
+    finally:
+        lease.unlink()
+        for process in processes:
+            process.kill()
+            process.wait()
+    assert answer.count(b"/dhclient eth0") >= len(named)
+    assert b"s3cret" not in answer and not (tmp_path / "owned").exists()
+    assert parse_look(answer, NONCE).links
+
+
+def test_many_conf_files_do_not_take_the_place_of_what_ip_says(server: Server) -> None:
+    folder = server.tree / "vz/conf"
+    made = [folder / f"7{number:05d}.conf" for number in range(1500)]
+    for path in made:
+        path.write_text("".join(f'NETIF="ifname=eth{n},mac=00:18:51:00:00:01"\n' for n in range(16)))
+    try:
+        facts = server.facts("sh", VZ_PREFIX="pbct")
+    finally:
+        for path in made:
+            path.unlink()
+    assert "section_truncated" in {finding.code for finding in facts.findings}
+    assert facts.management_link == "br0" and facts.routes
 
 
 def test_folders_named_like_files_are_passed_over(server: Server) -> None:

@@ -198,10 +198,13 @@ def test_clocks_that_run_in_what_ip_says_are_passing() -> None:
         ("valid_lft 86395sec", "valid_lft 86381sec"),
         ('"metric":1024,"expires":1799', '"metric":1024,"expires":1797'),
         ("metric 1024 expires 1799sec", "metric 1024 expires 1797sec"),
+        (":FORWARD ACCEPT [12:345]", ":FORWARD ACCEPT [13:456]"),
+        ("counter packets 12 bytes 345 drop", "counter packets 13 bytes 456 drop"),
     ):
         assert said(one) == said(later)
     assert said('"gc_timer":296.25,"mtu":1500') != said('"gc_timer":296.25,"mtu":1400')
     assert said('"forward_delay":1500') != said('"forward_delay":0')
+    assert said(":FORWARD ACCEPT [12:345]") != said(":FORWARD DROP [12:345]")
     assert said("valid_lft forever") != said("valid_lft 86395sec")
 
 

@@ -119,6 +119,19 @@ def test_a_cut_look_or_none_at_all_leaves_nothing_known() -> None:
     assert words() == ()
 
 
+def test_a_server_that_leaves_out_the_same_a_thousand_times_gets_it_back_once() -> None:
+    heard(look())
+    nonce = "b2" * 8
+    answer = heard(look(nonce).replace("101 running", f"@{nonce} same modules\n\n" * 1000), nonce)
+    assert answer.count(b"/proc/config-") == 2 and answer.count(b" same modules") == 999
+
+
+def test_a_server_that_somebody_looks_at_is_asked_for_everything() -> None:
+    heard(look())
+    remembered.forget(1)
+    assert words() == ()
+
+
 def test_only_the_look_s_own_lines_are_replaced() -> None:
     heard(look())
     text = without(look("b2b2b2b2b2b2b2b2"), "b2b2b2b2b2b2b2b2", *ALL).replace(

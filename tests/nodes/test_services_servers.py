@@ -211,7 +211,8 @@ def test_looking_now_needs_the_operator_role(
         request_look(viewer, server)
     with django_capture_on_commit_callbacks(execute=True):
         request_look(operator, server)
-    assert sent == [("nodes.observe_shard", [server.pk])]
+    # Whoever looks at one server wants to see what has become of it: nothing is remembered.
+    assert sent == [("nodes.observe_shard", [server.pk], True)]
     server.refresh_from_db()
     assert server.look_requested_at is not None
 
