@@ -37,7 +37,7 @@ SETTLED = 3
 """Whole looks with the same words after which an equal one is known by its words."""
 WHOLE_EVERY = 10
 
-# Numbers that count on by themselves: timers of bridges and ports, lifetimes of addresses and routes, packets.
+# Numbers that count on by themselves: timers of bridges, lifetimes of addresses and routes, packets.
 _COUNTING = (
     re.compile(rb'_(?:timer|life_time|lft)"?:? *[0-9.]+'),
     re.compile(rb'expires"?:? *[0-9]+'),

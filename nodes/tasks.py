@@ -66,7 +66,7 @@ def observe_due() -> int:
 
 @shared_task(name="nodes.observe_shard")
 def observe_shard(pks: list[int], whole: bool = False) -> None:
-    """Look at these servers, many at a time; `whole`: and ask for what only a restart should change as well."""
+    """Look at these servers, many at a time; `whole`: ask as well for what only a restart should change."""
     for pk in pks if whole else ():
         remembered.forget(pk)
     observe_many(pks)
