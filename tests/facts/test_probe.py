@@ -273,7 +273,7 @@ def alone(*commands: str) -> bytes:
 
 
 def test_without_routes_of_ipv6_but_each_link_s_own_nobody_asks_for_its_rules() -> None:
-    link = "ip link add eth7 type dummy && ip link set eth7 up"
+    link = "ip link add eth7 type veth peer name eth8 && ip link set eth7 up && ip link set eth8 up"
     marks = f"@{NONCE} begin rules6\n".encode(), f"@{NONCE} done\n".encode()
     own = alone(link, "sleep 0.2")
     assert marks[0] not in own and marks[1] in own
