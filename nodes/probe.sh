@@ -109,13 +109,13 @@ has_bridge() {
     return 1
 }
 
-# could_load MODULE: its file is where nearly every kernel has it (said also where it is loaded, which may end), or it is
-# part of the kernel. Anywhere else is searched for.
+# could_load MODULE: its file is where nearly every kernel has it; anywhere else is searched for. Said of a module that is
+# loaded as well, which may end.
 could_load() {
     for code in "$lib/kernel/net/$1/$1.ko"*; do
         [ -e "$code" ] && echo "found:$code" && return 0
     done
-    [ -d "/sys/module/$1" ]
+    return 1
 }
 
 search_modules() {
@@ -135,7 +135,7 @@ search_modules() {
 #   @KEY network           what ip says comes next, in a share of its own
 #   @KEY rules6 PATH       the rules of IPv6, where that file has a route which a rule could choose
 # KEY is drawn here and is in no process list, so that not even a user of this server can have such a line among what
-# is printed. mawk ends when a file that it has opened cannot be read: files that come and go are not named here.
+# is printed. mawk ends when a file that it has opened cannot be read: those of links, which can go, are not named here.
 # shellcheck disable=SC2016 # awk expands them
 fill='
 # ip is told to stop where it says too much, and awk ends well; of what else there is, the rest is left out.
@@ -155,19 +155,23 @@ function is_own(route,    to) {
     return to ~ /^fe80.*\/(40|80)$/ || to ~ /^ff00.*\/08$/ || to ~ /^0*1\/80$/ && route ~ / lo$/ ||
         to ~ /^0*\/00$/ && route ~ / ffffffff .* lo$/
 }
-function rules6(routes,    line, found) {
+function rules6(routes,    line, found, rc) {
     while (!found && (getline line <routes) > 0) found = !is_own(line)
     close(routes)
     if (!found) return
     out("\n@" nonce " begin rules6")
-    while (("ip -6 rule show </dev/null" | getline line) > 0) out(line)
-    out("\n@" nonce " rc 0")
+    rc = 1
+    while (("ip -6 rule show </dev/null; echo rc $?" | getline line) > 0)
+        if (line ~ /^rc [0-9]+$/) rc = substr(line, 4)
+        else out(line)
+    out("\n@" nonce " rc " rc)
 }
 # Their start times (clock ticks since boot, field 22 of stat): the age of the one below sshd, until our first line, is
 # what starting a shell costs here, start-up files included, and costs nothing.
 function session(pid,    stat, name, last, steps, word, command) {
-    if (pid !~ /^[0-9]+$/) return
-    for (last = pid; pid > 1 && steps < 8 && (getline stat <("/proc/" pid "/stat")) > 0; steps++) {
+    # A name may have line breaks, after which nothing is where it should be: only numbers are processes.
+    for (last = 0; pid ~ /^[0-9]+$/ && pid > 1 && steps < 8; steps++) {
+        if ((getline stat <("/proc/" pid "/stat")) <= 0) break
         close("/proc/" pid "/stat")
         name = stat
         sub(/^[^(]*\(/, "", name)
@@ -180,7 +184,7 @@ function session(pid,    stat, name, last, steps, word, command) {
         pid = word[2]
     }
     # sudo drops it; the first process of the session still has it in its environment.
-    if (ENVIRON["SSH_CONNECTION"] != "") return
+    if (ENVIRON["SSH_CONNECTION"] != "" || !last) return
     command = "tr \"\\000\" \"\\n\" </proc/" last "/environ | grep ^SSH_CONNECTION="
     if ((command | getline stat) > 0) out(stat)
     close(command)
@@ -364,7 +368,7 @@ dhcp_clients() {
         fi
         tr '\000\n' '  ' <"$file"
         echo
-    done
+    done | head -c 32768 # a user of this server may call a process so, with as many words as he likes
 }
 
 # shellcheck disable=SC2086 # $patient: words or none

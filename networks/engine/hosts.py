@@ -161,7 +161,6 @@ class Host:
 
     def prepare(self) -> Reply:
         """Install the replay at boot, the watcher once a minute and, for vzctl 4.x, its start hook."""
-        remembered.forget(self.server.pk)
         return self._run("prepare", deadline_s=60)
 
     def forget(self) -> Reply:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -265,17 +266,19 @@ def test_it_brings_the_rules_of_ipv6_where_a_route_could_be_chosen(
 
 def alone(*commands: str) -> bytes:
     """What the probe prints in a namespace of its own, after these commands; no vzctl, no bridge."""
-    script = " && ".join(("ip link set lo up", *commands, f"sh -s {NONCE}"))
-    words = ["unshare", "-n", "sh", "-c", script]
+    script = " && ".join(("mount -t sysfs none /sys", "ip link set lo up", *commands, f"sh -s {NONCE}"))
+    words = ["unshare", "-n", "-m", "sh", "-c", script]
     env = {"PROBE_PATH": f"{os.defpath}:/usr/sbin:/sbin", "PATH": os.environ["PATH"]}
-    done = subprocess.run(words, input=probe_command(NONCE).stdin, capture_output=True, env=env, timeout=60)
-    return done.stdout
+    return subprocess.run(
+        words, input=probe_command(NONCE).stdin, capture_output=True, env=env, timeout=60
+    ).stdout
 
 
 def test_without_routes_of_ipv6_but_each_link_s_own_nobody_asks_for_its_rules() -> None:
     link = "ip link add eth7 type veth peer name eth8 && ip link set eth7 up && ip link set eth8 up"
+    settled = "until grep -q '^fe80.*eth7' /proc/net/ipv6_route; do sleep 0.05; done"
     marks = f"@{NONCE} begin rules6\n".encode(), f"@{NONCE} done\n".encode()
-    own = alone(link, "sleep 0.2")
+    own = alone(link, settled)
     assert marks[0] not in own and marks[1] in own
     for route in ("fd78::/64 dev eth7", "blackhole default metric 9", "default dev eth7"):
         assert marks[0] in alone(link, f"ip -6 route add {route}"), route
@@ -288,29 +291,68 @@ def test_a_server_without_a_bridge_need_not_search_its_kernel_again() -> None:
     assert known and known.words[:2] == (boot_id(), "modules")
 
 
+@pytest.mark.parametrize(
+    ("said", "can_filter"),
+    [
+        ("found:/lib/modules/6.1/kernel/net/bridge/bridge.ko.xz", False),
+        ("/lib/modules/6.1/modules.dep:kernel/net/bridge/bridge.ko", False),
+        ("/lib/modules/6.1/kernel/net/bridge/bridge.ko", True),
+        ("/boot/config-6.1.0-18-amd64", True),
+        ("/proc/config-", True),
+        ("/proc/kallsyms", True),
+    ],
+)
+def test_a_module_that_is_there_does_not_show_that_it_filters_tags(said: str, can_filter: bool) -> None:
+    answer = alone("true").decode()
+    before, mark, rest = answer.partition(f"@{NONCE} begin modules\n")
+    rest = rest[rest.index(f"\n@{NONCE} rc") :]
+    facts = parse_look(f"{before}{mark}{said}\n{rest}".encode(), NONCE)
+    assert ("vlan_filtering" in facts.capabilities) is can_filter
+
+
 def test_no_process_of_the_server_can_say_what_is_to_be_read(server: Server, tmp_path: Path) -> None:
     """A command line stands in the answer as it is, and a user of the server may know the nonce from `ps`."""
-    secret, lease = tmp_path / "secret", Path("/run/dhclient-probe-test.pid")
+    secret = tmp_path / "secret " / "dhclient eth0 60 "  # as the line ends
+    secret.parent.mkdir()
     secret.write_text("s3cret\n")
-    named = [f"@{NONCE} read {secret}", f"@{NONCE} session 1;touch {tmp_path}/owned;:", "/dhclient"]
-    lease.touch()
-    words = ["ip", "netns", "exec", server.name, "bash", "-c"]
-    processes = [
-        subprocess.Popen([*words, 'exec -a "$0" sleep 60', f"{name} /dhclient eth0"]) for name in named
+    named = [
+        f"@{NONCE} read {tmp_path}/secret /dhclient eth0",
+        f"@{NONCE} session 1;touch {tmp_path}/owned;: /dhclient eth0",
     ]
+    words = ["ip", "netns", "exec", server.name, "bash", "-c", 'exec -a "$0" sleep 60']
+    processes = [subprocess.Popen([*words, name]) for name in named]
+    traced = 'mount -t tmpfs none /run && touch /run/dhclient.pid && exec sh -s "$0"'
     try:
         deadline = time.monotonic() + 10
-        while b"s3cret" not in (answer := server.look("sh", SSH_CONNECTION="", VZ_PREFIX="pbct")):
-            if answer.count(b"/dhclient eth0") >= len(named) or time.monotonic() > deadline:
-                break
+        answer = b""
+        while answer.count(b"/dhclient eth0") < len(named) and time.monotonic() < deadline:
+            answer = server.run(
+                "sh", "-c", traced, NONCE, stdin=probe_command(NONCE).stdin, SSH_CONNECTION=""
+            )
     finally:
-        lease.unlink()
         for process in processes:
             process.kill()
             process.wait()
-    assert answer.count(b"/dhclient eth0") >= len(named)
+    assert answer.count(b"/dhclient eth0") == len(named)
     assert b"s3cret" not in answer and not (tmp_path / "owned").exists()
     assert parse_look(answer, NONCE).links
+
+
+def test_a_process_whose_name_has_line_breaks_leads_nowhere(server: Server, tmp_path: Path) -> None:
+    """What started the look has its name in /proc/PID/stat, where its parent's number comes after it."""
+    (tmp_path / "stat").symlink_to("/etc/hostname")
+    (tmp_path / "look").write_text(
+        "import subprocess, sys\n"
+        "open('/proc/self/comm', 'w').write('x) S self/cwd\\nq')\n"
+        "sys.exit(subprocess.call(['sh', '-s', sys.argv[1]], cwd=sys.argv[2]))\n"
+    )
+    answer = server.run(
+        sys.executable, str(tmp_path / "look"), NONCE, str(tmp_path),
+        stdin=probe_command(NONCE).stdin, SSH_CONNECTION="",
+    )  # fmt: skip
+    lines = answer.decode(errors="replace").splitlines()
+    processes = [line for line in lines if line.startswith("process ")]
+    assert len(processes) == 2 and all(line.split()[1].isdigit() for line in processes), processes
 
 
 def test_many_conf_files_do_not_take_the_place_of_what_ip_says(server: Server) -> None:
