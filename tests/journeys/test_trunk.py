@@ -69,7 +69,10 @@ def test_a_trunk_that_lacks_a_vlan_is_named_and_forgotten_when_it_is_mended(
         good = measured(panel)
         assert (good["state"], good["seen"], good["found"]) == ("done", "yes", [])
         fresh_lab.trunk("server3", 100, carried=False)
+        # A server that is too busy to tell in time is no witness: it is asked again.
         bad = measured(panel)
+        for _ in range(2):
+            bad = bad if bad["found"] else measured(panel)
         assert bad["seen"] == "no"
         assert bad["found"] == [
             "The switch does not carry VLAN 100 of “physical network” to physical server server3."
