@@ -65,9 +65,15 @@ def observe_due() -> int:
 
 
 @shared_task(name="nodes.observe_shard")
-def observe_shard(pks: list[int], whole: bool = False) -> None:
-    """Look at these servers, many at a time; `whole`: ask as well for what only a restart should change."""
-    for pk in pks if whole else ():
+def observe_shard(pks: list[int]) -> None:
+    """Look at these servers, many at a time."""
+    observe_many(pks)
+
+
+@shared_task(name="nodes.observe_shard_whole")
+def observe_shard_whole(pks: list[int]) -> None:
+    """Look at these servers and ask as well for what only a restart should change."""
+    for pk in pks:
         remembered.forget(pk)
     observe_many(pks)
 
@@ -96,14 +102,15 @@ def take_due() -> tuple[list[int], list[int]]:
 
 
 def send_shards(pks: Collection[int], whole: bool = False) -> None:
-    """Send looks at these servers to the worker, as few messages as make sense."""
+    """Send looks at these servers to the worker, `whole` ones or not, as few messages as make sense."""
+    task = observe_shard_whole if whole else observe_shard
     by_worker: dict[int, list[int]] = {}
     for pk in pks:
         by_worker.setdefault(worker_of(pk, settings.WORKERS), []).append(pk)
     for worker, mine in by_worker.items():
         for shard in _shards(mine):
             queue = server_queue(worker) if settings.WORKERS > 1 else None
-            send(observe_shard, shard, *([True] if whole else []), queue=queue)
+            send(task, shard, queue=queue)
 
 
 def worker_of(pk: int, workers: int) -> int:

@@ -212,7 +212,7 @@ def test_looking_now_needs_the_operator_role(
     with django_capture_on_commit_callbacks(execute=True):
         request_look(operator, server)
     # Whoever looks at one server wants to see what has become of it: nothing is remembered.
-    assert sent == [("nodes.observe_shard", [server.pk], True)]
+    assert sent == [("nodes.observe_shard_whole", [server.pk])]
     server.refresh_from_db()
     assert server.look_requested_at is not None
 
