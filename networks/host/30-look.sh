@@ -1,24 +1,35 @@
 # shellcheck shell=sh disable=SC2034,SC2154
-# Reading the kernel. Two `ip` processes bring everything; the rest awk reads from /sys and /proc itself.
+# Reading the kernel. One `ip` process brings everything; the rest awk reads from /sys and /proc itself.
 
-# The line of lo closes each list. Family by family, or a bare "default dev eth0" would say nothing of which.
-LISTS='addr show
+# The line of lo closes each list. Family by family, or a bare "default dev eth0" would say nothing of which; by what
+# each list is of, since a batch has one family at most.
+LISTS4='addr show to 0.0.0.0/0
 link show dev lo
-rule show
+route show table all root 0.0.0.0/0
+link show dev lo'
+LISTS6='addr show to ::/0
 link show dev lo
-route show table all
-link show dev lo
-neigh show proxy
+route show table all root ::/0
+link show dev lo'
+LISTS='neigh show proxy
 link show dev lo
 neigh show
 link show dev lo'
-# look [exec]: fails where it cannot write; whether ip answered in full, awk finds out. "exec" only as the left side of a pipe, its last process is this shell no more then.
+# look [exec]: fails where it cannot write; whether ip answered in full, awk finds out. "exec" only as the left side of a
+# pipe, its last process is this shell no more then.
 look() {
-	printf '%s\n' /sys/class/net/*/brif/* && echo %4 || return 1
-	feed "$LISTS" ip -4 -o -batch -
-	[ -e /proc/net/if_inet6 ] || return 0
-	echo %6 || return 1
-	feed "$LISTS" "$@" ip -6 -o -batch -
+	printf '%s\n' /sys/class/net/*/brif/* || return 1
+	if [ -e /proc/net/if_inet6 ]; then
+		echo %46 || return 1
+		l_lists="$LISTS4
+$LISTS6
+$LISTS"
+	else
+		echo %4 || return 1
+		l_lists="$LISTS4
+$LISTS"
+	fi
+	feed "$l_lists" "$@" ip -o -batch -
 	return 0
 }
 # iproute2 of EL6 neither makes bridges nor knows "master": brctl does. Asked once per boot.

@@ -6,7 +6,7 @@ preflight() (
 	bad=0
 	while read -r dev; do
 		lease_holder "$dev" || bad=1
-		[ "$1" != review ] || rules_by_name "$dev"
+		[ "$1" != review ] || { policy_rule "$dev" && rules_by_name "$dev"; }
 	done <"$D/moving"
 	[ "$1" != review ] || bridge_filter
 	return "$bad"
@@ -36,6 +36,18 @@ bridge_filter() (
 		;;
 	esac
 )
+policy_rule() {
+	{
+		ip -4 rule show
+		ip -6 rule show
+	} 2>/dev/null | while read -r rule; do
+		case " $rule " in *" iif $1 "* | *" oif $1 "*)
+			say "warn rule-by-name the policy rule [$rule] names $1: it will not match what the bridge receives"
+			break
+			;;
+		esac
+	done
+}
 rules_by_name() (
 	found=$({
 		iptables-save

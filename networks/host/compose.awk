@@ -160,8 +160,6 @@ function check_l3(dev, static) {
 		refuse("ra-route", dev " has routes from router advertisements" static " and set accept_ra to 0")
 	if (dev in odd)
 		refuse("route-" odd[dev], "a route over " dev " uses " odd[dev] ": replace it by plain routes first")
-	if (dev in ruled)
-		warn("rule-by-name", "the policy rule [" ruled[dev] "] names " dev ": it will not match what the bridge receives")
 	print dev >(dir "/moving")
 }
 # NetworkManager and networkd take back what they manage, at once or at the next carrier change.
@@ -457,7 +455,7 @@ function write_expected(i, dev, f, j, any) {
 	for (dev in moved) if (has_l3(dev)) print dev >(dir "/owners")
 }
 END {
-	if (!complete[4] || ((6 in complete) && !complete[6])) { print "error=ip did not answer in full"; exit 74 }
+	if (!complete()) { print "error=ip did not answer in full"; exit 74 }
 	read_committed()
 	read_done()
 	read_plan()

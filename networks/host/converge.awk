@@ -210,7 +210,7 @@ function converge(i, j, dev, l3) {
 }
 { take() }
 END {
-	if (!complete[4] || ((6 in complete) && !complete[6])) { print "error ip did not answer in full"; exit 74 }
+	if (!complete()) { print "error ip did not answer in full"; exit 74 }
 	read_target()
 	if (mode == "verify") verify()
 	else converge()

@@ -21,17 +21,19 @@ function read_vlans(line, w) {
 		if (split(line, w, /[ |]+/) >= 3 && w[2] ~ /^[0-9]+$/) { base[w[1]] = w[3]; vid[w[1]] = w[2] }
 	close("/proc/net/vlan/config")
 }
-# look() prints: the ports of all bridges, then for each family five lists, each closed by the line of lo.
+# look() prints: the ports of all bridges, then addresses and routes for each family, then proxies and neighbours of
+# both; each list is closed by the line of lo.
 function take() {
-	if ($0 ~ /^%[46]$/) { family = substr($0, 2); part = 1; complete[family] = 0; return }
-	if (family == "") { take_port(); return }
-	if ($0 ~ /^1: lo: </) { if (part == 5) complete[family] = 1; part++; return }
-	if (part == 1) take_address()
-	else if (part == 2) take_rule()
-	else if (part == 3) take_route()
-	else if (part == 4) { if ($3 != "*") add_to(P, nP, family SUBSEP $3, $1) }
-	else if (part == 5) take_neighbour()
+	if ($0 ~ /^%46?$/) { families = $0; part = 1; return }
+	if (!part) { take_port(); return }
+	if ($0 ~ /^1: lo: </) { part += part == 2 && families == "%4" ? 3 : 1; return }
+	family = part <= 2 ? 4 : 6
+	if (part == 1 || part == 3) take_address()
+	else if (part == 2 || part == 4) take_route()
+	else if (part == 5) { if ($3 != "*") add_to(P, nP, ($1 ~ /:/ ? 6 : 4) SUBSEP $3, $1) }
+	else if (part == 6) take_neighbour()
 }
+function complete() { return part == 7 }
 function take_port(w) {
 	if (split($0, w, "/") != 7 || w[7] == "*") return
 	master[w[7]] = w[5]
@@ -56,9 +58,6 @@ function take_address(dev, i, w, words, label, dynamic, tail) {
 	if (tail ~ /valid_lft forever preferred_lft 0sec/) words = words " preferred_lft 0"
 	if (label != "" && label != dev) words = words " label " label
 	add_to(A, nA, family SUBSEP dev, words)
-}
-function take_rule(i) {
-	for (i = 1; i < NF; i++) if ($i == "iif" || $i == "oif") ruled[$(i + 1)] = $0
 }
 function take_route(i, w, dev, words, proto, special) {
 	gsub(/\\/, " ")

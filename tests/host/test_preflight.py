@@ -105,8 +105,11 @@ def test_a_dhcp_client_for_the_adapter_is_found_and_a_containers_is_not(
             process.wait()
 
 
-def test_firewall_rules_and_policy_rules_by_name_are_pointed_out(server: Server, move: HostPlan) -> None:
-    server.run("ip", "rule", "add", "iif", "eth0", "lookup", "100")
+@pytest.mark.parametrize("family", ["-4", "-6"])
+def test_firewall_rules_and_policy_rules_by_name_are_pointed_out(
+    server: Server, move: HostPlan, family: str
+) -> None:
+    server.run("ip", family, "rule", "add", "iif", "eth0", "lookup", "100")
     table = 'table inet t { chain c { type filter hook input priority 0; iifname "eth0" accept\n }\n}\n'
     run("ip", "netns", "exec", server.ns("s"), "nft", "-f", "-", stdin=table)
     shown = server.plan(move)
