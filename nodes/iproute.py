@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import ip_network
 from typing import Literal
 
 from nodes.facts import Link, LinkKind, ProxyEntry, Route
-from nodes.names import clean, host_address, shown_link_name
+from nodes.names import clean, host_address, network_address, shown_link_name
 
 MAX_LINKS = 4096
 MAX_ROUTES = 2000
@@ -120,11 +119,10 @@ def checked_route(
 ) -> Route | None:
     """A route with its words checked; None if the destination is none or it leads nowhere."""
     if dst not in {"default", "0.0.0.0/0", "::/0"}:
-        try:
-            network = ip_network(dst, strict=False)
-        except ValueError:
+        network = network_address(dst)
+        if network is None:
             return None
-        dst, family = str(network), network.version
+        dst, family = network.cidr, network.family
     else:
         dst = "default"
     gateway, source = host_address(via), host_address(src)

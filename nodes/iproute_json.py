@@ -25,6 +25,9 @@ from nodes.iproute import (
 )
 from nodes.names import clean, host_address, shown_link_name, shown_mac
 
+# Between two objects there is nothing but the commas and brackets of the arrays around them.
+_BETWEEN = re.compile(r"[\s,\[\]]*")
+
 
 def parse_json(text: str) -> NetView:
     """Answers of one `ip -j -d -force -batch`: addresses, routes, proxy entries and, perhaps, netconf.
@@ -71,8 +74,7 @@ def _entries(text: str, problems: list[str]) -> Iterator[dict[str, Any]]:
     position = 0
     cut = False
     while True:
-        # Between two objects there is nothing but the commas and brackets of the arrays around them.
-        match = re.compile(r"[\s,\[\]]*").match(text, position)
+        match = _BETWEEN.match(text, position)
         position = match.end() if match else position
         if position >= len(text):
             break

@@ -28,6 +28,7 @@ SYSCTLS = {
     "/proc/sys/net/bridge/bridge-nf-filter-vlan-tagged": "net.bridge.bridge-nf-filter-vlan-tagged",
 }
 """Files of kernel settings that matter to bridging, with their sysctl names."""
+_NUMBER = re.compile(r"0x[0-9a-fA-F]{1,16}|[0-9]{1,19}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class KernelFiles:
     def number(self, path: str, top: int = 2**31 - 1) -> int | None:
         """The first line as a number (decimal or 0x), None if it is none or out of 0..top."""
         text = self.first(path)
-        if not re.fullmatch(r"0x[0-9a-fA-F]{1,16}|[0-9]{1,19}", text):
+        if not _NUMBER.fullmatch(text):
             return None
         value = int(text, 16) if text.startswith("0x") else int(text)
         return value if value <= top else None

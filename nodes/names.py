@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 LINK_NAME_BYTES = 15
 """The kernel's IFNAMSIZ is 16 with the closing NUL. vzctl 4 accepts 16 characters for --bridge, --ifname and
 --host_ifname into that buffer (vzctl 4.11 src/lib/config.c:1703-1742), so the limit is ours to keep."""
+
+LONGEST_ADDRESS = 64
+"""Characters of an address with its prefix: more than any has."""
 
 _CTID = re.compile(
     r"[1-9][0-9]{0,9}|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
@@ -45,6 +49,9 @@ def clean(text: str, limit: int) -> str:
 
     Markup is left as it is; the templates escape it.
     """
+    # Nearly every text is one of these, and there are hundreds in a look.
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text.strip()
     text = _UNSEEN.sub("", _ANSI.sub("", text[: limit * 8])).replace("\n", " ").replace("\t", " ").strip()
     return text[:limit]
 
@@ -56,6 +63,8 @@ def is_ctid(text: str) -> bool:
 
 def shown_link_name(text: str) -> str:
     """The name of a link as the kernel may have it, or "" if no kernel allows it."""
+    if _LINK_NAME.fullmatch(text):
+        return text
     if not text or text in {".", ".."} or len(text.encode(errors="replace")) > LINK_NAME_BYTES:
         return ""
     return text if not re.search(r"[\s/:]", text) and clean(text, LINK_NAME_BYTES) == text else ""
@@ -71,13 +80,33 @@ def host_address(text: str) -> HostAddress | None:
 
     vzctl writes dotted masks for IPv4 (libvzctl lib/veth.c, writer of NETIF).
     """
-    if "%" in text:
+    if len(text) > LONGEST_ADDRESS or "%" in text:
         return None  # a scope is no part of what we store or write
+    return _host_address(text)
+
+
+@lru_cache(maxsize=4096)
+def _host_address(text: str) -> HostAddress | None:
+    """One look after the other names the same addresses, and reading one costs more than all else of it."""
     try:
         interface = ipaddress.ip_interface(text)
     except ValueError:
         return None
     return HostAddress(interface.version, str(interface.ip), interface.network.prefixlen)
+
+
+def network_address(text: str) -> HostAddress | None:
+    """The network of `address` or `address/len`, the address of a host in it included; None if it is none."""
+    return _network_address(text) if len(text) <= LONGEST_ADDRESS else None
+
+
+@lru_cache(maxsize=4096)
+def _network_address(text: str) -> HostAddress | None:
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+    return HostAddress(network.version, str(network.network_address), network.prefixlen)
 
 
 def require_ctid(text: str) -> str:

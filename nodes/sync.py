@@ -24,10 +24,10 @@ from nodes.models import (
     Look,
     PhysicalServer,
 )
-from nodes.sync_rows import Ours, Rows, Seen, Synced, Timing, fit, update_rows
+from nodes.sync_rows import Ours, Rows, Seen, Synced, Timing, fit, update_rows, write_columns
 from nodes.sync_values import Values
 
-__all__ = ("Ours", "Seen", "Synced", "Timing", "update_rows")
+__all__ = ("Ours", "Seen", "Synced", "Timing", "update_rows", "write_columns")
 
 LOOK_INTERVAL = timedelta(seconds=60)
 
@@ -46,9 +46,10 @@ def store_many(looks: Sequence[Seen]) -> list[Synced]:
     texts = {look.server_id: _texts(look.facts) for look in looks}
     with transaction.atomic():
         # Two looks at one server can end at the same moment. On SQLite the transaction itself has the lock.
-        rows = PhysicalServer.objects.select_for_update().filter(pk__in=texts).order_by("pk")
-        servers = {server.pk: server for server in rows}
-        last = {row.server_id: row for row in Look.objects.filter(server_id__in=texts).only("at", "digest")}
+        rows = PhysicalServer.objects.only("name", "os", "state", "state_since").select_for_update()
+        servers = {server.pk: server for server in rows.filter(pk__in=texts).order_by("pk")}
+        looked = Look.objects.filter(server_id__in=texts).only("server_id", "at", "digest")
+        last = {row.server_id: row for row in looked}
         found = [
             _to_store(look, servers.get(look.server_id), last.get(look.server_id), texts[look.server_id][1])
             for look in looks

@@ -235,6 +235,14 @@ def update_rows(model: type[Any], rows: Sequence[Any], columns: Sequence[str]) -
     What bulk_update writes, without its one long expression per column, which takes longer to put together
     than these statements to run.
     """
+    names = [model._meta.get_field(column).attname for column in columns]
+    write_columns(model, columns, [(row.pk, [getattr(row, name) for name in names]) for row in rows])
+
+
+def write_columns(
+    model: type[Any], columns: Sequence[str], rows: Sequence[tuple[Any, Sequence[Any]]]
+) -> None:
+    """The same for rows of which only the primary key is at hand, and the values in the columns' order."""
     fields = [model._meta.get_field(column) for column in columns]
     key = model._meta.pk
     quote = connection.ops.quote_name
@@ -246,10 +254,13 @@ def update_rows(model: type[Any], rows: Sequence[Any], columns: Sequence[str]) -
             statement,
             [
                 (
-                    *(field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields),
-                    key.get_db_prep_save(row.pk, connection),
+                    *(
+                        field.get_db_prep_save(value, connection)
+                        for field, value in zip(fields, values, strict=True)
+                    ),
+                    key.get_db_prep_save(pk, connection),
                 )
-                for row in rows
+                for pk, values in rows
             ],
         )
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
-from django.db import connections
 from django.db.models import Q
 from django.utils import timezone
 
@@ -34,7 +33,7 @@ from networks.points import point_text
 from networks.services.sight import Sight, hosts_of_network, hosts_of_servers, servers_near
 from nodes.gate import checked, gate_command
 from nodes.models import PhysicalServer
-from nodes.observe import LookFailed, pool, target_of
+from nodes.observe import TO_CONNECT, LookFailed, pool, servers_to_ask, target_of
 from nodes.probe import new_nonce
 from nodes.ssh import SshError
 
@@ -114,11 +113,10 @@ def ask_all(
     if not servers:
         return {}, {}
 
+    known = servers_by_key(servers)
+
     def one(server: int) -> Mapping[str, Heard] | str:
-        try:
-            return ask(server, places.get(server, ()), witnesses.get(server, ()))
-        finally:
-            connections.close_all()
+        return ask(known.get(server), places.get(server, ()), witnesses.get(server, ()))
 
     with ThreadPoolExecutor(min(WIDTH, len(servers)), thread_name_prefix="measure") as threads:
         answers = dict(zip(servers, threads.map(one, servers), strict=True))
@@ -126,12 +124,18 @@ def ask_all(
     return heard, {server: answer for server, answer in answers.items() if isinstance(answer, str)}
 
 
+def servers_by_key(pks: Collection[int]) -> dict[int, PhysicalServer]:
+    """These servers with all that asking them needs, so that a thread that asks opens no database."""
+    return {server.pk: server for server in servers_to_ask(TO_CONNECT).filter(pk__in=pks)}
+
+
 def ask(
-    server_id: int, places: tuple[Place, ...], witnesses: tuple[Witness, ...], deadline_s: float = DEADLINE_S
+    server: PhysicalServer | None,
+    places: tuple[Place, ...],
+    witnesses: tuple[Witness, ...],
+    deadline_s: float = DEADLINE_S,
 ) -> Mapping[str, Heard] | str:
-    """One exec on one server."""
-    servers = PhysicalServer.objects.select_related("credential").prefetch_related("host_keys")
-    server = servers.filter(pk=server_id).first()
+    """One exec on one server: what it heard, or why it could not be asked."""
     if server is None:
         return "The server has been removed."
     nonce = new_nonce()

@@ -27,7 +27,7 @@ from networks.domain.state import (
 )
 from networks.domain.wires import adapter_wanted, wire_of
 from networks.engine.decide import settled, wave_edits
-from networks.engine.measuring import WIDTH, ask
+from networks.engine.measuring import WIDTH, ask, servers_by_key
 from networks.engine.threads import in_threads
 from networks.inventory_rows import inventory
 from networks.measure import Heard
@@ -179,7 +179,8 @@ def _address(key: InterfaceKey, known: Inventory) -> str:
 def _hear(asked: Sequence[Question]) -> dict[ServerId, Mapping[str, Heard]]:
     """What the servers heard; of one that could not be asked, nothing. One command a server."""
     todo = sorted(jobs(asked).items())
-    answers = in_threads(lambda one: ask(one[0], one[1], (), ROUND_S), todo, WIDTH, "members")
+    known = servers_by_key([server for server, _ in todo])
+    answers = in_threads(lambda one: ask(known.get(one[0]), one[1], (), ROUND_S), todo, WIDTH, "members")
     return {
         server: answer
         for (server, _), answer in zip(todo, answers, strict=True)

@@ -213,9 +213,8 @@ class _Run:
         return failures + (self._all(unseen, steps.compare) if unseen else [])
 
     def _end_decided(self) -> None:
-        behind = [op for op in self.change.operations.all() if op.state != OperationState.DONE]
-        if behind:
-            names = ", ".join(op.server_name for op in behind)
+        behind = self.change.operations.exclude(state=OperationState.DONE)
+        if names := ", ".join(behind.values_list("server_name", flat=True)):
             self._end(ChangeState.BEHIND, f"Decided, but not yet on {names}.")
         else:
             self._end(ChangeState.DONE, "")
@@ -268,8 +267,11 @@ class _Run:
         taking_part = self.change.operations.filter(wave=wave)
         for state in (OperationState.LEFT_OUT, OperationState.BEHIND):
             taking_part = taking_part.exclude(state=state, started_at=None)
-        servers = taking_part.select_related("server__credential", "server__preparation")
-        found = list(servers.prefetch_related("server__host_keys"))
+        # Of the review, and for pages only.
+        taking_part = taking_part.defer("commands", "notes", "refusals")
+        servers = taking_part.select_related("server__preparation")
+        # A credential that many of them have is read, and its secret opened, once.
+        found = list(servers.prefetch_related("server__credential", "server__host_keys"))
         for operation in found:
             operation.change = self.change
         return found

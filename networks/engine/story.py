@@ -17,7 +17,7 @@ from django.utils import timezone
 from networks.choices import TERMINAL_OPERATION_STATES
 from networks.engine.lease import Lease
 from networks.models import Change, Operation
-from nodes.sync import update_rows
+from nodes.sync import write_columns
 
 MAX_EVENTS = 60
 MAX_EVENT, MAX_MESSAGE = 500, 2000
@@ -51,14 +51,15 @@ def _store(lease: Lease, rows: list[tuple[uuid.UUID, dict[str, Any]]]) -> None:
         if not mine.update(version=F("version") + 1):
             lease.lost.set()
             lease.check()
-        alike: dict[tuple[str, ...], list[Operation]] = {}
+        alike: dict[tuple[str, ...], list[tuple[uuid.UUID, list[Any]]]] = {}
         for pk, columns in rows:
             if any(hasattr(value, "resolve_expression") for value in columns.values()):
                 Operation.objects.filter(pk=pk).update(**columns)
             elif columns:
-                alike.setdefault(tuple(sorted(columns)), []).append(Operation(pk=pk, **columns))
+                names = tuple(sorted(columns))
+                alike.setdefault(names, []).append((pk, [columns[name] for name in names]))
         for names, operations in alike.items():
-            update_rows(Operation, operations, names)
+            write_columns(Operation, names, operations)
 
 
 def plain(text: str, longest: int) -> str:

@@ -35,11 +35,13 @@ def transaction_script() -> str:
     return "\n".join(["#!/bin/sh", *ground, *programs, *texts, *rest])
 
 
+@cache
 def script_digest() -> str:
     """SHA-256 of the script (64 hex digits): its content is its address."""
     return hashlib.sha256(transaction_script().encode()).hexdigest()
 
 
+@cache
 def script_path() -> str:
     """Where this very script is on a server once it is installed; run it as `sh PATH VERB …`."""
     return f"{LIBRARY}/transaction-{script_digest()[:16]}.sh"

@@ -43,12 +43,12 @@ class Wires:
         self.hears, self.owners, self.asked = hears, {}, 0  # type: ignore[var-annotated]
 
     def __call__(
-        self, server: int, places: tuple[Place, ...], witnesses: tuple[Any, ...]
+        self, server: PhysicalServer, places: tuple[Place, ...], witnesses: tuple[Any, ...]
     ) -> Mapping[str, Heard]:
         self.asked += 1
         found: dict[str, Heard] = {}
         for place in places:
-            me = place.ctid or f"server{server}"
+            me = place.ctid or f"server{server.pk}"
             ears = found[place.ctid] = Heard(macs={self.mac(me)})
             for address in place.pings:
                 ears.pings[address] = self.hears(me, self.owner(address))

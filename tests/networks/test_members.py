@@ -44,8 +44,10 @@ class Wire:
         self.missing: set[str] = set()
         self.error: Any = None
 
-    def ask(self, server: int, places: tuple[Place, ...], *rest: object) -> Mapping[str, Heard] | str:
-        self.asked.append(server)
+    def ask(
+        self, server: PhysicalServer, places: tuple[Place, ...], *rest: object
+    ) -> Mapping[str, Heard] | str:
+        self.asked.append(server.pk)
         if isinstance(self.error, Exception):
             raise self.error
         if self.error:

@@ -25,7 +25,7 @@ from nodes.models import (
 from nodes.models import (
     ContainerInterface as InterfaceRow,
 )
-from nodes.sync import Ours, Synced, Timing, next_look, store, store_failure, stored_facts
+from nodes.sync import Ours, Seen, Synced, Timing, next_look, store, store_failure, store_many, stored_facts
 from tests.nodes import scene
 
 pytestmark = pytest.mark.django_db
@@ -288,6 +288,21 @@ def test_the_number_of_statements_does_not_grow_with_the_server(server: Physical
     first_big = statements(50, 1, 1500)
     assert first_big <= first_small + 2
     assert statements(50, 2, 1400) == statements(50, 3, 1300) <= 16
+
+
+def test_nor_with_the_servers_that_were_looked_at(server: PhysicalServer) -> None:
+    """One of them would be asked for what its own last look said, and so each of fifty."""
+    servers = [server, *(PhysicalServer.objects.create(name=f"n{n}", group=server.group) for n in range(5))]
+
+    def statements(some: list[PhysicalServer], minute: int) -> int:
+        facts = scene.server((scene.container("102"),), Link("eth0", "nic", mtu=1500 - minute))
+        timing = Timing(NOW + timedelta(minutes=minute))
+        with CaptureQueriesContext(connection) as queries:
+            assert all(one.is_different for one in store_many([Seen(one.pk, facts, timing) for one in some]))
+        return len(queries)
+
+    statements(servers, 0)
+    assert statements(servers, 1) == statements([server], 2)
 
 
 def test_looks_spread_over_the_minute_and_keep_their_second() -> None:
