@@ -6,8 +6,6 @@ in a person's words, the time. Nothing is ever sent to a server whose host key n
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -135,17 +133,7 @@ def target_of(server: PhysicalServer, login: Credential | None = None) -> Target
     )
 
 
-_under_way: set[int] = set()
-"""Threads whose servers have not answered yet."""
-
-
-def _wait_for_others() -> None:
-    end = time.monotonic() + GATHER_S
-    while _under_way and time.monotonic() < end:
-        time.sleep(GATHER_S / 20)
-
-
-_stored_together: Together[sync.Seen] = Together(_wait_for_others)
+_stored_together: Together[sync.Seen] = Together(GATHER_S)
 
 
 def look(server: PhysicalServer, ours: sync.Ours | None = None) -> ServerFacts:
@@ -156,15 +144,13 @@ def look(server: PhysicalServer, ours: sync.Ours | None = None) -> ServerFacts:
     Raises LookFailed, stored as well.
     """
     at = timezone.now()
-    _under_way.add(threading.get_ident())
-    try:
-        answer = ask(server)
-    except LookFailed as failure:
-        store_failure(server, failure, at)
-        raise
-    finally:
-        _under_way.discard(threading.get_ident())
-    _stored_together.write(sync.Seen(server.pk, answer.facts, answer.timing(at), ours), _store_all)
+    with _stored_together.at_work():
+        try:
+            answer = ask(server)
+        except LookFailed as failure:
+            store_failure(server, failure, at)
+            raise
+        _stored_together.write(sync.Seen(server.pk, answer.facts, answer.timing(at), ours), _store_all)
     return answer.facts
 
 

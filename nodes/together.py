@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -23,12 +24,25 @@ class Together(Generic[Item]):
     A thread goes on when what it wrote is stored, as if it had stored it alone.
     """
 
-    def __init__(self, gather: Callable[[], None] | None = None) -> None:
-        """`gather` returns when it is not worth waiting for more."""
-        self._gather = gather
-        self._guard = threading.Lock()
+    def __init__(self, gather_s: float = 0.0) -> None:
+        """`gather_s`: seconds that a write may wait for those of threads that are at work."""
+        self.gather_s = gather_s
+        self._guard = threading.Condition()
         self._storing = threading.Lock()
         self._waiting: list[_Entry[Item]] = []
+        self._at_work = 0
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """This thread will write something before long: who writes meanwhile may wait for it."""
+        with self._guard:
+            self._at_work += 1
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._at_work -= 1
+                self._stop_gathering()
 
     def write(self, item: Item, store: Callable[[list[Item]], None]) -> None:
         """Return when the item is stored; raises what storing it raised, and never for another's sake.
@@ -38,15 +52,23 @@ class Together(Generic[Item]):
         entry = _Entry(item)
         with self._guard:
             self._waiting.append(entry)
+            self._stop_gathering()
         with self._storing:
             if not entry.is_over:
-                if self._gather:
-                    self._gather()
                 with self._guard:
+                    self._guard.wait_for(self._have_all_come, self.gather_s)
                     entries, self._waiting = self._waiting, []
                 _store_all(entries, store)
         if entry.error is not None:
             raise entry.error
+
+    def _have_all_come(self) -> bool:
+        return len(self._waiting) >= self._at_work
+
+    def _stop_gathering(self) -> None:
+        # Not at each entry: whoever gathers would be woken to find that there are more to come.
+        if self._have_all_come():
+            self._guard.notify()
 
 
 def _store_all(entries: list[_Entry[Item]], store: Callable[[list[Item]], None]) -> None:

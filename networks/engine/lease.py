@@ -27,6 +27,8 @@ from nodes.together import Together
 
 log = structlog.get_logger(__name__)
 
+GATHER_S = 0.2
+"""How long a line of a server's story may wait to be stored together with those of others."""
 LEASE_S = 15
 HEARTBEAT_S = 5
 MAX_ATTEMPTS = 5
@@ -44,7 +46,7 @@ class Lease:
     owner: str
     fence: int
     lost: threading.Event = field(default_factory=threading.Event)
-    writes: Together[tuple[uuid.UUID, dict[str, Any]]] = field(default_factory=Together)
+    writes: Together[tuple[uuid.UUID, dict[str, Any]]] = field(default_factory=lambda: Together(GATHER_S))
     """What is written about its operations (networks/engine/story.py)."""
 
     def check(self) -> None:

@@ -74,12 +74,14 @@ def ask(lease: Lease, operation: Operation, host: Host, within_s: float | None =
         time.sleep(POLL_S)
 
 
-def verify(lease: Lease, operation: Operation) -> None:
-    """Reach the server over a new connection: the first confirmation.
+def is_to_verify(operation: Operation) -> bool:
+    """Where no address of the server was touched it cannot have been lost, and its script has compared."""
+    return operation.is_guarded and operation.state == OperationState.APPLIED
 
-    Where no address of the server was touched it cannot have been lost, and its script has compared already.
-    """
-    if not operation.is_guarded or operation.state != OperationState.APPLIED:
+
+def verify(lease: Lease, operation: Operation) -> None:
+    """Reach the server over a new connection: the first confirmation."""
+    if not is_to_verify(operation):
         return
     host = Host(server_of(operation))
     answer, heard = _confirmed(lease, operation, host, 1)
@@ -114,11 +116,14 @@ def seconds_left(operation: Operation) -> float:
     return (operation.deadline_at - timezone.now()).total_seconds() if operation.deadline_at else 0.0
 
 
+def is_to_extend(operation: Operation) -> bool:
+    """Whether the server's clock may have too little left at the decision."""
+    return operation.state == OperationState.VERIFIED and seconds_left(operation) < EXTEND_BELOW_S
+
+
 def extend(lease: Lease, operation: Operation) -> None:
     """Give the server's clock at least LEAST_LEFT_S seconds before the decision."""
-    if operation.state != OperationState.VERIFIED:
-        return
-    if seconds_left(operation) >= EXTEND_BELOW_S:
+    if not is_to_extend(operation):
         return
     try:
         answer = Host(server_of(operation)).extend(operation.pk, TIMEOUT_S)
@@ -236,9 +241,14 @@ def _asked_until_deadline(
         time.sleep(POLL_S)
 
 
+def is_to_follow(operation: Operation) -> bool:
+    """Whether it has committed, and what follows the commit has not been done or given to the sweeper."""
+    return operation.state == OperationState.COMMITTED
+
+
 def follow(lease: Lease, operation: Operation) -> None:
     """Let vzctl's saved configuration follow; what does not agree yet is replayed by the sweeper."""
-    if operation.state != OperationState.COMMITTED:
+    if not is_to_follow(operation):
         return
     prepare(lease, operation)
     words = ""

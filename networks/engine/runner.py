@@ -138,11 +138,11 @@ class _Run:
 
     def _make_ready(self, wave: int) -> None:
         self._phase(wave, ChangeState.APPLYING, applying.apply)
-        self._phase(wave, ChangeState.VERIFYING, steps.verify)
+        self._phase(wave, ChangeState.VERIFYING, steps.verify, steps.is_to_verify)
         if failures := self._compare([one for one in self._operations(wave) if one.is_guarded]):
             raise _PhaseFailed(" ".join(failures))
         self._check_members(wave)
-        self._phase(wave, ChangeState.VERIFYING, steps.extend)
+        self._phase(wave, ChangeState.VERIFYING, steps.extend, steps.is_to_extend)
         self._check_clocks(wave)
         self._stop_if_cancelled(wave)
         try:
@@ -156,7 +156,7 @@ class _Run:
             members = Members(self.change, wave, self._operations(wave))
             if not members.questions:
                 return
-            self._phase(wave, ChangeState.VERIFYING, steps.extend)
+            self._phase(wave, ChangeState.VERIFYING, steps.extend, steps.is_to_extend)
             unheard = members.unheard()
         except (LeaseLost, _PhaseFailed):
             raise
@@ -176,10 +176,13 @@ class _Run:
         if late:
             raise _PhaseFailed(f"Too little time was left to decide on {', '.join(late)}.")
 
-    def _phase(self, wave: int, state: ChangeState, step: Step) -> None:
+    def _phase(
+        self, wave: int, state: ChangeState, step: Step, concerns: Callable[[Operation], bool] | None = None
+    ) -> None:
+        """Run the step for every server of the wave, or those that it `concerns`."""
         self._stop_if_cancelled(wave)
         self.lease.update(state=state)
-        failures = self._each(wave, step)
+        failures = self._all([op for op in self._operations(wave) if concerns is None or concerns(op)], step)
         if failures:
             raise _PhaseFailed(" ".join(failures))
 
@@ -191,7 +194,7 @@ class _Run:
     def _follow_through(self, wave: int) -> None:
         self.lease.update(state=ChangeState.DECIDED)
         self._each(wave, steps.confirm)
-        self._each(wave, steps.follow)
+        self._all([op for op in self._operations(wave) if steps.is_to_follow(op)], steps.follow)
         self._tell_caught_up(wave)
         self._compare(self._operations(wave))
 
@@ -303,7 +306,8 @@ def _guarded(step: Step, lease: Lease) -> Callable[[Operation], str]:
 
     def run(operation: Operation) -> str:
         try:
-            step(lease, operation)
+            with lease.writes.at_work():
+                step(lease, operation)
             return ""
         except StepFailed as failure:
             return f"{operation.server_name}: {failure}"

@@ -56,6 +56,36 @@ def test_an_error_is_raised_where_it_belongs_and_nowhere_else() -> None:
     assert sorted(results) == ["seven", "stored", "stored", "stored"]
 
 
+def test_a_write_waits_a_moment_for_those_at_work_and_no_longer_than_they_are() -> None:
+    together: Together[int] = Together(30.0)
+    disk = Disk(together, 0)
+    wrote, ended = threading.Event(), threading.Event()
+
+    def work(number: int) -> None:
+        with together.at_work():
+            if number == 3:
+                ended.wait(10)  # has nothing to write after all
+            elif number == 2:
+                wrote.wait(10)
+                together.write(number, disk.store)
+            else:
+                threading.Timer(0.05, wrote.set).start()
+                threading.Timer(0.1, ended.set).start()
+                together.write(number, disk.store)
+
+    in_threads(work, [1, 2, 3], 3, "try")
+    together.write(4, disk.store)
+    assert [sorted(items) for items in disk.writes] == [[1, 2], [4]]
+
+
+def test_it_gives_up_waiting_after_a_while() -> None:
+    together: Together[int] = Together(0.01)
+    disk = Disk(together, 0)
+    with together.at_work(), together.at_work():
+        together.write(1, disk.store)
+    assert disk.writes == [[1]]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_what_servers_tell_at_the_same_time_is_kept_of_each_and_counted_for_the_page(
     scene: Scene, operator: Any

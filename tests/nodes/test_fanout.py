@@ -225,7 +225,7 @@ def test_threads_that_look_at_the_same_time_store_what_they_found_together(
         return real(looks)
 
     monkeypatch.setattr(observe.sync, "store_many", counted)
-    monkeypatch.setattr(observe, "GATHER_S", 0.0)
+    monkeypatch.setattr(together, "gather_s", 0.0)
     servers = [PhysicalServer.objects.get(pk=pk) for pk in (seen.pk, other.pk, seen.pk)]
     in_threads(observe.look, servers, 3, "try")
     pool().forget(str(other.pk))
@@ -249,9 +249,8 @@ def test_a_look_waits_a_moment_for_others_that_are_under_way_and_alone_it_does_n
         return real(looks)
 
     monkeypatch.setattr(observe.sync, "store_many", counted)
-    monkeypatch.setattr(observe, "GATHER_S", 30.0)
+    monkeypatch.setattr(observe._stored_together, "gather_s", 30.0)
     in_threads(observe.look, [PhysicalServer.objects.get(pk=pk) for pk in (seen.pk, other.pk)], 2, "try")
     observe.look(PhysicalServer.objects.get(pk=seen.pk))
     pool().forget(str(other.pk))
     assert sum(stored) == 3 and stored[-1] == 1
-    assert not observe._under_way
