@@ -5,15 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
 
-@dataclass
+@dataclass(eq=False)
 class _Entry(Generic[Item]):
     item: Item
+    told: threading.Event = field(default_factory=threading.Event)
+    """Set when its thread has something to do: to go on, as it is over, or to store what waits."""
     is_over: bool = False
     error: BaseException | None = None
 
@@ -28,8 +30,8 @@ class Together(Generic[Item]):
         """`gather_s`: seconds that a write may wait for those of threads that are at work."""
         self.gather_s = gather_s
         self._guard = threading.Condition()
-        self._storing = threading.Lock()
         self._waiting: list[_Entry[Item]] = []
+        self._is_storing = False
         self._at_work = 0
 
     @contextmanager
@@ -53,14 +55,33 @@ class Together(Generic[Item]):
         with self._guard:
             self._waiting.append(entry)
             self._stop_gathering()
-        with self._storing:
-            if not entry.is_over:
-                with self._guard:
-                    self._guard.wait_for(self._have_all_come, self.gather_s)
-                    entries, self._waiting = self._waiting, []
-                _store_all(entries, store)
+            if not self._is_storing:
+                self._is_storing = True
+                entry.told.set()
+        entry.told.wait()
+        if not entry.is_over:
+            self._store(entry, store)
         if entry.error is not None:
             raise entry.error
+
+    def _store(self, mine: _Entry[Item], store: Callable[[list[Item]], None]) -> None:
+        """Store all that waits, this thread's entry among it, and let the next one begin."""
+        entries: list[_Entry[Item]] = []
+        try:
+            with self._guard:
+                self._guard.wait_for(self._have_all_come, self.gather_s)
+                entries, self._waiting = self._waiting, []
+            _store_all(entries, store)
+        finally:
+            with self._guard:
+                # Interrupted while it gathered, it is not to be stored by another.
+                self._waiting = [one for one in self._waiting if one is not mine]
+                if self._waiting:
+                    self._waiting[0].told.set()
+                else:
+                    self._is_storing = False
+            for one in entries:
+                one.told.set()
 
     def _have_all_come(self) -> bool:
         return len(self._waiting) >= self._at_work

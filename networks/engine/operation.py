@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -25,6 +26,7 @@ from networks.host import script_digest
 from networks.models import Operation, Preparation
 from nodes.models import PhysicalServer
 from nodes.observe import Heard
+from nodes.together import Together
 
 Step = Callable[[Lease, Operation], None]
 
@@ -308,11 +310,28 @@ def prepare(lease: Lease, operation: Operation) -> None:
         return
     warnings = [note.text for note in reply.answer.warnings]
     server = server_of(operation)
-    server.preparation, _ = Preparation.objects.update_or_create(
-        server=server,
-        defaults={"script": script_digest(), "hook": reply.answer.get("hook"), "warnings": warnings},
-    )
+    hook = reply.answer.get("hook")[:HOOK_CHARACTERS]
+    row = Preparation(server=server, script=script_digest(), hook=hook, warnings=warnings)
+    _prepared.write(row, _store_prepared)
+    server.preparation = row
     record(lease, operation, " ".join(["Prepared for a reboot.", *warnings]))
+
+
+_prepared: Together[Preparation] = Together()
+"""Servers of a wave that are changed for the first time are prepared at the same time."""
+HOOK_CHARACTERS = 10
+"""Of what the server says about the start hook: the longest of its words has eight."""
+
+
+def _store_prepared(rows: Sequence[Preparation]) -> None:
+    # Durable: rows of other threads must not hang on what the caller does afterwards.
+    with transaction.atomic(durable=True):
+        Preparation.objects.bulk_create(
+            {row.server_id: row for row in rows}.values(),
+            update_conflicts=True,
+            unique_fields=["server"],
+            update_fields=["script", "hook", "warnings", "at"],
+        )
 
 
 def compare_heard(lease: Lease, operations: Sequence[Operation]) -> tuple[list[Operation], list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -76,6 +77,38 @@ def test_a_write_waits_a_moment_for_those_at_work_and_no_longer_than_they_are() 
     in_threads(work, [1, 2, 3], 3, "try")
     together.write(4, disk.store)
     assert [sorted(items) for items in disk.writes] == [[1, 2], [4]]
+
+
+def test_who_is_stored_goes_on_while_others_are_gathered() -> None:
+    together: Together[int] = Together(30.0)
+    begun, go_on = threading.Event(), threading.Event()
+    writes: list[list[int]] = []
+
+    def store(items: list[int]) -> None:
+        writes.append(sorted(items))
+        begun.set()
+        go_on.wait(10)
+
+    def thread(number: int) -> threading.Thread:
+        found = threading.Thread(target=together.write, args=(number, store), daemon=True)
+        found.start()
+        return found
+
+    with ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(together.at_work())
+        three = [thread(number) for number in (1, 2, 3)]
+        assert begun.wait(10)
+        late = [thread(number) for number in (4, 5)]
+        while len(together._waiting) < 2:
+            threading.Event().wait(0.001)
+        go_on.set()
+        for one in three:
+            one.join(10)
+        assert not any(one.is_alive() for one in three) and all(one.is_alive() for one in late)
+    for one in late:
+        one.join(10)
+    assert writes == [[1, 2, 3], [4, 5]]
 
 
 def test_it_gives_up_waiting_after_a_while() -> None:
