@@ -58,30 +58,41 @@ class Together(Generic[Item]):
             if not self._is_storing:
                 self._is_storing = True
                 entry.told.set()
-        entry.told.wait()
-        if not entry.is_over:
-            self._store(entry, store)
+        try:
+            entry.told.wait()
+            if not entry.is_over:
+                self._store(store)
+        finally:
+            self._leave(entry)
         if entry.error is not None:
             raise entry.error
 
-    def _store(self, mine: _Entry[Item], store: Callable[[list[Item]], None]) -> None:
+    def _store(self, store: Callable[[list[Item]], None]) -> None:
         """Store all that waits, this thread's entry among it, and let the next one begin."""
-        entries: list[_Entry[Item]] = []
+        with self._guard:
+            self._guard.wait_for(self._have_all_come, self.gather_s)
+            entries, self._waiting = self._waiting, []
         try:
-            with self._guard:
-                self._guard.wait_for(self._have_all_come, self.gather_s)
-                entries, self._waiting = self._waiting, []
             _store_all(entries, store)
         finally:
             with self._guard:
-                # Interrupted while it gathered, it is not to be stored by another.
-                self._waiting = [one for one in self._waiting if one is not mine]
-                if self._waiting:
-                    self._waiting[0].told.set()
-                else:
-                    self._is_storing = False
+                self._hand_on()
             for one in entries:
                 one.told.set()
+
+    def _leave(self, mine: _Entry[Item]) -> None:
+        """Interrupted before it was stored, the entry is nobody's, and somebody else has its turn."""
+        with self._guard:
+            if mine in self._waiting:
+                self._waiting.remove(mine)
+                if mine.told.is_set():
+                    self._hand_on()
+
+    def _hand_on(self) -> None:
+        if self._waiting:
+            self._waiting[0].told.set()
+        else:
+            self._is_storing = False
 
     def _have_all_come(self) -> bool:
         return len(self._waiting) >= self._at_work
@@ -102,5 +113,6 @@ def _store_all(entries: list[_Entry[Item]], store: Callable[[list[Item]], None])
                 _store_all([entry], store)
         else:
             entries[0].error = error
-    for entry in entries:
-        entry.is_over = True
+    finally:
+        for entry in entries:
+            entry.is_over = True

@@ -28,7 +28,7 @@ from nodes.together import Together
 log = structlog.get_logger(__name__)
 
 GATHER_S = 0.2
-"""How long a line of a server's story may wait to be stored together with those of others."""
+"""How long a line of a server's story waits for those of others that are at a step, once it is its turn."""
 LEASE_S = 15
 HEARTBEAT_S = 5
 MAX_ATTEMPTS = 5

@@ -16,29 +16,56 @@ link show dev lo
 neigh show
 link show dev lo'
 # look [exec]: fails where it cannot write; whether ip answered in full, awk finds out. "exec" only as the left side of a
-# pipe, its last process is this shell no more then.
+# pipe, its last process is this shell no more then. Needs find_tools.
 look() {
 	printf '%s\n' /sys/class/net/*/brif/* || return 1
 	if [ -e /proc/net/if_inet6 ]; then
 		echo %46 || return 1
 		l_lists="$LISTS4
 $LISTS6
-$LISTS"
+$LISTS" l_families='4 6'
 	else
 		echo %4 || return 1
 		l_lists="$LISTS4
-$LISTS"
+$LISTS" l_families=4
 	fi
-	feed "$l_lists" "$@" ip -o -batch -
+	if [ "$B_apart" = 1 ]; then
+		look_apart
+	else
+		feed "$l_lists" "$@" ip -o -batch -
+	fi
 	return 0
 }
-# iproute2 of EL6 neither makes bridges nor knows "master": brctl does. Asked once per boot.
+# The same, by a process for each list. It ends where one fails, and so is not complete.
+look_apart() {
+	for l_family in $l_families; do
+		ip "-$l_family" -o addr show && close_list || return
+		ip "-$l_family" -o route show table all && close_list || return
+	done
+	{ ip -o neigh show proxy 2>/dev/null || published; } && close_list && ip -o neigh show && close_list
+}
+close_list() { echo '1: lo: <>'; }
+# Before 3.x ip does not know of proxied neighbours; the kernel lists those of IPv4, by their flags.
+published() {
+	while read -r n_address _ n_flags _ _ n_dev; do
+		[ "$n_flags" != 0xc ] || say "$n_address dev $n_dev proxy"
+	done </proc/net/arp
+}
+# iproute2 of EL6 neither makes bridges nor knows "master": brctl does (B_brctl). Before 4.18 it ends with the first list of
+# a batch, or takes the next one for another family's (B_apart). Asked once per boot, of ip itself: distributions mend
+# theirs without a new number.
 find_tools() {
-	B_brctl=$VNP_BRCTL
-	[ -n "$B_brctl" ] && return 0
-	[ -r "$RUN/tools" ] && read -r B_brctl <"$RUN/tools" && return 0
-	case $(ip link help 2>&1) in *master*bridge*) B_brctl=0 ;; *) B_brctl=1 ;; esac
-	say $B_brctl >"$RUN/tools"
+	B_brctl='' B_apart=''
+	[ ! -r "$RUN/tools" ] || read -r B_brctl B_apart <"$RUN/tools"
+	if [ -z "$B_apart" ]; then
+		case $(ip link help 2>&1) in *master*bridge*) B_brctl=0 ;; *) B_brctl=1 ;; esac
+		case $(feed 'link show dev lo
+route show table all root 0.0.0.0/0
+link show dev lo' ip -o -batch - 2>&1) in 1:*'
+1: lo: <'*) B_apart=0 ;; *) B_apart=1 ;; esac
+		say "$B_brctl $B_apart" >"$RUN/tools"
+	fi
+	B_brctl=${VNP_BRCTL:-$B_brctl}
 }
 AWK_KERNEL='of == "kernel" { take(); next }
 '

@@ -13,7 +13,7 @@ from networks.engine.lease import LeaseLost, claim
 from networks.engine.story import record
 from networks.engine.threads import in_threads
 from networks.models import Change
-from nodes.together import Together
+from nodes.together import Together, _Entry
 from tests.networks.changes import planned
 from tests.networks.conftest import Scene
 
@@ -109,6 +109,38 @@ def test_who_is_stored_goes_on_while_others_are_gathered() -> None:
     for one in late:
         one.join(10)
     assert writes == [[1, 2, 3], [4, 5]]
+
+
+class Interrupted(threading.Event):
+    def wait(self, timeout: float | None = None) -> bool:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_who_is_interrupted_while_it_waits_leaves_its_turn_to_others(
+    alone: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together: Together[int] = Together()
+    begun, go_on = threading.Event(), threading.Event()
+    writes: list[list[int]] = []
+
+    def store(items: list[int]) -> None:
+        writes.append(items)
+        begun.set()
+        go_on.wait(10)
+
+    first = threading.Thread(target=together.write, args=(1, store), daemon=True)
+    if not alone:
+        first.start()
+        assert begun.wait(10)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("nodes.together._Entry", lambda item: _Entry(item, Interrupted()))
+        together.write(2, store)
+    go_on.set()
+    last = threading.Thread(target=together.write, args=(3, store), daemon=True)
+    last.start()
+    last.join(10)
+    assert not last.is_alive() and writes == ([[3]] if alone else [[1], [3]])
 
 
 def test_it_gives_up_waiting_after_a_while() -> None:
