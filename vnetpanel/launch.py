@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 FIRST_LOGIN = "admin"
 START_S = 60.0
 CELERY = (sys.executable, "-m", "celery", "-A", "vnetpanel")
-QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-"""Workers tell one another nothing: what is under way is known by its row."""
 
 
 class LaunchError(Exception):
@@ -229,7 +227,7 @@ class Launcher:
     def start_worker(self, number: int = 0) -> None:
         """Start a process that talks to servers; with several, each looks at servers of its own."""
         name = f"panel-{number}@%h" if number else "panel@%h"
-        worker = [*CELERY, "worker", "--hostname", name, *QUIET]
+        worker = [*CELERY, "worker", "--hostname", name, "--without-gossip", "--without-mingle"]
         if settings.WORKERS > 1:
             worker += ["--queues", f"{app.conf.task_default_queue},{server_queue(number)}"]
         # As long as a task may take to reach a safe place; what is cut off is resumed by its row's lease.

@@ -88,9 +88,10 @@ def test_its_only_nic_leaves_the_bridge_and_comes_back(
 
 def test_it_measures_from_inside_a_container(prepared: str, panel: RunningPanel) -> None:
     code = """
-from networks.engine.measuring import ask
+from networks.engine.measuring import ask, servers_by_key
 from networks.measure import Place
-heard = ask(server("server1"), (Place("102", ("10.77.0.1", "10.77.0.99")),), ())
+key = server("server1")
+heard = ask(servers_by_key([key])[key], (Place("102", ("10.77.0.1", "10.77.0.99")),), ())
 say(heard if isinstance(heard, str) else heard["102"].pings)
 """
     assert drive(panel, code) == {"10.77.0.1": True, "10.77.0.99": False}
