@@ -55,17 +55,21 @@ published() {
 # a batch, or takes the next one for another family's (B_apart). Asked once per boot, of ip itself: distributions mend
 # theirs without a new number.
 find_tools() {
-	B_brctl='' B_apart=''
-	[ ! -r "$RUN/tools" ] || read -r B_brctl B_apart <"$RUN/tools"
-	if [ -z "$B_apart" ]; then
+	B_brctl=$VNP_BRCTL B_apart=''
+	[ -n "$B_brctl" ] || { [ -r "$RUN/tools" ] && read -r B_brctl <"$RUN/tools"; }
+	[ ! -r "$RUN/lists" ] || read -r B_apart <"$RUN/lists"
+	if [ -z "$B_brctl" ]; then
 		case $(ip link help 2>&1) in *master*bridge*) B_brctl=0 ;; *) B_brctl=1 ;; esac
+		say $B_brctl >"$RUN/tools"
+	fi
+	# A file of its own: programs of an earlier version, as the one for the boot may be, read the other one.
+	if [ -z "$B_apart" ]; then
 		case $(feed 'link show dev lo
 route show table all root 0.0.0.0/0
 link show dev lo' ip -o -batch - 2>&1) in 1:*'
 1: lo: <'*) B_apart=0 ;; *) B_apart=1 ;; esac
-		say "$B_brctl $B_apart" >"$RUN/tools"
+		say $B_apart >"$RUN/lists"
 	fi
-	B_brctl=${VNP_BRCTL:-$B_brctl}
 }
 AWK_KERNEL='of == "kernel" { take(); next }
 '
