@@ -74,6 +74,11 @@ class Together(Generic[Item]):
             entries, self._waiting = self._waiting, []
         try:
             _store_all(entries, store)
+        except BaseException as error:  # interrupted between two of them: the rest must not pass for stored
+            for one in entries:
+                if not one.is_over:
+                    one.error, one.is_over = error, True
+            raise
         finally:
             with self._guard:
                 self._hand_on()
@@ -111,8 +116,7 @@ def _store_all(entries: list[_Entry[Item]], store: Callable[[list[Item]], None])
             # One of them may be at fault: each has its own chance, and its own error.
             for entry in entries:
                 _store_all([entry], store)
-        else:
-            entries[0].error = error
-    finally:
-        for entry in entries:
-            entry.is_over = True
+            return
+        entries[0].error = error
+    for entry in entries:
+        entry.is_over = True

@@ -26,6 +26,7 @@ from networks.host import script_digest
 from networks.models import Operation, Preparation
 from nodes.models import PhysicalServer
 from nodes.observe import Heard
+from nodes.sync_rows import fit
 from nodes.together import Together
 
 Step = Callable[[Lease, Operation], None]
@@ -310,7 +311,7 @@ def prepare(lease: Lease, operation: Operation) -> None:
         return
     warnings = [note.text for note in reply.answer.warnings]
     server = server_of(operation)
-    hook = reply.answer.get("hook")[:HOOK_CHARACTERS]
+    hook = fit(Preparation, "hook", reply.answer.get("hook"))
     row = Preparation(server=server, script=script_digest(), hook=hook, warnings=warnings)
     _prepared.write(row, _store_prepared)
     server.preparation = row
@@ -319,8 +320,6 @@ def prepare(lease: Lease, operation: Operation) -> None:
 
 _prepared: Together[Preparation] = Together()
 """Servers of a wave that are changed for the first time are prepared at the same time."""
-HOOK_CHARACTERS = 10
-"""Of what the server says about the start hook: the longest of its words has eight."""
 
 
 def _store_prepared(rows: Sequence[Preparation]) -> None:

@@ -182,7 +182,7 @@ class _Run:
         """Run the step for every server of the wave, or those that it `concerns`."""
         self._stop_if_cancelled(wave)
         self.lease.update(state=state)
-        failures = self._all([op for op in self._operations(wave) if concerns is None or concerns(op)], step)
+        failures = self._each(wave, step, concerns)
         if failures:
             raise _PhaseFailed(" ".join(failures))
 
@@ -194,7 +194,7 @@ class _Run:
     def _follow_through(self, wave: int) -> None:
         self.lease.update(state=ChangeState.DECIDED)
         self._each(wave, steps.confirm)
-        self._all([op for op in self._operations(wave) if steps.is_to_follow(op)], steps.follow)
+        self._each(wave, steps.follow, steps.is_to_follow)
         self._tell_caught_up(wave)
         self._compare(self._operations(wave))
 
@@ -279,9 +279,12 @@ class _Run:
             operation.change = self.change
         return found
 
-    def _each(self, wave: int, step: Step) -> list[str]:
-        """Run the step for every server of the wave at the same time; sentences about those that failed."""
-        return self._all(self._operations(wave), step)
+    def _each(self, wave: int, step: Step, concerns: Callable[[Operation], bool] | None = None) -> list[str]:
+        """Run the step for every server of the wave, or those that it concerns, at the same time.
+
+        Sentences about those that failed.
+        """
+        return self._all([op for op in self._operations(wave) if concerns is None or concerns(op)], step)
 
     def _all(self, operations: Sequence[Operation], step: Step) -> list[str]:
         results = self.crew.each(_guarded(step, self.lease), operations)

@@ -143,6 +143,31 @@ def test_who_is_interrupted_while_it_waits_leaves_its_turn_to_others(
     assert not last.is_alive() and writes == ([[3]] if alone else [[1], [3]])
 
 
+def test_what_was_not_stored_when_the_storing_thread_was_interrupted_does_not_pass_for_stored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    together: Together[int] = Together(30.0)
+
+    def interrupted(entries: Any, store: Any) -> None:
+        assert len(entries) == 2
+        raise KeyboardInterrupt
+
+    def write(number: int) -> str:
+        try:
+            with together.at_work():
+                ready.wait(10)
+                together.write(number, lambda items: None)
+        except KeyboardInterrupt:
+            return "interrupted"
+        return "stored"
+
+    ready = threading.Barrier(2)
+    monkeypatch.setattr("nodes.together._store_all", interrupted)
+    assert in_threads(write, [1, 2], 2, "try") == ["interrupted", "interrupted"]
+    monkeypatch.undo()
+    together.write(3, lambda items: None)
+
+
 def test_it_gives_up_waiting_after_a_while() -> None:
     together: Together[int] = Together(0.01)
     disk = Disk(together, 0)
