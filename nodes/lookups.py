@@ -26,6 +26,7 @@ from nodes.trigram_tables import holders
 Kind = Literal["group", "server", "container", "adapter", "interface"]
 
 _ADDRESS = re.compile(r"[0-9a-fA-F]*[:.][0-9a-fA-F:./]*")
+_MAC = re.compile(r"(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}")
 _OWN = 8
 """Characters at the end of a MAC address that tell it from others of its maker."""
 
@@ -125,8 +126,17 @@ def _ways(kind: Kind, rows: QuerySet[Any], text: str, keys: list[int] | None) ->
         rows = rows.filter(pk__in=keys)
     if anywhere and keys != []:
         begins = (Q(**{f"{name}__istartswith": text}) for name in names if name not in anywhere)
-        has_it = (Q(**{f"{column}__icontains": text}) for column in anywhere)
+        has_it = (_has(kind, column, text) for column in anywhere)
         yield rows.filter(reduce(or_, (*begins, *has_it))).order_by("pk")
+
+
+def _has(kind: Kind, column: str, text: str) -> Q:
+    """Rows of a kind that have the text in that column."""
+    # Most trigrams of a whole MAC address are its maker's: PostgreSQL would read all that have them. Those of
+    # interfaces are indexed, and in small letters; those of adapters may have been entered by hand.
+    if (kind, column) == ("interface", "mac") and _MAC.fullmatch(text):
+        return Q(mac=text.lower())
+    return Q(**{f"{column}__icontains": text})
 
 
 def _arm(kind: Kind, way: int, found: QuerySet[Any]) -> QuerySet[Any]:

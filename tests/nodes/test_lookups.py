@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from nodes.facts import Container
 from nodes.lookups import search
-from nodes.models import PhysicalServer, ServerGroup
+from nodes.models import Adapter, PhysicalServer, ServerGroup
 from nodes.sync import Timing, store
 from tests.nodes import scene
 from tests.nodes.test_sync import NOW
@@ -72,7 +72,15 @@ def test_it_finds_by_ip_and_mac(observed: PhysicalServer, admin: Any) -> None:
     assert ("container", "101") in found(admin, "10.77.0.101")
     assert found(admin, "00:18:51:00:00:66") == [("interface", "eth0")]
     assert ("adapter", "eth0") in found(admin, "02:00:0A:4D")
+    assert found(admin, "51:00:00:66") == [("interface", "eth0")]
     assert found(admin, "192.0.2.11") == [("server", "server1")]
+
+
+@pytest.mark.parametrize("asked", ["00:18:51:00:00:AB", "00:18:51:00:00:ab"])
+def test_a_mac_is_found_however_it_is_written(server: PhysicalServer, admin: Any, asked: str) -> None:
+    store(server.pk, scene.server((scene.container(str(0xAB)),)), Timing(NOW))
+    Adapter.objects.create(server=server, name="Ethernet", mac="00:18:51:00:00:aB")  # entered by hand
+    assert found(admin, asked) == [("adapter", "Ethernet"), ("interface", "eth0")]
 
 
 def test_it_finds_an_adapter_and_says_where(observed: PhysicalServer, admin: Any) -> None:

@@ -164,3 +164,5 @@ def test_what_hardly_anything_has_is_found_by_its_trigrams(db: None, admin: Any)
     one = ContainerInterface.objects.latest("pk")
     for text in ("nowhere", "eth1", one.container.name, one.mac):
         assert most_read(text, admin) < 2000, text
+    # Of a maker's many interfaces no more than the one are read.
+    assert "nodes_containerinterface_mac_trigrams" not in plan(one.mac, admin)
