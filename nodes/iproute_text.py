@@ -175,7 +175,8 @@ def _mark_bridges(links: dict[str, SeenLink], lines: Iterable[str]) -> None:
 
 def _route(line: str, family: Family) -> Route | None:
     words = line[:2000].replace("\\", " ").split()
-    if not words or words[0] in NOT_UNICAST:
+    # "cache": learnt by the kernel from another route; EL6's ip lists such ones of IPv6.
+    if not words or words[0] in NOT_UNICAST or "cache" in words:
         return None
     if words[0] == "unicast":
         words = words[1:]

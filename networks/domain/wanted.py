@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -189,6 +190,15 @@ class Fault:
     observed: str
 
 
+def keeps_bridge_mtu(kernel: str) -> bool:
+    """Whether a bridge keeps the MTU it was given; before 4.17 it has its smallest port's (br_change_mtu).
+
+    `kernel` as `uname -r` says it; what cannot be read is taken to be a newer one.
+    """
+    release = re.match(r"(\d{1,4})\.(\d{1,4})", kernel)
+    return release is None or (int(release[1]), int(release[2])) >= (4, 17)
+
+
 def bridge_faults(wanted: WantedBridge, facts: ServerFacts) -> list[Fault]:
     """How a bridge of ours that exists differs from what the panel makes (networks/host sets the same).
 
@@ -213,7 +223,7 @@ def bridge_faults(wanted: WantedBridge, facts: ServerFacts) -> list[Fault]:
         # An unpinned MAC changes with the first container that starts, and peers lose the server.
         if link.mac_pinned is False:
             faults.append(Fault("MAC pinning", "pinned", "not pinned"))
-        if link.mtu != adapter.mtu:
+        if link.mtu != adapter.mtu and keeps_bridge_mtu(facts.kernel):
             faults.append(Fault("MTU", str(adapter.mtu), str(link.mtu)))
         if not adapter.up:
             faults.append(Fault(f"state of {adapter.name}", "up", "down"))

@@ -67,8 +67,20 @@ else
 		VNP_FED
 	}
 fi
-sync_file() { sync "$1" 2>/dev/null || sync; } # before coreutils 8.24 it takes no argument
+sync_file() { dd if=/dev/null of="$1" conv=notrunc,fsync 2>/dev/null; }
+# sync_name FILE: that it is called so is on the disk. Before coreutils 8.24 `sync` takes no argument and waits for every
+# disk of the machine, and for a network file system that hangs; ext and xfs write a new name down with its file.
+B_syncs=''
+sync_name() {
+	[ -n "$B_syncs" ] || { [ ! -r "$RUN/syncs" ] || read -r B_syncs <"$RUN/syncs"; }
+	if [ -z "$B_syncs" ]; then
+		case $(sync --help 2>&1) in *FILE*) B_syncs=names ;; *) B_syncs=all ;; esac
+		{ say $B_syncs >"$RUN/syncs"; } 2>/dev/null
+	fi
+	if [ "$B_syncs" = names ]; then sync "${1%/*}" 2>/dev/null && return; fi
+	sync_file "$1"
+}
 # put FILE: standard input becomes FILE, whole or not at all, whatever the power does.
 put() {
-	dd of="$1.new" conv=fsync 2>/dev/null && mv -f "$1.new" "$1" && sync_file "${1%/*}"
+	dd of="$1.new" conv=fsync 2>/dev/null && mv -f "$1.new" "$1" && sync_name "$1"
 }

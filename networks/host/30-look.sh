@@ -71,11 +71,18 @@ link show dev lo' ip -o -batch - 2>&1) in 1:*'
 		say $B_apart >"$RUN/lists"
 	fi
 }
+# An older NetworkManager (EL6, EL7 before 7.3) has no files that say what it manages.
+ask_older_manager() {
+	[ -d /run/NetworkManager ] || [ -d /var/run/NetworkManager ] || return 0
+	[ ! -d /run/NetworkManager/devices ] || return 0
+	timeout 5 nmcli -t -f DEVICE,STATE dev >"$D/nmcli" 2>/dev/null </dev/null
+}
 AWK_KERNEL='of == "kernel" { take(); next }
 '
 # compose TXID <plan: that and the kernel's state to $D/{plan,work,snap,expected,committed,…}; prints path, notes, or the
 # plan's first error. One awk reads both: starting another costs as much as either.
 compose() {
+	ask_older_manager
 	look >"$D/kernel" 2>>"$D/log" || { say "error=cannot write $RUN" && return "$BROKEN"; }
 	awk -v txid="$1" -v dir="$D" -v committed="$ETC/committed" -v followed="$LIB/followed" -v errands="$LIB/errands" \
 		-v brctl="$B_brctl" "$AWK_LOOK$AWK_KERNEL$AWK_PLAN$AWK_COMPOSE" - of=kernel "$D/kernel"

@@ -10,7 +10,8 @@ flush() {
 	# shellcheck disable=SC2086
 	feed "$x_words" ip $X_force -batch -
 }
-# run_commands [FORCE] <commands: stops at the first error, unless forced.
+X_alone=''
+# run_commands [FORCE] <commands: stops at the first error, unless forced. X_alone: each `ip` by itself.
 run_commands() {
 	X_force=${1:-} X_batch='' X_phase='' x_rc=0
 	while read -r x_phase x_line; do
@@ -27,8 +28,11 @@ run_commands() {
 }
 run_one() {
 	case $x_line in
-	'ip '*) X_batch="$X_batch${x_line#ip }
-" ;;
+	'ip '*)
+		X_batch="$X_batch${x_line#ip }
+"
+		[ -z "$X_alone" ] || flush
+		;;
 	'# what '*) learnt_neighbours ;;
 	*)
 		flush || [ -n "$X_force" ] || return 1
@@ -40,6 +44,8 @@ run_one() {
 		'echo '*)
 			x_value=${x_line#echo }
 			x_path=${x_value#*>}
+			# Before 3.18 a bridge that filters tags has no VLAN for frames without one, and drops them.
+			case $x_path in */vlan_filtering) [ -e "${x_path%/*}/default_pvid" ] || return 0 ;; esac
 			# An older kernel may not have the setting; where it is, it must take the value.
 			[ ! -e "$x_path" ] || { say "${x_value% >*}" >"$x_path"; }
 			;;

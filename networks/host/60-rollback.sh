@@ -20,18 +20,19 @@ roll_back() {
 	fi
 	return "$r_rc"
 }
-# A first pass in one batch is fast; the next ones prove it and mend what the first could not. It is an emergency:
-# tried for some minutes, whatever else pulls at the same links.
+# A first pass in one batch is fast; the next ones prove it and mend what the first could not, word by word: `ip` ends a
+# batch, forced or not, at what it cannot read. It is an emergency: tried for some minutes, whatever else pulls at the same
+# links.
 converged() {
 	[ -e "$D/snap" ] || return 0
-	r_pass=0
+	r_pass=0 X_alone=''
 	while :; do
 		r_todo=$(compare converge "$D/snap" $((r_pass > 0))) || r_todo="error"
 		[ -n "$r_todo" ] || return 0
 		[ $r_pass -lt 60 ] || break
 		# `-force` goes on after an error: right here, wrong for a change.
 		[ "$r_todo" = error ] || printf '%s\n' "$r_todo" | run_commands -force >>"$D/log" 2>&1
-		r_pass=$((r_pass + 1))
+		r_pass=$((r_pass + 1)) X_alone=yes
 		case $r_pass in 1 | 2 | 3) ;; [4-9]) sleep 1 ;; *) sleep 5 ;; esac
 	done
 	printf '%s\n' "$r_todo" >"$D/stuck" 2>/dev/null

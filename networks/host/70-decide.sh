@@ -16,7 +16,7 @@ learn_end() {
 	committed_txid
 	if [ "$C_txid" = "$1" ]; then
 		# Who renamed it may have died before it was on the disk.
-		[ "$J_state" = committed ] || sync_file "$ETC"
+		[ "$J_state" = committed ] || sync_name "$ETC/committed"
 		J_state=committed
 	elif [ "$J_state" != none ]; then
 		boot_id

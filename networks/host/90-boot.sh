@@ -7,6 +7,8 @@ boot() {
 	say "$BOOT" >"$RUN/booting"
 	trap 'rc=$?; true >"$RUN/booting"; exit $rc' EXIT # a SIGKILL leaves it there
 	hold_transaction 30 || fail "$BUSY" "a transaction is at work"
+	# Where /run is on a disk, as on EL6, what was learnt of tools, and who follows, is of another boot.
+	rm -f "$RUN/tools" "$RUN/lists" "$RUN/syncs" "$RUN/following"
 	# The service may be started again by hand, with a change waiting for its confirmation.
 	! undecided || fail "$BUSY" "$P_txid is not decided yet"
 	[ -s "$ETC/committed" ] || { say state=empty && leave "$OK"; }

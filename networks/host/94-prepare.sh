@@ -19,6 +19,10 @@ install_file() {
 prepare() {
 	I_wrote=''
 	install_file "$PROGRAM" 0755 <"$SELF"
+	# Those of other versions; a shell that runs one goes on.
+	for p_old in "$PROGRAM"-*.sh; do
+		[ "$p_old" = "$SELF" ] || rm -f "$p_old"
+	done
 	if [ -d "${VNP_SYSTEMD:-/run/systemd/system}" ]; then prepare_systemd; else prepare_sysv; fi
 	[ ! -d "$SYS/etc/vz" ] || prepare_hook
 	say "wrote=${I_wrote# }"

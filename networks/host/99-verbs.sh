@@ -59,6 +59,8 @@ wants_seconds() {
 		fail "$BAD" "seconds: a number from 15 to 900"
 }
 places_exist() {
+	# EL6 has no /run; it is for all, whatever our umask.
+	case $RUN in /run/*) [ -d /run ] || mkdir -m 0755 /run 2>/dev/null ;; esac
 	for place in "$RUN/txn" "$ETC" "$LIB"; do
 		[ -d "$place" ] || mkdir -p "$place" 2>/dev/null || fail "$BROKEN" "cannot write $place"
 	done

@@ -168,6 +168,12 @@ function check_manager(dev, line, path) {
 	while ((getline line < path) > 0) if (line ~ /^managed=(true|full)/)
 		refuse("networkmanager", "NetworkManager manages " dev ": run nmcli device set " dev " managed no, for good")
 	close(path)
+	# Before 1.4 it leaves no such files; what its own tool says is here then (see compose).
+	path = dir "/nmcli"
+	while ((getline line < path) > 0)
+		if (index(line, dev ":") == 1 && substr(line, length(dev) + 2) !~ /^(unmanaged|unavailable|connected \(externally\)|$)/)
+			refuse("networkmanager", "NetworkManager manages " dev ": set NM_CONTROLLED=no for it and restart NetworkManager")
+	close(path)
 	path = "/run/systemd/netif/links/" sys(dev, "ifindex")
 	while ((getline line < path) > 0) if (line ~ /^ADMIN_STATE=(configured|configuring|pending)/)
 		refuse("networkd", "systemd-networkd manages " dev ": set Unmanaged=yes for it first")
@@ -220,7 +226,7 @@ function step_bridge(br, dev, i, p) {
 			return refuse("in-other-bridge", dev " is in the bridge " master[dev] ": adopt that one, or take it out")
 		release(master[dev], dev)
 	}
-	if (master[dev] != br || has_l3(dev) || mac[br] != mac[dev] || mtu[br] != mtu[dev] || is_unpinned(br)) {
+	if (master[dev] != br || has_l3(dev) || mac[br] != mac[dev] || (mtu[br] != mtu[dev] && !follows_ports) || is_unpinned(br)) {
 		risk(dev); risk(br)
 		pin(br, dev)
 	}
@@ -234,12 +240,14 @@ function step_bridge(br, dev, i, p) {
 function touch_vlans(dev, v) { for (v in vid) if (base[v] == dev) touch(v) }
 # A bridge takes the lowest address of its ports, and their smallest MTU, unless someone has set them; peers would
 # keep the former address in their tables whenever a container starts or stops. Setting the MTU it already has is
-# no change and pins nothing, hence the detour over one less.
+# no change and pins nothing, hence the detour over one less. Before 4.17 the MTU cannot be pinned, nor set above 1500
+# while there is no port (br_change_mtu): there it is left to the kernel.
 function pin(br, dev) {
 	if (mac[br] != mac[dev] || is_unpinned(br))
 		prologue("ip link set dev " br " address " mac[dev])
 	mac[br] = mac[dev]
-	if (fresh[br] || mtu[br] != mtu[dev]) {
+	if (follows_ports) mtu[br] = mtu[dev]
+	else if (fresh[br] || mtu[br] != mtu[dev]) {
 		prologue("ip link set dev " br " mtu " (mtu[dev] - 1))
 		prologue("ip link set dev " br " mtu " mtu[dev])
 		mtu[br] = mtu[dev]
@@ -261,8 +269,11 @@ function plain(br, path) {
 	if (fresh[br] || sys(br, "bridge/forward_delay") != 0) set_before(path "forward_delay", 0)
 	# Untagged only: a VLAN adapter on the same NIC takes its frames before the bridge sees them.
 	# Whoever has switched that off may have VLANs on the bridge.
-	if (fresh[br] || sys(br, "bridge/vlan_filtering") == "0") set_before(path "vlan_filtering", 1)
-	if (sys(br, "bridge/stp_state") + sys(br, "bridge/forward_delay") > 0 || sys(br, "bridge/vlan_filtering") == "0") risk(br)
+	if (fresh[br] || lets_tags_through(br)) set_before(path "vlan_filtering", 1)
+	if (sys(br, "bridge/stp_state") + sys(br, "bridge/forward_delay") > 0 || lets_tags_through(br)) risk(br)
+}
+function lets_tags_through(br) {
+	return sys(br, "bridge/vlan_filtering") == "0" && sys(br, "bridge/default_pvid") != ""
 }
 function release(br, dev) {
 	touch(br); touch(dev); touch_vlans(dev)
@@ -441,7 +452,7 @@ function write_expected(i, dev, f, j, any) {
 		dev = order[i]
 		if (!here[dev] || (dev in gone)) { print "absent " dev >(dir "/expected"); continue }
 		any = (dev in managed) && managed[dev] == "-"
-		print "link " dev " mac " (any ? "?" : mac[dev]) " mtu " (any ? "?" : mtu[dev]) " up " up[dev] \
+		print "link " dev " mac " (any ? "?" : mac[dev]) " mtu " (any || (follows_ports && bridge[dev]) ? "?" : mtu[dev]) " up " up[dev] \
 			" master " (master[dev] == "" ? "-" : master[dev]) >(dir "/expected")
 		if (dev in managed) print "br " dev " stp 0 fd 0 vf ?" >(dir "/expected")
 		for (f = 4; f <= 6; f += 2) {
@@ -461,7 +472,7 @@ END {
 	read_plan()
 	for (i in portof) {
 		p = "brport/bridge/bridge/"
-		if (sys(portof[i], p "stp_state") != "" && sys(portof[i], p "vlan_filtering") == "") unfiltered = 1
+		if (sys(portof[i], p "stp_state") != "" && sys(portof[i], p "default_pvid") == "") unfiltered = 1
 	}
 	for (i = 1; i <= nsteps; i++) {
 		n = split(steps[i], w, " ")

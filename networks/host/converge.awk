@@ -152,7 +152,7 @@ function extras_away(dev, f, i, key) {
 function link_back(dev) {
 	if (wmac[dev] != "?" && (born[dev] || sys(dev, "address") != wmac[dev]))
 		ip("link set dev " dev " address " wmac[dev])
-	if (born[dev] || sys(dev, "mtu") != wmtu[dev]) ip("link set dev " dev " mtu " wmtu[dev])
+	if (wmtu[dev] != "?" && (born[dev] || sys(dev, "mtu") != wmtu[dev])) ip("link set dev " dev " mtu " wmtu[dev])
 	if (wup[dev] && !is_up(dev)) ip("link set dev " dev " up")
 }
 function bridge_back(dev, w, path) {

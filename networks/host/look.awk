@@ -59,23 +59,31 @@ function take_address(dev, i, w, words, label, dynamic, tail) {
 	if (label != "" && label != dev) words = words " label " label
 	add_to(A, nA, family SUBSEP dev, words)
 }
+# What is said in other words than ip takes back is odd: it could not be said again, and would end a batch.
 function take_route(i, w, dev, words, proto, special) {
 	gsub(/\\/, " ")
 	if ($1 ~ /^(local|broadcast|anycast|multicast|unreachable|blackhole|prohibit|throw|nat)$/) return
 	words = $1 == "default" ? (family == 4 ? "0.0.0.0/0" : "::/0") : $1
 	for (i = 2; i <= NF; i++) {
 		w = $i
+		if (w == "cache") return	# learnt from another route by a kernel of EL6, and gone again when it likes
 		if (w == "dev") { dev = $(++i); if (special) odd[dev] = special }
-		else if (w == "nexthop" || w == "nhid" || w == "encap") special = w
 		else if (w == "expires" || w == "error" || w == "users" || w == "used" || w == "age") i++
 		else if (w == "pref" && $(i + 1) == "medium") i++
-		else if (w ~ /^(linkdown|dead|pervasive|unresolved|(rt_)?(offload|trap)|offload_failed)$/) continue
-		else {
-			if (w == "proto") proto = $(i + 1)
+		else if (w == "hoplimit" && $(i + 1) ~ /^(0|4294967295)$/) i++	# so EL6 says that none is set
+		else if (w ~ /^(linkdown|dead|pervasive|unresolved|(rt_)?(offload|trap|offload_failed))$/) continue
+		else if (w == "onlink") words = words " " w
+		else if (w in valued) {
 			words = words " " w
-		}
+			if (w == "rto_min" && $(i + 1) == "lock") i++	# said, always so, and not taken back
+			if ($(i + 1) ~ /^(lock|inet6?)$/) words = words " " $(++i)
+			words = words " " $(++i)
+			if (w == "proto") proto = $i
+		} else if (!special) special = w
 	}
 	if (special) { odd[dev] = special; return }
+	# Kernels before 3.x call what a router advertised their own.
+	if (family == 6 && proto == "kernel" && words ~ / via /) proto = "ra"
 	if (proto == "kernel" || proto == "redirect" || words ~ /^(ff00::|fe80::\/64)/) return
 	if (proto == "ra") { advertised[dev] = 1; return }
 	add_to(R, nR, family SUBSEP dev, words)
@@ -85,7 +93,7 @@ function take_neighbour() {
 	add_to(N, nN, $3, $1 " lladdr " $5 " nud " ($0 ~ /PERMANENT/ ? "permanent" : "stale"))
 }
 function has_l3(dev) {
-	return nA[4, dev] + nA[6, dev] + nR[4, dev] + nR[6, dev] + nP[4, dev] + nP[6, dev] > 0
+	return (dev in odd) || nA[4, dev] + nA[6, dev] + nR[4, dev] + nR[6, dev] + nP[4, dev] + nP[6, dev] > 0
 }
 
 # `ip addr del` wants the address, and the peer when there is one, not the rest.
@@ -111,7 +119,7 @@ function settings(dev, list, n, i, v, out) {
 function hardware_address(dev) { return sys(dev, "address") == "00:00:00:00:00:00" ? "?" : sys(dev, "address") }
 function canonical(dev, i, f, out) {
 	if (!exists(dev)) return "absent " dev "\n"
-	out = "link " dev " mac " hardware_address(dev) " mtu " sys(dev, "mtu") " up " is_up(dev) \
+	out = "link " dev " mac " hardware_address(dev) " mtu " (follows_ports && is_bridge(dev) ? "?" : sys(dev, "mtu")) " up " is_up(dev) \
 		" master " (master[dev] == "" ? "-" : master[dev]) "\n"
 	if (is_bridge(dev)) out = out "br " dev " stp " sys(dev, "bridge/stp_state") " fd " \
 		sys(dev, "bridge/forward_delay") " vf " (sys(dev, "bridge/vlan_filtering") == "" ? "-" : \
@@ -126,10 +134,16 @@ function canonical(dev, i, f, out) {
 	return out
 }
 BEGIN {
+	split("via from proto scope src metric table tos dsfield realm realms mtu advmss rtt rttvar window cwnd initcwnd initrwnd" \
+		" ssthresh hoplimit reordering rto_min quickack congctl features pref fastopen_no_cookie", names, " ")
+	for (i in names) valued[names[i]] = 1
 	SETTINGS = "ipv4/rp_filter ipv4/arp_ignore ipv4/arp_announce ipv4/arp_filter ipv4/arp_notify ipv4/arp_accept" \
 		" ipv4/proxy_arp ipv4/forwarding ipv4/send_redirects ipv4/accept_redirects ipv4/secure_redirects" \
 		" ipv4/accept_source_route ipv4/log_martians ipv4/src_valid_mark ipv4/accept_local" \
 		" ipv4/route_localnet ipv4/promote_secondaries ipv6/forwarding ipv6/proxy_ndp ipv6/accept_ra" \
 		" ipv6/autoconf ipv6/accept_redirects ipv6/use_tempaddr ipv6/disable_ipv6"
 	read_vlans()
+	# Before 4.17 the MTU of a bridge is that of its smallest port, whatever it was set to (net/bridge, br_change_mtu).
+	split(rd("/proc/sys/kernel/osrelease"), names, ".")
+	follows_ports = names[1] + 0 < 4 || (names[1] + 0 == 4 && names[2] + 0 < 17)
 }

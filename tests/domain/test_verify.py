@@ -125,6 +125,18 @@ def test_it_finds(name: str) -> None:
     assert expected in found(number, hand(LOOKS[number]))
 
 
+@pytest.mark.parametrize(
+    ("kernel", "kept"),
+    [("2.6.32-042stab145.3", False), ("3.10.0-1160.vz7", False), ("4.16.18", False), ("4.17", True),
+     ("6.1.0-42-amd64", True), ("5.x", True), ("", True)],
+)  # fmt: skip
+def test_the_mtu_is_no_difference_where_the_kernel_gives_a_bridge_its_smallest_ports(
+    kernel: str, kept: bool
+) -> None:
+    facts = replace(changed(LOOKS[1], "vn-a", mtu=1400), kernel=kernel)
+    assert (("vn-a", "MTU", "1500", "1400") in found(1, facts)) == kept
+
+
 def test_a_kernel_without_tag_filtering_is_not_blamed() -> None:
     assert found(1, changed(LOOKS[1], "vn-a", bridge=Bridge(False, 0, None))) == []
 

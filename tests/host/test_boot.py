@@ -58,6 +58,15 @@ def test_state_of_another_boot_is_known_as_such(server: Server, move: HostPlan) 
     assert server.call("status").answer.get("pending") == "" and server.state() == before
 
 
+def test_what_was_learnt_of_tools_is_learnt_anew_at_each_boot(server: Server) -> None:
+    """So is who was telling vzctl: the start hook keeps its hands off while that process lives."""
+    files = [server.run_dir / name for name in ("following", "tools", "lists", "syncs")]
+    for file in files:
+        file.write_text("1 101\n")
+    server.call("boot", check=True)
+    assert not any(file.exists() for file in files)
+
+
 def test_a_missing_nic_does_not_stop_the_other_networks(server: Server, move: HostPlan) -> None:
     keeps = ("keep bridge vn-x eth9", "keep bridge vn-a eth0", "keep bridge vn-c -", "keep adopted br0 eth8")
     text = "\n".join(["vnetpanel-committed 1", "txid t", *keeps, "end"]) + "\n"

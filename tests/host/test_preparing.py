@@ -32,6 +32,10 @@ def test_it_can_be_repeated_and_leaves_nothing(server: Server, init: str) -> Non
     first = server.call("prepare", check=True, **env)
     assert first.answer.get("init") == init and first.answer.get("hook") == "ours"
     assert str(vznet) in first.answer.get("wrote")
+    older = server.root / "lib/transaction-0123456789abcdef.sh"
+    older.write_text("an older version\n")
+    server.call("prepare", check=True, **env)
+    assert not older.exists()
     there = files(server)
     assert "EXTERNAL_SCRIPT=" in there[str(vznet)] and there[str(vznet)].startswith("# mine\n")
     again = server.call("prepare", check=True, **env)
