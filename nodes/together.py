@@ -116,6 +116,8 @@ def _store_all(entries: list[_Entry[Item]], store: Callable[[list[Item]], None])
             # One of them may be at fault: each has its own chance, and its own error.
             for entry in entries:
                 _store_all([entry], store)
+            if not isinstance(error, Exception):
+                raise
             return
         entries[0].error = error
     for entry in entries:

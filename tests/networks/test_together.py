@@ -168,6 +168,29 @@ def test_what_was_not_stored_when_the_storing_thread_was_interrupted_does_not_pa
     together.write(3, lambda items: None)
 
 
+def test_an_interrupt_in_the_middle_of_a_store_is_not_taken_for_an_error_of_it() -> None:
+    together: Together[int] = Together(30.0)
+    calls: list[list[int]] = []
+
+    def store(items: list[int]) -> None:
+        calls.append(items)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+
+    def write(number: int) -> str:
+        try:
+            with together.at_work():
+                ready.wait(10)
+                together.write(number, store)
+        except KeyboardInterrupt:
+            return "interrupted"
+        return "stored"
+
+    ready = threading.Barrier(2)
+    assert sorted(in_threads(write, [1, 2], 2, "try")) == ["interrupted", "stored"]
+    assert sorted(map(len, calls)) == [1, 1, 2], "each has had a chance of its own"
+
+
 def test_it_gives_up_waiting_after_a_while() -> None:
     together: Together[int] = Together(0.01)
     disk = Disk(together, 0)
