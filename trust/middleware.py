@@ -30,7 +30,7 @@ class AuditContextMiddleware:
 
 
 class SessionGuardMiddleware:
-    """Ends idle sessions, and takes users without a second factor to its set-up where one is required."""
+    """Ends idle and old sessions; takes users without a second factor to its set-up where it is required."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -44,9 +44,9 @@ class SessionGuardMiddleware:
         """Only where a login is asked for: looking at the user reads the session."""
         if not getattr(view, "login_required", True) or not request.user.is_authenticated:
             return None
-        if proof.is_idle_too_long(request):
+        if why := proof.why_over(request):
             logout(request)
-            messages.info(request, f"You were logged out after {settings.IDLE_MINUTES} minutes without use.")
+            messages.info(request, why)
             # The user is nobody now: the next middleware asks for a login.
             return None
         asked_by_page = bool(getattr(request, "htmx", False)) and request.method == "GET"

@@ -1,7 +1,7 @@
 """How long ago a person has shown that it is she: idleness of the session, and the password asked for again.
 
-The session holds when its user was last seen (`seen`), when she last gave her password (`proved`), and
-whether a second factor was used (`two_factor`).
+The session holds when its user logged in (`began`), was last seen (`seen`) and last gave her password
+(`proved`), and whether a second factor was used (`two_factor`).
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from django.utils.http import urlencode
 
 log = structlog.get_logger(__name__)
 
-SEEN, PROVED, TWO_FACTOR = "seen", "proved", "two_factor"
+BEGAN, SEEN, PROVED, TWO_FACTOR = "began", "seen", "proved", "two_factor"
 SEEN_EVERY_S = 60
 """The session is written at most this often for being used."""
 
 
 def begin(request: HttpRequest) -> None:
     """A login: seen and proved just now."""
-    request.session[SEEN] = request.session[PROVED] = int(time.time())
+    request.session[BEGAN] = request.session[SEEN] = request.session[PROVED] = int(time.time())
 
 
 def prove(request: HttpRequest) -> None:
@@ -45,10 +45,17 @@ def is_proved(request: HttpRequest) -> bool:
     return 0 <= age <= settings.PROOF_MINUTES * 60
 
 
-def is_idle_too_long(request: HttpRequest) -> bool:
-    """Whether the session was not used for VNETPANEL_IDLE_MINUTES. One that says nothing is new."""
-    seen = request.session.get(SEEN)
-    return seen is not None and time.time() - int(seen) > settings.IDLE_MINUTES * 60
+def why_over(request: HttpRequest) -> str:
+    """A sentence if the session was unused for VNETPANEL_IDLE_MINUTES or its login is too old; else "".
+
+    Django's own expiry alone would begin anew with every write of the session. One that says nothing is new.
+    """
+    now = time.time()
+    if now - int(request.session.get(SEEN, now)) > settings.IDLE_MINUTES * 60:
+        return f"You were logged out after {settings.IDLE_MINUTES} minutes without use."
+    if now - int(request.session.get(BEGAN, now)) > settings.SESSION_COOKIE_AGE:
+        return f"You were logged out: a login lasts {settings.SESSION_COOKIE_AGE // 3600} hours."
+    return ""
 
 
 def note_use(request: HttpRequest, *, by_person: bool) -> None:

@@ -39,6 +39,15 @@ def test_use_keeps_it_alive(as_admin: Client, clock: Any) -> None:
         assert as_admin.get("/").status_code == 200
 
 
+def test_no_login_lasts_longer_than_twelve_hours_however_busy(as_admin: Client, clock: Any) -> None:
+    for _ in range(12 * 3):
+        clock.shift(20 * 60 - 1)
+        assert as_admin.get("/").status_code == 200
+    clock.shift(60)
+    assert as_admin.get("/networks/")["Location"] == "/login/?next=/networks/"
+    assert "a login lasts 12 hours" in as_admin.get("/login/").text
+
+
 def test_a_page_that_polls_is_no_use(as_admin: Client, clock: Any) -> None:
     as_admin.get("/")
     for _ in range(2):
