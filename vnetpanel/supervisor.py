@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,7 @@ LONGEST_PAUSE_S = 30.0
 #: Ends in a row, each before STABLE_S, after which starting it again is given up.
 GIVE_UP_AFTER = 6
 LOG_BYTES = 10_000_000
+"""A log file that has grown larger is put aside, in place of the one that was."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -89,19 +92,27 @@ class Supervisor:
         return child.process
 
     def open_log(self, name: str) -> int | None:
-        """A descriptor of the child's log file; a file that has grown large is put aside first."""
+        """A descriptor of the child's log file."""
         if self.log_dir is None:
             return None
         self.log_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self.log_dir / f"{name}.log"
-        if path.exists() and path.stat().st_size > LOG_BYTES:
-            path.replace(path.with_suffix(".log.1"))
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        return os.open(self.log_dir / f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def shorten_log(self, name: str) -> None:
+        """Put what a large log file holds aside; whoever writes to it goes on at its new beginning."""
+        path = (self.log_dir or Path()) / f"{name}.log"
+        if self.log_dir is None or not path.exists() or path.stat().st_size <= LOG_BYTES:
+            return
+        # On a full disk there is no room for a copy: what is there must go all the same.
+        with suppress(OSError):
+            shutil.copy(path, path.with_suffix(".log.1"))
+        os.truncate(path, 0)
 
     def watch_once(self) -> None:
         """Look at every child and start again those that ended; GaveUpError when one ends too often."""
         now = time.monotonic()
         for child in self.children:
+            self.shorten_log(child.name)
             if child.start_again_at is not None:
                 if now >= child.start_again_at:
                     self.spawn(child)
