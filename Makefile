@@ -10,7 +10,8 @@ help: ## list these commands
 
 demo: ## the panel with the manual's three servers on this machine (root; Ctrl-C stops everything)
 	@scripts/prepare.sh demo
-	@exec $(PYTHON) manage.py up --lab --listen $(LISTEN)
+	@# A folder of its own: `make run` in this checkout is another panel, for real servers.
+	@VNETPANEL_VAR="$${VNETPANEL_VAR:-var/demo}" exec $(PYTHON) manage.py up --lab --listen $(LISTEN)
 
 run: ## the panel without the lab, for real servers (LISTEN=address:port)
 	@scripts/prepare.sh run

@@ -61,6 +61,14 @@ def servers_of(place: Place | None = None) -> LabServers:
     )
 
 
+def are_all_others() -> bool:
+    """Whether there are servers and none of them is the lab's: this is the panel of real ones."""
+    from lab.definition import SERVERS
+
+    addresses = set(PhysicalServer.objects.values_list("address", flat=True))
+    return bool(addresses) and addresses.isdisjoint(server.address for server in SERVERS)
+
+
 def register(lab: LabServers | None = None) -> list[PhysicalServer]:
     """Put the lab's servers into the group "Lab", their host keys approved, and look at each once.
 

@@ -56,6 +56,20 @@ def envchoice(name: str, default: str, choices: tuple[str, ...]) -> str:
     return value
 
 
+def envfolder(name: str, default: Path) -> Path:
+    """A folder of our own that can be written, made if it is not there (0700)."""
+    path = Path(envstr(name, str(default))).resolve()
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}: {path} cannot be made: {error.strerror}.") from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ImproperlyConfigured(
+            f"{name}: {path} belongs to somebody else. Run this as the panel's user, or name another folder."
+        )
+    return path
+
+
 def envsecret(name: str, fallback: Path) -> str:
     """A secret: from NAME, else from the file named by NAME_FILE, else from the fallback file.
 

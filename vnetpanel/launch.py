@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import shlex
 import signal
 import socket
 import subprocess
@@ -12,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import IO, TYPE_CHECKING
@@ -101,6 +101,11 @@ def first_login() -> str | None:
     return password
 
 
+def which_panel() -> str:
+    """Words before a command that is meant for this panel and not for the one in var/; "" if it is that."""
+    return f"VNETPANEL_VAR={shlex.quote(str(settings.VAR_DIR))} " if "VNETPANEL_VAR" in os.environ else ""
+
+
 def interrupt(number: int, frame: FrameType | None) -> None:
     """SIGTERM ends the panel just as Ctrl-C does."""
     raise KeyboardInterrupt
@@ -142,10 +147,11 @@ class Launcher:
         with listen(self.listen_on) as listener:
             address = url_of(listener)
             tell(address)
-            if self.with_lab:
-                self.boot_lab()
             self.say("Preparing the database and the static files")
             call_command("migrate", interactive=False, verbosity=0)
+            if self.with_lab:
+                self.refuse_real_servers()
+                self.boot_lab()
             if not settings.DEBUG:
                 call_command("collectstatic", interactive=False, verbosity=0)
             password = first_login()
@@ -163,7 +169,7 @@ class Launcher:
         else:
             self.say(
                 "Login:               as before; a forgotten password: "
-                f"{Path(sys.executable)} manage.py changepassword {FIRST_LOGIN}"
+                f"{which_panel()}{Path(sys.executable)} manage.py changepassword {FIRST_LOGIN}"
             )
         self.say("Ctrl-C stops everything that was started.")
 
@@ -186,17 +192,25 @@ class Launcher:
             raise LaunchError(str(error)) from None
         self.prefix = exec_prefix(lab.place)
 
+    def refuse_real_servers(self) -> None:
+        """LaunchError if this is the panel of real servers, which the lab's network does not reach."""
+        if self.lab_registration("sys.exit(3 * lab_registration.are_all_others())") == 3:
+            raise LaunchError(
+                f"{settings.VAR_DIR} is the panel of real servers, which the lab's network does not reach. "
+                "Run `make demo`, or name another folder in VNETPANEL_VAR."
+            )
+
     def register_lab(self) -> None:
         """Put the lab's servers into the inventory, from where the lab's addresses can be reached."""
-        if find_spec("nodes.lab_registration") is None:
-            return
         self.say("Registering the lab's servers")
-        code = "import django; django.setup(); from nodes.lab_registration import register; register()"
-        done = subprocess.run(
-            [*self.prefix, sys.executable, "-c", code], cwd=settings.BASE_DIR, env=self.environment()
-        )
-        if done.returncode:
+        if self.lab_registration("lab_registration.register()"):
             raise LaunchError("The lab's servers could not be registered; the lines above say why.")
+
+    def lab_registration(self, call: str) -> int:
+        """The exit code of a call of the inventory, which the wiring does not know, in its own process."""
+        code = f"import sys, django; django.setup(); from nodes import lab_registration; {call}"
+        words = [*self.prefix, sys.executable, "-c", code]
+        return subprocess.run(words, cwd=settings.BASE_DIR, env=self.environment()).returncode
 
     def environment(self) -> dict[str, str]:
         """The environment of a process of the panel."""

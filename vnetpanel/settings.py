@@ -14,8 +14,7 @@ from vnetpanel import env, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 #: Everything that the panel writes by itself: database, broker, secrets, compressed static files.
-VAR_DIR = Path(env.envstr("VNETPANEL_VAR", str(BASE_DIR / "var"))).resolve()
-VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+VAR_DIR = env.envfolder("VNETPANEL_VAR", BASE_DIR / "var")
 
 DEBUG = env.envbool("VNETPANEL_DEBUG", False)
 #: The panel is reached over HTTPS (its own or a proxy's): cookies, HSTS and redirects follow.

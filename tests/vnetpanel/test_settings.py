@@ -40,6 +40,26 @@ def test_it_makes_its_secret_key_once_and_for_its_owner_only(var_dir: Path) -> N
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+def test_somebody_elses_folder_stops_it_with_a_sentence(var_dir: Path) -> None:
+    var_dir.chmod(0o755)
+    code = """
+import os, pathlib
+from vnetpanel import env
+os.setuid(65534)
+env.envfolder("VNETPANEL_VAR", pathlib.Path("var"))
+"""
+    for folder, sentence in ((var_dir, "belongs to somebody else"), (var_dir / "new", "cannot be made")):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "VNETPANEL_VAR": str(folder)},
+            capture_output=True,
+            text=True,
+        )
+        assert f"ImproperlyConfigured: VNETPANEL_VAR: {folder} {sentence}" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
