@@ -116,6 +116,7 @@ def on_servers(
     folder: Path, options: argparse.Namespace, say: Callable[[str], None]
 ) -> tuple[list[Row], str]:
     """What is measured on servers, and how quiet the machine was."""
+    from bench import report
     from bench.contenders import Contenders
     from bench.farm import farm, prefix
     from bench.meter import Group
@@ -139,6 +140,11 @@ def on_servers(
             largest = 100 if sizes[-1] >= 100 else slow[-1]
             slow_servers(bench, slow[0], largest, changes=not options.quick)
             bench.growth(sizes[0], sizes[-1])
+        except BaseException:
+            # An hour's figures, should a late part come to grief.
+            if bench.rows:
+                say(f"what was measured before is in {report.write(bench.rows, whole=False)}")
+            raise
         finally:
             rivals.close()
             group.remove()

@@ -21,7 +21,7 @@ from bench.farm import Farm, prefix
 from bench.meter import Group
 from networks.choices import ChangeState, MeasurementState, OperationState
 from networks.domain.state import Edit
-from networks.domain.waves import ALL_AT_ONCE, widths_offered
+from networks.domain.waves import ALL_AT_ONCE, default_width, widths_offered
 from networks.models import Change, Measurement
 from networks.services.changes import apply_change, start_review
 from networks.services.drafts import stage
@@ -129,10 +129,15 @@ class Panel:
         change = start_review(self.user, "benchmark")
         return settled(change, lambda one: one.state != ChangeState.PLANNING)
 
-    def apply(self, change: Change) -> Change:
-        """Apply a reviewed Change, every warning accepted, in the widest waves, to its stored result."""
+    def apply(self, change: Change, usual: bool = False) -> Change:
+        """Apply a reviewed Change, every warning accepted, to its stored result.
+
+        In the widest waves, or in those that the page offers first (`usual`).
+        """
         ticked = {row["key"] for row in change.problems if row["severity"] == "warn"}
-        apply_change(self.user, change, ticked, width=widest(change.operations.count()))
+        servers = change.operations.count()
+        width = default_width(servers) if usual else widest(servers)
+        apply_change(self.user, change, ticked, width=width)
         done = settled(change, lambda one: one.is_terminal)
         if done.state != ChangeState.DONE:
             told = done.operations.exclude(state=OperationState.DONE).values_list("server_name", "message")[

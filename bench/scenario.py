@@ -144,6 +144,11 @@ class Bench:
             alone(f"{about}: broker messages, review to measured", statistics.median(messages), "", 4),
         ]
         if kind == "Change":
+            usual = self.change(size, adapter, usual=True)
+            self.rows += [
+                alone(f"{about}: applying in the waves offered first, wall", usual.applied.wall_s, "s"),
+                alone(f"{about}: waves offered first", usual.waves, ""),
+            ]
             self._beside_ssh(about, size, ours)
         if size <= self.ansible_at_most and kind == "Change":
             self._beside_ansible(about, size, ours, seen)
@@ -262,7 +267,7 @@ class Bench:
         self.measured_s += cost.machine_s
         return cost
 
-    def change(self, size: int, adapter: str) -> Done:
+    def change(self, size: int, adapter: str, usual: bool = False) -> Done:
         """One Change of the panel, looked at from outside, and taken away again."""
         self.number += 1
         network = str(uuid.uuid4())
@@ -276,7 +281,7 @@ class Bench:
         sent = self._messages()
         review = self._noted(self.panel.measured(lambda: held.append(self.panel.review(edits))))
         opened = self._connections(size)
-        applied = self._noted(self.panel.measured(lambda: held.append(self.panel.apply(held[0]))))
+        applied = self._noted(self.panel.measured(lambda: held.append(self.panel.apply(held[0], usual))))
         opened = self._connections(size) - opened
         after = self._noted(self.panel.measured(self.panel.rest))
         sent = self._messages() - sent
