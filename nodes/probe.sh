@@ -235,7 +235,9 @@ kernel() {
         for field in ifindex flags type mtu address addr_assign_type carrier speed; do value "$link/$field"; done
         [ ! -e "$link/tun_flags" ] || value "$link/tun_flags"
         if [ -d "$link/bridge" ]; then
-            for field in stp_state forward_delay vlan_filtering; do value "$link/bridge/$field"; done
+            for field in stp_state forward_delay; do value "$link/bridge/$field"; done
+            # Before 3.18 a bridge that filters drops what has no tag: as good as one that cannot.
+            [ ! -e "$link/bridge/default_pvid" ] || value "$link/bridge/vlan_filtering"
         elif [ -d "$link/bonding" ]; then
             value "$link/bonding/mode"
             value "$link/bonding/slaves"

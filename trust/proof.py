@@ -61,7 +61,10 @@ def why_over(request: HttpRequest) -> str:
 def note_use(request: HttpRequest, *, by_person: bool) -> None:
     """Move the idle clock. What a page asks for by itself (polls) is no sign of a person."""
     now = int(time.time())
-    if SEEN not in request.session or (by_person and now - int(request.session[SEEN]) >= SEEN_EVERY_S):
+    # One from before an update says nothing of when it began.
+    is_new = not {BEGAN, SEEN} <= request.session.keys()
+    if is_new or (by_person and now - int(request.session[SEEN]) >= SEEN_EVERY_S):
+        request.session.setdefault(BEGAN, now)
         request.session[SEEN] = now
         _keep_clock(request)
 

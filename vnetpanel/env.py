@@ -57,10 +57,12 @@ def envchoice(name: str, default: str, choices: tuple[str, ...]) -> str:
 
 
 def envfolder(name: str, default: Path) -> Path:
-    """A folder of our own that can be written, made if it is not there (0700)."""
+    """A folder of our own that can be written, made if it is not there: nobody else can look into it."""
     path = Path(envstr(name, str(default))).resolve()
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Those above it as well: var/ of var/demo is another panel's.
+        for folder in (*reversed(path.parents), path):
+            folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise ImproperlyConfigured(f"{name}: {path} cannot be made: {error.strerror}.") from error
     if not os.access(path, os.W_OK | os.X_OK):

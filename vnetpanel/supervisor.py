@@ -100,13 +100,16 @@ class Supervisor:
 
     def shorten_log(self, name: str) -> None:
         """Put what a large log file holds aside; whoever writes to it goes on at its new beginning."""
-        path = (self.log_dir or Path()) / f"{name}.log"
-        if self.log_dir is None or not path.exists() or path.stat().st_size <= LOG_BYTES:
+        if self.log_dir is None:
             return
-        # On a full disk there is no room for a copy: what is there must go all the same.
+        path = self.log_dir / f"{name}.log"
+        # Whatever its disk says: no log is worth the panel's end.
         with suppress(OSError):
-            shutil.copy(path, path.with_suffix(".log.1"))
-        os.truncate(path, 0)
+            if path.stat().st_size > LOG_BYTES:
+                # On a full disk there is no room for a copy: what is there must go all the same.
+                with suppress(OSError):
+                    shutil.copy(path, path.with_suffix(".log.1"))
+                os.truncate(path, 0)
 
     def watch_once(self) -> None:
         """Look at every child and start again those that ended; GaveUpError when one ends too often."""

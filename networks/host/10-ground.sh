@@ -78,7 +78,7 @@ sync_name() {
 		{ say $B_syncs >"$RUN/syncs"; } 2>/dev/null
 	fi
 	if [ "$B_syncs" = names ]; then sync "${1%/*}" 2>/dev/null && return; fi
-	sync_file "$1"
+	sync_file "$1" || sync
 }
 # put FILE: standard input becomes FILE, whole or not at all, whatever the power does.
 put() {

@@ -25,16 +25,17 @@ roll_back() {
 # links.
 converged() {
 	[ -e "$D/snap" ] || return 0
-	r_pass=0 X_alone=''
+	r_pass=0
 	while :; do
 		r_todo=$(compare converge "$D/snap" $((r_pass > 0))) || r_todo="error"
-		[ -n "$r_todo" ] || return 0
+		[ -n "$r_todo" ] || { X_alone='' && return 0; }
 		[ $r_pass -lt 60 ] || break
 		# `-force` goes on after an error: right here, wrong for a change.
 		[ "$r_todo" = error ] || printf '%s\n' "$r_todo" | run_commands -force >>"$D/log" 2>&1
 		r_pass=$((r_pass + 1)) X_alone=yes
 		case $r_pass in 1 | 2 | 3) ;; [4-9]) sleep 1 ;; *) sleep 5 ;; esac
 	done
+	X_alone=''
 	printf '%s\n' "$r_todo" >"$D/stuck" 2>/dev/null
 	return 1
 }

@@ -171,8 +171,12 @@ function check_manager(dev, line, path) {
 	# Before 1.4 it leaves no such files; what its own tool says is here then (see compose).
 	path = dir "/nmcli"
 	while ((getline line < path) > 0)
-		if (index(line, dev ":") == 1 && substr(line, length(dev) + 2) !~ /^(unmanaged|unavailable|connected \(externally\)|$)/)
-			refuse("networkmanager", "NetworkManager manages " dev ": set NM_CONTROLLED=no for it and restart NetworkManager")
+		if (index(line, dev ":") == 1 && substr(line, length(dev) + 2) !~ /^(unmanaged|connected \(externally\)|$)/) {
+			line = "NetworkManager manages " dev ": set NM_CONTROLLED=no for it and restart NetworkManager"
+			# What was committed when nobody asked it is no reason to be without a network at boot.
+			if (dev in was_adapter) warn("networkmanager", line)
+			else refuse("networkmanager", line)
+		}
 	close(path)
 	path = "/run/systemd/netif/links/" sys(dev, "ifindex")
 	while ((getline line < path) > 0) if (line ~ /^ADMIN_STATE=(configured|configuring|pending)/)

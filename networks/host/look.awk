@@ -81,11 +81,11 @@ function take_route(i, w, dev, words, proto, special) {
 			if (w == "proto") proto = $i
 		} else if (!special) special = w
 	}
-	if (special) { odd[dev] = special; return }
 	# Kernels before 3.x call what a router advertised their own.
 	if (family == 6 && proto == "kernel" && words ~ / via /) proto = "ra"
 	if (proto == "kernel" || proto == "redirect" || words ~ /^(ff00::|fe80::\/64)/) return
 	if (proto == "ra") { advertised[dev] = 1; return }
+	if (special) { odd[dev] = special; return }
 	add_to(R, nR, family SUBSEP dev, words)
 }
 function take_neighbour() {

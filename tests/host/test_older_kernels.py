@@ -84,7 +84,8 @@ NMCLI = """#!/bin/sh
 
 
 @pytest.mark.parametrize(
-    ("state", "refused"), [("connected", True), ("disconnected", True), ("unmanaged", False)]
+    ("state", "refused"),
+    [("connected", True), ("disconnected", True), ("unavailable", True), ("unmanaged", False)],
 )
 def test_an_older_networkmanager_is_asked_by_its_own_tool(
     server: Server, move: HostPlan, state: str, refused: bool
@@ -98,6 +99,11 @@ def test_an_older_networkmanager_is_asked_by_its_own_tool(
     server.env["VNP_PATH"] = str(tool.parent)
     codes = {note.code for note in server.plan(move).answer.refusals}
     assert ("networkmanager" in codes) == refused
+    asked = server.env.pop("VNP_PATH")
+    commit(server, "there", move)
+    server.env["VNP_PATH"] = asked
+    again = server.plan(move).answer
+    assert not again.refusals and ("networkmanager" in {w.code for w in again.warnings}) == refused
     # A newer one leaves files, which say it without a process.
     server.run("mkdir", "/run/NetworkManager/devices")
     assert "networkmanager" not in {note.code for note in server.plan(move).answer.refusals}

@@ -48,6 +48,17 @@ def test_no_login_lasts_longer_than_twelve_hours_however_busy(as_admin: Client, 
     assert "a login lasts 12 hours" in as_admin.get("/login/").text
 
 
+def test_nor_does_one_from_before_that_was_counted(as_admin: Client, clock: Any) -> None:
+    session = as_admin.session
+    del session["began"]
+    session.save()
+    for _ in range(12 * 3):
+        assert as_admin.get("/").status_code == 200
+        clock.shift(20 * 60)
+    clock.shift(1)
+    assert as_admin.get("/").status_code == 302
+
+
 def test_a_page_that_polls_is_no_use(as_admin: Client, clock: Any) -> None:
     as_admin.get("/")
     for _ in range(2):

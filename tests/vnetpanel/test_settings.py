@@ -40,6 +40,12 @@ def test_it_makes_its_secret_key_once_and_for_its_owner_only(var_dir: Path) -> N
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_folders_that_it_makes_are_its_owners_only(var_dir: Path) -> None:
+    load_settings(var_dir / "panel" / "demo")
+    for folder in (var_dir / "panel", var_dir / "panel" / "demo"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
 def test_somebody_elses_folder_stops_it_with_a_sentence(var_dir: Path) -> None:
     var_dir.chmod(0o755)
