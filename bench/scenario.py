@@ -17,7 +17,7 @@ from bench.contenders import BRIDGE, WIDTHS, Contenders, attached
 from bench.farm import Farm
 from bench.panel import Cost, Panel, measure
 from bench.report import Row, against, alone, exponent, median
-from bench.script import WHOLE, script_costs
+from bench.script import AWAY, WHOLE, script_costs
 from networks.domain.state import (
     AddMember,
     Assign,
@@ -247,7 +247,7 @@ class Bench:
     def script(self) -> None:
         """Processor time of the transaction script on a server, without SSH: a short change."""
         self.rows += [
-            alone(f"transaction script: CPU of {verb}", cost, "ms", 30 if verb == WHOLE else None)
+            alone(f"transaction script: CPU of {verb}", cost, "ms", 30 if verb in (WHOLE, AWAY) else None)
             for verb, cost in script_costs(self.farm, self.runs).items()
         ]
 

@@ -15,6 +15,9 @@ WHOLE = "hold and settle"
 """What a Change runs on a server of which it touches no address (networks/engine/hosts.py)."""
 
 
+AWAY = f"{WHOLE} of taking away"
+
+
 def script_costs(farm: Farm, runs: int) -> dict[str, float]:
     """Milliseconds of processor time by verb, on one server, medians."""
     inside = [*farm.servers.prefix, "nsenter", "-t", str(farm.processes[0].pid), "-m", "-n"]
@@ -53,4 +56,7 @@ def script_costs(farm: Farm, runs: int) -> dict[str, float]:
             call("settle", txid, name=f"settle{which}")
     subprocess.run([*inside, "sh", "-c", "rm -rf /etc/vnetpanel"], check=True)
     medians = {verb: statistics.median(found) - way_in for verb, found in costs.items()}
-    return medians | {WHOLE: medians["hold"] + medians["settle"]}
+    there_and_away = {"": WHOLE, " of taking away": AWAY}
+    return medians | {
+        both: medians[f"hold{which}"] + medians[f"settle{which}"] for which, both in there_and_away.items()
+    }

@@ -46,8 +46,8 @@ def other(other_checkout: Lab) -> Lab:
 
 
 def servers_reached(lab: Lab) -> list[bool]:
-    """Whether each server answers from its own lab's panel namespace."""
-    ping = [*netns.exec_prefix(lab.place), "ping", "-q", "-c1", "-W2"]
+    """Whether each server answers one of a few pings from its own lab's panel namespace."""
+    ping = [*netns.exec_prefix(lab.place), "ping", "-q", "-c5", "-i0.5", "-W2"]
     return [subprocess.run([*ping, one.address], capture_output=True).returncode == 0 for one in lab.servers]
 
 
