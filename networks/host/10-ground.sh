@@ -67,7 +67,8 @@ else
 		VNP_FED
 	}
 fi
-sync_file() { dd if=/dev/null of="$1" conv=notrunc,fsync 2>/dev/null; }
+# One that is not there is not made.
+sync_file() { [ ! -f "$1" ] || dd if=/dev/null of="$1" conv=notrunc,fsync 2>/dev/null; }
 # sync_name FILE: that it is called so is on the disk. Before coreutils 8.24 `sync` takes no argument and waits for every
 # disk of the machine, and for a network file system that hangs; ext and xfs write a new name down with its file.
 B_syncs=''

@@ -82,6 +82,8 @@ follow_save() {
 		s_words=$(as_vzctl vzctl_does save "$@" 2>&1)
 		saved_as "$2" "$3"
 		agrees "$1" "$5" || { differs "$(last_words)" || return 1; }
+		# vzctl leaves it to the system when: after a power cut the container would start without its network.
+		sync_file "$CONF/$2.conf"
 	fi
 	joins "$4" "$5" || { differs "$4 cannot join $5" || return 1; }
 	say "$s_what ok"

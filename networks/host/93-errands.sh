@@ -40,6 +40,7 @@ $e_line
 	! is_gone "$3" || return 0
 	[ -f "$CONF/$3.conf" ] || { differs "container $3 has no configuration here" || return 1; }
 	"do_$1" "$@" || return 1
+	sync_file "$CONF/$3.conf"
 	note_errand finished
 	say "$s_what ok"
 }
