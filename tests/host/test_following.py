@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from networks.host.answers import Saved
 from networks.host.grammar import HostPlan, KeepBridge, NetifAdd, Place, Port, RemoveBridge, Save
+from tests.host.rig import run
 from tests.host.vz_server import CTID, Vz, vz_server
 
 pytestmark = pytest.mark.netns
@@ -30,6 +33,18 @@ def test_a_stopped_container_joins_when_it_starts(vz: Vz) -> None:
     assert vz.master(host) == "vn-a"
     vz("restart", CTID)
     assert vz.master(host) == "vn-a"
+
+
+def test_what_vzctl_saved_is_on_the_disk_before_it_is_said_to_agree(vz: Vz) -> None:
+    vz.commit("t", vz.save(CTID, vz.create(CTID), "vn-a"))
+    dd, log = Path(shutil.which("dd") or "/bin/dd").resolve(), vz.server.root / "flushed"
+    real, told = vz.server.root / "real-dd", vz.server.root / "told-dd"
+    shutil.copy(dd, real)
+    told.write_text(f'#!/bin/sh\necho "$*" >>{log}\nexec {real} "$@"\n')
+    told.chmod(0o755)
+    run(*vz.server.inside(), "mount", "--bind", str(told), str(dd))
+    assert vz.server.call("follow", "t", check=True).state == "agrees"
+    assert f"/{CTID}.conf conv=notrunc,fsync\n" in log.read_text()
 
 
 def test_a_running_container_moves_at_once_and_stays_after_a_restart(vz: Vz) -> None:
