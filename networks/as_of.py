@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from networks.desired import at_revision
+from django.db.models import Subquery
+
+from networks.desired import head_number, state_of
 from networks.domain.state import Desired, InterfaceKey, Network, ServerId
 from networks.models import Change, Revision
+from nodes.choices import Role
 from nodes.models import Container, PhysicalServer
-from nodes.querysets import AnyUser, sees_everything
+from nodes.querysets import AnyUser, has_role, sees_everything
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,8 @@ class AsOf:
     """A revision with its state; number 0 is the empty beginning, which has no row."""
 
     number: int
+    newest: int
+    """The number of the newest revision."""
     state: Desired
     revision: Revision | None
     change: Change | None
@@ -57,16 +62,20 @@ class NetworkThen:
 
 
 def as_of(number: int, user: AnyUser) -> AsOf:
-    """Revision `number`. Raises Revision.DoesNotExist. Six queries at most."""
-    state = at_revision(number)
+    """Revision `number`. Raises Revision.DoesNotExist. Three queries, and roles if nobody read them."""
+    last = Subquery(Revision.objects.order_by("-number").values("number")[:1])
+    revisions = Revision.objects.select_related("author").annotate(newest=last)
+    revision = revisions.get(number=number) if number else None
+    newest = revision.newest if revision else head_number()
+    state = state_of(revision)
     named = {server for network in state.networks for server in state.servers_of(network.id)}
     named |= {vlan.server for vlan in state.vlans}
-    servers = PhysicalServer.objects.visible_to(user).in_bulk(named)
-    known = set(PhysicalServer.objects.filter(pk__in=named).values_list("pk", flat=True))
-    removed = frozenset(named - known)
-    revision = Revision.objects.filter(number=number).defer("state").select_related("author").first()
+    known = PhysicalServer.objects.select_related("group").in_bulk(named)
+    servers = {pk: one for pk, one in known.items() if has_role(user, Role.VIEWER, one.group)}
+    removed = frozenset(named - known.keys())
     change = Change.objects.visible_to(user).filter(decisions__revision=number).first()
-    return AsOf(number, state, revision, change, servers, removed, bool(removed) and sees_everything(user))
+    tells_removed = bool(removed) and sees_everything(user)
+    return AsOf(number, newest, state, revision, change, servers, removed, tells_removed)
 
 
 def without_removed(then: AsOf) -> Desired:

@@ -8,7 +8,6 @@ from typing import Any
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 
-from networks.desired import head_number
 from networks.looking_back import then
 from networks.models import VirtualNetwork
 from networks.slices import draft_edits
@@ -31,7 +30,6 @@ def _looking_back(request: HttpRequest) -> dict[str, Any] | None:
     seen = then()
     if seen is None:
         return {"then": None}
-    newest = head_number()
     query, asked = request.GET.copy(), request.GET.copy()
     del asked["as_of"]
 
@@ -41,10 +39,10 @@ def _looking_back(request: HttpRequest) -> dict[str, Any] | None:
 
     return {
         "then": seen,
-        "newest": newest,
+        "newest": seen.newest,
         "today": _today(request, asked),
         "older": beside(seen.number - 1) if seen.number else "",
-        "newer": beside(seen.number + 1) if seen.number < newest else "",
+        "newer": beside(seen.number + 1) if seen.number < seen.newest else "",
     }
 
 

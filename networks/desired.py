@@ -24,6 +24,7 @@ from networks.models import Member as MemberRow
 from networks.state_json import dump_desired, load_desired
 from nodes.choices import AdapterKind, InterfaceMode
 from nodes.models import Adapter, Container, ContainerInterface
+from nodes.querysets import named_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,12 @@ def head() -> Head:
 
 def at_revision(number: int) -> Desired:
     """Desired as revision `number` decided it; 0 is the empty beginning. Revision.DoesNotExist if unknown."""
-    if number == 0:
-        return Desired()
-    return _state_of(Revision.objects.only("state").get(number=number).state)
+    return state_of(Revision.objects.only("state").get(number=number) if number else None)
+
+
+def state_of(revision: Revision | None) -> Desired:
+    """What that revision decided; None is the empty beginning."""
+    return _state_of(revision.state) if revision else Desired()
 
 
 @lru_cache(maxsize=8)
@@ -163,9 +167,7 @@ def _create_assignments(new: set[Assignment]) -> None:
     wanted = {(a.server, a.adapter) for a in new if a.adapter}
     adapters = {
         (row.server_id, row.name): row.pk
-        for row in Adapter.objects.filter(
-            server_id__in={s for s, _ in wanted}, name__in={n for _, n in wanted if n}
-        ).only("pk", "server_id", "name")
+        for row in Adapter.objects.filter(named_on(wanted, name="name")).only("pk", "server_id", "name")
     }
     missing = sorted(key for key in wanted if key not in adapters)
     if missing:
@@ -210,8 +212,7 @@ def _create_members(new: set[Member]) -> None:
 def _interface_ids(keys: list[InterfaceKey]) -> dict[InterfaceKey, int]:
     wanted = set(keys)
     rows = ContainerInterface.objects.filter(
-        container__server_id__in={key.server for key in wanted},
-        container__ctid__in={key.ctid for key in wanted},
+        named_on({(key.server, key.ctid) for key in wanted}, "container__server_id", "container__ctid")
     ).values_list("container__server_id", "container__ctid", "ifname", "pk")
     ids = {InterfaceKey(server, ctid, ifname): pk for server, ctid, ifname, pk in rows}
     return {key: ids[key] for key in wanted if key in ids}

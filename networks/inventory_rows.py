@@ -21,7 +21,7 @@ from networks.domain.inventory import (
 from networks.domain.state import Desired, InterfaceKey
 from nodes.choices import Origin, Role
 from nodes.models import Adapter, Bridge, Container, ContainerInterface, PhysicalServer
-from nodes.querysets import AnyUser, has_role
+from nodes.querysets import AnyUser, has_role, named_on
 
 
 def inventory(
@@ -47,7 +47,8 @@ def inventory(
         hidden = frozenset(everywhere - {row.pk for row in servers if has_role(user, Role.VIEWER, row.group)})
     containers = Container.objects.filter(server_id__in=server_ids)
     if about is not None:
-        containers = containers.filter(pk__in=_asked_about(containers, about))
+        # Without the servers: SQLite would look up each key once for each of them.
+        containers = Container.objects.filter(pk__in=_asked_about(containers, about))
     bridges = tuple(_bridges(server_ids))
     return Inventory(
         servers=tuple(server_view(row) for row in servers),
@@ -64,10 +65,7 @@ def _asked_about(containers: QuerySet[Container], states: Collection[Desired]) -
     """Keys of the containers that rules ask about. One query of three parts, each by an index of its own."""
     named = {key for state in states for key in state.containers_named}
     members = containers.filter(interfaces__membership__isnull=False)
-    # The same CTID is often there on many servers.
-    like = containers.filter(
-        ctid__in={ctid for _, ctid in named}, server_id__in={server for server, _ in named}
-    )
+    like = containers.filter(named_on(named))
     first, *others = (
         rows.order_by()
         .annotate(only_if_named=Value(only))

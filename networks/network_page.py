@@ -11,7 +11,7 @@ from networks.offers import interface_value
 from networks.services.queueing import touched_networks
 from networks.slices import Drafted
 from nodes.models import Adapter, ContainerInterface, PhysicalServer
-from nodes.querysets import AnyUser
+from nodes.querysets import AnyUser, named_on
 
 RECENT = 5
 SEARCHED = 200
@@ -116,9 +116,8 @@ def members_shown(
 
 def _rows(members: set[Member]) -> Mapping[InterfaceKey, ContainerInterface]:
     keys = {member.interface for member in members}
-    rows = ContainerInterface.objects.filter(
-        container__server_id__in={key.server for key in keys}, container__ctid__in={key.ctid for key in keys}
-    ).select_related("container")
+    there = named_on({(key.server, key.ctid) for key in keys}, "container__server_id", "container__ctid")
+    rows = ContainerInterface.objects.filter(there).select_related("container")
     return {
         key: row
         for row in rows

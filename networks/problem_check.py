@@ -42,6 +42,7 @@ from networks.models import (
 from networks.services.judge import count
 from nodes.choices import ServerState
 from nodes.models import Adapter, Container, PhysicalServer
+from nodes.querysets import named_on
 
 KEPT = timedelta(days=90)
 """How long an ended problem is remembered."""
@@ -333,13 +334,13 @@ class _Labels:
         subjects = [s for one in found for s in one.subjects]
         networks = {s["network"] for s in subjects if "network" in s}
         servers = {s["server"] for s in subjects if "server" in s}
-        ctids = {s["ctid"] for s in subjects if "ctid" in s}
+        containers = {(s["server"], s["ctid"]) for s in subjects if "ctid" in s}
         self.networks = {
             str(pk): name
             for pk, name in VirtualNetwork.objects.filter(pk__in=networks).values_list("pk", "name")
         }
         self.servers = dict(PhysicalServer.objects.filter(pk__in=servers).values_list("pk", "name"))
-        rows = Container.objects.filter(server_id__in=servers, ctid__in=ctids)
+        rows = Container.objects.filter(named_on(containers))
         self.containers = {
             (server, ctid): pk for server, ctid, pk in rows.values_list("server_id", "ctid", "pk")
         }

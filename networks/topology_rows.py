@@ -26,7 +26,7 @@ from networks.problem_check import OTHER_CAUSES
 from networks.services.measure import open_disagreements
 from networks.slices import draft_edits
 from nodes.models import Adapter, Container, PhysicalServer
-from nodes.querysets import AnyUser
+from nodes.querysets import AnyUser, named_on
 
 View = Literal["draft", "desired", "observed"]
 SHOWN_CAUSES = (*sorted(OTHER_CAUSES), "breach")
@@ -164,7 +164,7 @@ def _seen(servers: frozenset[ServerId]) -> Seen:
 def container_ids(keys: Iterable[ContainerKey]) -> dict[ContainerKey, Any]:
     """Primary keys of containers, for links. One query."""
     wanted = set(keys)
-    rows = Container.objects.filter(
-        server_id__in={key.server for key in wanted}, ctid__in={key.ctid for key in wanted}
-    ).values_list("server_id", "ctid", "pk")
+    rows = Container.objects.filter(named_on({(key.server, key.ctid) for key in wanted})).values_list(
+        "server_id", "ctid", "pk"
+    )
     return {key: pk for server, ctid, pk in rows if (key := ContainerKey(server, ctid)) in wanted}

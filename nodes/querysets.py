@@ -15,6 +15,8 @@ from django.db.models.functions import Concat
 from nodes.choices import Role
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 
 AnyUser: TypeAlias = "AbstractBaseUser | AnonymousUser"
@@ -90,6 +92,23 @@ def sees_everything(user: AnyUser) -> bool:
     from nodes.models import ServerGroup
 
     return not ServerGroup.objects.exclude(pk__in=ServerGroup.objects.visible_to(user)).exists()
+
+
+MOST_LOOKED_UP = 100_000
+"""Pairs of server and name: more take longer to look up than all that is on the servers to read."""
+
+
+def named_on(keys: Collection[tuple[int, str]], server: str = "server_id", name: str = "ctid") -> Q:
+    """Rows with those (server, name), and some others on those servers: whoever asks picks.
+
+    A database looks up each name on each server, though nearly none of them is there: a container's id may be
+    a UUID. `server` and `name` lead to them from the rows.
+    """
+    servers, names = {key for key, _ in keys}, {key for _, key in keys}
+    condition = Q(**{f"{server}__in": servers})
+    if len(servers) * len(names) <= MOST_LOOKED_UP:
+        condition &= Q(**{f"{name}__in": names})
+    return condition
 
 
 class AccessQuerySet(models.QuerySet[Any]):

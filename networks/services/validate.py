@@ -33,7 +33,7 @@ from networks.inventory_rows import inventory, servers_named
 from networks.models import Assignment
 from networks.slices import Drafted, of_area
 from nodes.models import Adapter
-from nodes.querysets import AnyUser
+from nodes.querysets import AnyUser, named_on
 
 AT_ONCE = frozenset(
     {
@@ -254,9 +254,8 @@ def _wires_of(keys: Collection[AdapterKey], edits: Iterable[Edit]) -> dict[Adapt
     """
     made = {AdapterKey(e.server, e.name): e for e in edits if isinstance(e, CreateVlan)}
     asked = {AdapterKey(key.server, made[key].base) if key in made else key for key in keys}
-    rows = Adapter.objects.filter(
-        server__in={key.server for key in asked}, name__in={key.name for key in asked}, gone_at=None
-    ).select_related("segment", "base__segment")
+    there = named_on({(key.server, key.name) for key in asked}, name="name")
+    rows = Adapter.objects.filter(there, gone_at=None).select_related("segment", "base__segment")
     seen = {AdapterKey(row.server_id, row.name): row for row in rows}
     found: dict[AdapterKey, Wire] = {}
     for key in keys:

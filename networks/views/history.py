@@ -114,12 +114,11 @@ def network(request: HttpRequest, revision: int, network_id: uuid.UUID) -> HttpR
 
 def _banner(seen: AsOf) -> dict[str, Any]:
     """What templates/networks/inc/as_of.html shows; of a page with `?as_of=` base.html has its own."""
-    newest = head_number()
     return {
         "then": seen,
-        "newest": newest,
+        "newest": seen.newest,
         "older": reverse("networks:revision", args=[seen.number - 1]) if seen.number else "",
-        "newer": reverse("networks:revision", args=[seen.number + 1]) if seen.number < newest else "",
+        "newer": reverse("networks:revision", args=[seen.number + 1]) if seen.number < seen.newest else "",
         "today": reverse("networks:list"),
     }
 

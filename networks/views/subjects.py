@@ -12,7 +12,7 @@ from networks.domain.rules import Problem
 from networks.engine.subjects import subject_rows
 from networks.models import Change, VirtualNetwork
 from nodes.models import Container, PhysicalServer
-from nodes.querysets import AnyUser
+from nodes.querysets import AnyUser, named_on
 
 MOST_LINKS = 20
 """A problem of a thousand servers is not read link by link."""
@@ -44,13 +44,9 @@ def link_rows(rows: Iterable[Mapping[str, Any]], user: AnyUser) -> list[dict[str
     servers = dict(
         seen.filter(pk__in={s["server"] for s in subjects if "server" in s}).values_list("pk", "name")
     )
-    ctids = {s["ctid"] for s in subjects if "ctid" in s}
-    containers = {
-        (server, ctid): pk
-        for server, ctid, pk in Container.objects.filter(server_id__in=servers, ctid__in=ctids).values_list(
-            "server_id", "ctid", "pk"
-        )
-    }
+    named = {(s["server"], s["ctid"]) for s in subjects if "ctid" in s and s["server"] in servers}
+    rows = Container.objects.filter(named_on(named)).values_list("server_id", "ctid", "pk")
+    containers = {(server, ctid): pk for server, ctid, pk in rows}
     for row in found:
         links = (_link(subject, names, servers, containers) for subject in row.get("subjects", ()))
         row["links"] = list(dict.fromkeys(link for link in links if link))[:MOST_LINKS]
