@@ -89,7 +89,7 @@ def _cell(
     holders = {a.adapter: a.network for a in part.drafted.assignments_on(server.pk) if a.adapter}
     planned = {v.name for v in part.drafted.vlans_on(server.pk)}
     dropped = {v.name for v in part.decided.vlans_on(server.pk)} - planned
-    known = [one for one in part.adapters.get(server.pk, []) if one not in dropped]
+    known = [one.name for one in part.adapters.get(server.pk, []) if one.name not in dropped]
     known += sorted(planned - set(known))
     if chosen.startswith(ADAPTER) and chosen.removeprefix(ADAPTER) not in known:
         known.append(chosen.removeprefix(ADAPTER))

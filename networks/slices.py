@@ -6,7 +6,7 @@ A page about one network or one server needs a small `Desired`, not the whole de
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,20 +54,10 @@ def draft_edits(user: AbstractBaseUser | AnonymousUser) -> tuple[Edit, ...]:
 
 
 def of_network(network_id: uuid.UUID, user: AbstractBaseUser | AnonymousUser) -> Drafted:
-    """Everything about one network, on all servers. Three queries."""
+    """Everything about one network, on all servers. Two queries."""
     if then() is not None:
         return _back((), [str(network_id)])
-    networks = VirtualNetwork.objects.filter(pk=network_id)
-    assignments = AssignmentRow.objects.filter(network_id=network_id)
-    members = MemberRow.objects.filter(network_id=network_id)
-    return _drafted(
-        Desired(
-            networks=tuple(_network(row) for row in networks),
-            assignments=_assignments(assignments),
-            members=_members(members),
-        ),
-        user,
-    )
+    return _drafted(_area([], [str(network_id)]), user)
 
 
 def network_alone(network_id: uuid.UUID, user: AbstractBaseUser | AnonymousUser) -> Network | None:
@@ -79,17 +69,17 @@ def network_alone(network_id: uuid.UUID, user: AbstractBaseUser | AnonymousUser)
 
 
 def of_server(server_id: int, user: AbstractBaseUser | AnonymousUser) -> Drafted:
-    """Everything about one server: the networks with something on it. Four queries."""
+    """Everything about one server: the networks with something on it. Two queries."""
     return _back([server_id]) if then() is not None else _drafted(decided_on(server_id), user)
 
 
 def decided_on(server_id: int) -> Desired:
-    """What has been decided for one server: the networks with something on it. Four queries."""
+    """What has been decided for one server: the networks with something on it. Two queries."""
     return _area([server_id], [])
 
 
 def decided_on_each(server_ids: Collection[int]) -> dict[int, Desired]:
-    """The same for each of these servers. Four queries."""
+    """The same for each of these servers. Two queries."""
     area = _area(server_ids, [])
     networks = {network.id: network for network in area.networks}
     assignments: dict[int, list[Assignment]] = {server: [] for server in server_ids}
@@ -117,11 +107,20 @@ def decided_on_each(server_ids: Collection[int]) -> dict[int, Desired]:
     }
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class SeenAdapter:
+    """A network adapter as the last look saw it. No carrier is what a link says that has none."""
+
+    name: str
+    is_up: bool
+    has_carrier: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Cells(Drafted):
-    """What the cells of some servers and networks say, and the adapters that can be assigned, by server."""
+    """What is on some servers, networks by name alone, and adapters there by server, sorted."""
 
-    adapters: dict[int, list[str]] = field(default_factory=dict)
+    adapters: dict[int, list[SeenAdapter]] = field(default_factory=dict)
 
 
 def of_cells(
@@ -130,54 +129,90 @@ def of_cells(
     user: AbstractBaseUser | AnonymousUser,
 ) -> Cells:
     """Where networks are assigned on those servers, and members there of some networks. One query."""
-    networks: dict[str, Network] = {}
-    assignments: list[Assignment] = []
-    members: list[Member] = []
-    vlans: list[VlanAdapter] = []
-    adapters: dict[int, list[str]] = {}
-    for kind, server, network, first, second, third in _rows_of_cells(server_ids, network_ids):
-        match kind:
-            case "assignment":
-                pk = str(uuid.UUID(network))
-                networks[pk] = Network(pk, third)
-                assignments.append(Assignment(pk, server, first or None, second))
-            case "member":
-                members.append(Member(str(uuid.UUID(network)), InterfaceKey(server, first, second)))
-            case "vlan":
-                vlans.append(VlanAdapter(server, first, second, int(third)))
-            case "adapter":
-                adapters.setdefault(server, []).append(first)
-    decided = Desired(tuple(networks.values()), tuple(assignments), tuple(members), tuple(vlans))
-    found = _drafted(decided, user) if then() is None else _back(server_ids)
-    by_name = {server: sorted(names) for server, names in adapters.items()}
-    return Cells(found.decided, found.drafted, found.edits, by_name)
-
-
-def _rows_of_cells(server_ids: Collection[int], network_ids: Collection[str]) -> QuerySet[Any, Any]:
-    """(kind, server, network, and three words about it), of four tables at once."""
-    here = {"server_id__in": server_ids}
     members = MemberRow.objects.filter(
         network_id__in=[uuid.UUID(pk) for pk in network_ids],
         interface__container__server_id__in=server_ids,
     )
-    usable = Adapter.objects.filter(**here, gone_at=None, bond=None)
-    assignments = AssignmentRow.objects.filter(**here)
-    server = "interface__container__server_id"
-    ctid, ifname = "interface__container__ctid", "interface__ifname"
-    arms = (
-        _arm(
-            "assignment",
-            assignments,
-            "network_id",
-            "adapter__name",
-            "bridge",
-            "network__name",
-        ),
-        _arm("member", members, "network_id", ctid, ifname, "", server=server),
-        _arm("vlan", ManagedVlan.objects.filter(**here), "", "name", "base", "vid"),
-        _arm("adapter", usable.exclude(bond_mode__in=UNUSABLE_BOND_MODES), "", "name", "", ""),
+    usable = Adapter.objects.filter(server_id__in=server_ids, gone_at=None, bond=None)
+    found = _rows(
+        assignments=AssignmentRow.objects.filter(server_id__in=server_ids),
+        members=members,
+        vlans=ManagedVlan.objects.filter(server_id__in=server_ids),
+        adapters=usable.exclude(bond_mode__in=UNUSABLE_BOND_MODES),
     )
-    return arms[0].union(*arms[1:], all=True)
+    return _cells(found, server_ids, user)
+
+
+def on_servers(server_ids: Collection[int], user: AbstractBaseUser | AnonymousUser) -> Cells:
+    """What is on those servers, networks by name alone, and all their adapters. One query."""
+    found = _rows(
+        assignments=AssignmentRow.objects.filter(server_id__in=server_ids),
+        members=MemberRow.objects.filter(interface__container__server_id__in=server_ids),
+        vlans=ManagedVlan.objects.filter(server_id__in=server_ids),
+        adapters=Adapter.objects.filter(server_id__in=server_ids, gone_at=None),
+    )
+    return _cells(found, server_ids, user)
+
+
+def _cells(found: _Rows, server_ids: Collection[int], user: AbstractBaseUser | AnonymousUser) -> Cells:
+    networks = tuple(Network(pk, name) for pk, name in found.network_names.items())
+    decided = Desired(networks, tuple(found.assignments), tuple(found.members), tuple(found.vlans))
+    part = _drafted(decided, user) if then() is None else _back(server_ids)
+    by_name = {server: sorted(adapters) for server, adapters in found.adapters.items()}
+    return Cells(part.decided, part.drafted, part.edits, by_name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows of desired, read together."""
+
+    assignments: list[Assignment] = field(default_factory=list)
+    members: list[Member] = field(default_factory=list)
+    vlans: list[VlanAdapter] = field(default_factory=list)
+    adapters: dict[int, list[SeenAdapter]] = field(default_factory=dict)
+    network_names: dict[str, str] = field(default_factory=dict)
+
+
+def _rows(
+    *,
+    assignments: QuerySet[AssignmentRow],
+    members: QuerySet[MemberRow],
+    vlans: QuerySet[ManagedVlan],
+    adapters: QuerySet[Adapter] | None = None,
+) -> _Rows:
+    """Those rows of up to four tables, in one query."""
+    there = "interface__container__"
+    arms = [
+        _arm("assignment", assignments, "network_id", "adapter__name", "bridge", "network__name"),
+        _arm(
+            "member", members, "network_id", f"{there}ctid", "interface__ifname", "network__name",
+            server=f"{there}server_id",
+        ),
+        _arm("vlan", vlans, "", "name", "base", "vid"),
+    ]  # fmt: skip
+    if adapters is not None:
+        arms.append(_arm("adapter", adapters, "", "name", "is_up", "has_carrier"))
+    found = _Rows()
+    for kind, server, network, first, second, third in arms[0].union(*arms[1:], all=True):
+        match kind:
+            case "assignment":
+                pk = str(uuid.UUID(network))
+                found.network_names[pk] = third
+                found.assignments.append(Assignment(pk, server, first or None, second))
+            case "member":
+                pk = str(uuid.UUID(network))
+                found.network_names[pk] = third
+                found.members.append(Member(pk, InterfaceKey(server, first, second)))
+            case "vlan":
+                found.vlans.append(VlanAdapter(server, first, second, int(third)))
+            case "adapter":
+                seen = SeenAdapter(first, second in TRUE, third not in FALSE)
+                found.adapters.setdefault(server, []).append(seen)
+    return found
+
+
+TRUE, FALSE = ("1", "true"), ("0", "false")
+"""A boolean as text: SQLite's and PostgreSQL's."""
 
 
 def _arm(kind: str, rows: QuerySet[Any], *columns: str, server: str = "server_id") -> QuerySet[Any, Any]:
@@ -197,30 +232,33 @@ def of_area(
     network_ids: Collection[str],
     user: AbstractBaseUser | AnonymousUser,
 ) -> Drafted:
-    """All of those servers and all of those networks: what rules need to judge edits there. Four queries."""
+    """All of those servers and all of those networks: what rules need to judge edits there. Two queries."""
     if then() is not None:
         return _back(server_ids, network_ids)
     return _drafted(_area(server_ids, network_ids), user)
 
 
 def _area(server_ids: Collection[int], network_ids: Collection[str]) -> Desired:
-    here = AssignmentRow.objects.filter(Q(server_id__in=server_ids) | Q(network_id__in=network_ids))
-    assignments = _assignments(here)
-    members = _members(_members_there(server_ids, network_ids))
-    named = {a.network for a in assignments} | {m.network for m in members} | set(network_ids)
+    keys = [uuid.UUID(pk) for pk in network_ids]
+    found = _rows(
+        assignments=AssignmentRow.objects.filter(Q(server_id__in=server_ids) | Q(network_id__in=keys)),
+        members=_members_there(server_ids, network_ids),
+        vlans=ManagedVlan.objects.filter(server_id__in=server_ids),
+    )
+    networks = VirtualNetwork.objects.filter(pk__in={*found.network_names, *network_ids})
     return Desired(
-        networks=tuple(_network(row) for row in VirtualNetwork.objects.filter(pk__in=named)),
-        assignments=assignments,
-        members=members,
-        vlans=_vlans(ManagedVlan.objects.filter(server_id__in=server_ids)),
+        networks=tuple(map(_network, networks)),
+        assignments=tuple(found.assignments),
+        members=tuple(found.members),
+        vlans=tuple(found.vlans),
     )
 
 
 def _members_there(server_ids: Collection[int], network_ids: Collection[str]) -> QuerySet[MemberRow]:
     there = MemberRow.objects.filter(interface__container__server_id__in=server_ids)
-    if not network_ids:
-        return there
     theirs = MemberRow.objects.filter(network_id__in=[uuid.UUID(pk) for pk in network_ids])
+    if not network_ids or not server_ids:
+        return theirs if network_ids else there
     # One "or" over two tables would have the database read all members that there are.
     either = there.order_by().values("pk").union(theirs.order_by().values("pk"))
     return MemberRow.objects.filter(pk__in=either)
@@ -248,23 +286,3 @@ def _drafted(decided: Desired, user: AbstractBaseUser | AnonymousUser) -> Drafte
 
 def _network(row: VirtualNetwork) -> Network:
     return Network(str(row.pk), row.name, row.description, row.bridge or "")
-
-
-def _vlans(rows: Iterable[ManagedVlan]) -> tuple[VlanAdapter, ...]:
-    return tuple(VlanAdapter(row.server_id, row.name, row.base, row.vid) for row in rows)
-
-
-def _assignments(rows: object) -> tuple[Assignment, ...]:
-    values = rows.values_list("network_id", "server_id", "adapter__name", "bridge")  # type: ignore[attr-defined]
-    return tuple(
-        Assignment(str(network), server, adapter, bridge) for network, server, adapter, bridge in values
-    )
-
-
-def _members(rows: object) -> tuple[Member, ...]:
-    values = rows.values_list(  # type: ignore[attr-defined]
-        "network_id", "interface__container__server_id", "interface__container__ctid", "interface__ifname"
-    )
-    return tuple(
-        Member(str(network), InterfaceKey(server, ctid, ifname)) for network, server, ctid, ifname in values
-    )

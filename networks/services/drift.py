@@ -62,7 +62,7 @@ def edits_of(drift: Drift) -> tuple[Edit, ...]:
 
 
 def reboot_risks(server: PhysicalServer) -> list[Problem]:
-    """What the server's next boot would not bring back (rule 14), as it is decided now. Four queries."""
+    """What the server's next boot would not bring back (rule 14), as it is decided now. Two queries."""
     state = decided_on(server.pk)
     return boot_brings_back_what_runs(state, state, Inventory(servers=(server_view(server),)))
 

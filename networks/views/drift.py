@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from networks.models import Drift, DriftCheck
+from networks.models import Drift
 from networks.services import drift as services
 from networks.services.changes import NothingToReview, start_repair
 from networks.services.errors import Conflict, NotAllowed
@@ -35,8 +35,8 @@ def all_drift(request: HttpRequest) -> HttpResponseBase:
 @require_safe
 def server_drift(request: HttpRequest, server_id: int) -> HttpResponseBase:
     """What differs on one server."""
-    server = server_or_404(request.user, server_id)
-    check = DriftCheck.objects.filter(server=server).only("at", "unsure").first()
+    server = server_or_404(request.user, server_id, "drift_check")
+    check = getattr(server, "drift_check", None)
     context = {
         "server": server,
         "unsure": check.unsure if check else "",

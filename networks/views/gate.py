@@ -33,8 +33,10 @@ def group_or_404(user: AnyUser, group_id: int) -> ServerGroup:
     return get_object_or_404(ServerGroup.objects.visible_to(user).select_related("parent"), pk=group_id)
 
 
-def server_or_404(user: AnyUser, server_id: int) -> PhysicalServer:
-    return get_object_or_404(PhysicalServer.objects.visible_to(user).select_related("group"), pk=server_id)
+def server_or_404(user: AnyUser, server_id: int, *with_: str) -> PhysicalServer:
+    """The server with its group, and with what else is read along."""
+    servers = PhysicalServer.objects.visible_to(user).select_related("group", *with_)
+    return get_object_or_404(servers, pk=server_id)
 
 
 def network_or_404(user: AnyUser, network_id: uuid.UUID) -> Network:

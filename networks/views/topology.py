@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -18,7 +18,7 @@ from networks.happenings import happening_text
 from networks.slices import draft_edits
 from networks.topology_list import PER_PAGE, server_lines
 from networks.topology_rows import MOST_SERVERS, Part, View, container_ids, scene, version
-from networks.views.gate import container_or_404, group_or_404, network_or_404, server_or_404
+from networks.views.gate import container_or_404, network_or_404, server_or_404
 from networks.views.paging import page_number, pages
 from nodes.models import PhysicalServer, ServerGroup
 from nodes.querysets import AnyUser
@@ -43,9 +43,14 @@ def everything(request: HttpRequest) -> HttpResponse:
 @vary_on_headers("HX-Request")
 def group(request: HttpRequest, group_id: int) -> HttpResponse:
     """The servers of a group and of all groups below it."""
-    found = group_or_404(request.user, group_id)
+    found, *below = _with_groups_below(request.user, group_id)
     inside = PhysicalServer.objects.inside(found).values_list("pk", flat=True)
-    context = {"picture_name": f"Topology of {found}", "base": "networks/topology/group.html", "group": found}
+    context = {
+        "picture_name": f"Topology of {found}",
+        "base": "networks/topology/group.html",
+        "group": found,
+        "groups": below,
+    }
     return _answer(request, Part(frozenset(inside)), context)
 
 
@@ -102,6 +107,16 @@ def _visible(user: AnyUser) -> frozenset[int]:
     return frozenset(PhysicalServer.objects.visible_to(user).values_list("pk", flat=True))
 
 
+def _with_groups_below(user: AnyUser, group_id: int) -> list[ServerGroup]:
+    """The group and the first of those below it. One query. Raises Http404 if she may not see it."""
+    groups = ServerGroup.objects.visible_to(user).select_related("parent")
+    # Its own path ends in its key, and theirs begin with its path.
+    found = list(groups.filter(path__contains=f"/{group_id}/").order_by("path")[: MOST_GROUPS + 1])
+    if not found or found[0].pk != group_id:
+        raise Http404("There is no such server group.")
+    return found
+
+
 def _around(request: HttpRequest, start: NetworkRef | ServerRef | ContainerKey, default: int = 0) -> Part:
     text = request.GET.get("hops", "")
     hops = int(text) if text.isdecimal() and len(text) < 3 else default
@@ -122,8 +137,9 @@ def _answer(request: HttpRequest, part: Part, context: dict[str, Any]) -> HttpRe
     """The page, or the polled picture with an ETag."""
     view = _view(request)
     context |= {"view": view, "part": part, "has_draft": bool(draft_edits(request.user))}
+    inside = context.get("group")
     if not wants_fragment(request):
-        context |= _drawn(request, part, view, context.get("group"))
+        context |= _drawn(request, part, view, inside)
         response = render(request, context["base"], context)
         response["Cache-Control"] = "private, no-store"
         return response
@@ -131,7 +147,7 @@ def _answer(request: HttpRequest, part: Part, context: dict[str, Any]) -> HttpRe
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
     if request.headers.get("If-None-Match") == etag:
         return HttpResponse(status=304, headers=headers)
-    context |= _drawn(request, part, view, context.get("group"))
+    context |= _drawn(request, part, view, inside)
     response = render(request, "networks/topology/live.html", context)
     for name, value in headers.items():
         response[name] = value
@@ -173,22 +189,23 @@ def _listed(request: HttpRequest, part: Part, view: View, inside: ServerGroup | 
 
     What was observed of so many is on their own pages: it would take all that is on them.
     """
-    groups = ServerGroup.objects.visible_to(request.user).order_by("path")
-    if inside is not None:
-        groups = groups.filter(path__startswith=inside.path).exclude(pk=inside.pk)
     first = (page_number(request, "servers") - 1) * PER_PAGE
     found = PhysicalServer.objects.visible_to(request.user).order_by("name")
     found = found.filter(group__path__startswith=inside.path) if inside is not None else found
     servers = list(found[first : first + PER_PAGE + 1])
     view = "desired" if view == "observed" else view
-    return {
+    groups = {} if inside is not None else {"groups": _groups(request.user)}
+    return groups | {
         "too_many": len(part.servers),
         "most": MOST_SERVERS,
         "view": view,
-        "groups": groups[:MOST_GROUPS],
         "lines": server_lines(servers[:PER_PAGE], view, request.user),
         "server_pages": pages(request, "servers", len(servers) > PER_PAGE),
     }
+
+
+def _groups(user: AnyUser) -> list[ServerGroup]:
+    return list(ServerGroup.objects.visible_to(user).order_by("path")[:MOST_GROUPS])
 
 
 def _server_link(column: Column) -> str:

@@ -117,9 +117,7 @@ def test_a_thousand_of_them_take_six_queries(drift: Drift, scene: Scene, as_oper
     ):
         with CaptureQueriesContext(connection) as queries:
             assert as_operator.get(address).status_code == 200
-        # The page of one server also reads what is decided for it.
-        most = 10 if "/servers/" in address and "drift" in address else 6
-        assert len(queries) <= most, [query["sql"][:150] for query in queries]
+        assert len(queries) <= 6, [query["sql"][:150] for query in queries]
 
 
 def test_what_the_next_boot_would_lose_is_shown_with_what_to_do(

@@ -17,22 +17,25 @@ from networks.domain.state import Assign
 from networks.models import VirtualNetwork
 from networks.services import drafts
 from nodes.models import GroupRole, PhysicalServer, ServerGroup
+from tests.networks.changes import decide
 from tests.networks.conftest import Scene
 from tests.nodes.fleet import make_fleet
 from tests.pages.conftest import logged_in
 
 MOST = 6
+MOST_OF_THE_PAST = 9
+"""Three more: the revision, what it names, and the Change that decided it."""
 MOST_OF_A_PAGE = 9
 """A page about one thing reads the thing and its parts as well."""
-MOST_OF_A_SERVER = 11
+MOST_OF_A_SERVER = 9
 """With what it is behind of, how it is prepared, and what has been decided for its next boot."""
-MOST_OF_A_BULK = 13
+MOST_OF_A_BULK = 11
 """As a grid of one column, with the groups to choose from and the names of networks in the way."""
 MOST_OF_A_DRAFT = 14
 """The draft is judged as a whole: desired, all that rules ask about, and the links of what they say."""
-MOST_OF_A_NETWORK = 25
+MOST_OF_A_NETWORK = 20
 """Its servers and members, and the network judged with its neighbours, whose inventory is six of them."""
-MOST_OF_CONFIGURE = 23
+MOST_OF_CONFIGURE = 17
 """Members, the grid's column, and the network judged with its neighbours."""
 
 
@@ -81,7 +84,10 @@ def test_no_page_takes_more_queries_than_it_may(db: None, alice: Any, admin: Any
         reverse("networks:group_grid", args=[tops[0].pk]) + "?servers=9&networks=9": MOST,
         reverse("networks:changes"): MOST,
         reverse("networks:drift"): MOST,
+        reverse("networks:server_drift", args=[server.pk]): MOST,
         reverse("networks:problems"): MOST,
+        reverse("networks:topology") + "?servers=9": MOST,
+        reverse("networks:group_topology", args=[tops[0].pk]) + "?servers=9": MOST,
         reverse("audit"): MOST,
         reverse("nodes:group", args=[tops[0].pk]): MOST_OF_A_PAGE,
         reverse("nodes:server", args=[server.pk]): MOST_OF_A_SERVER,
@@ -106,12 +112,27 @@ def test_no_page_takes_more_queries_than_it_may(db: None, alice: Any, admin: Any
         reverse("networks:assign_many", args=[network]) + "?adapter=eth1&vid=5": MOST_OF_A_BULK,
         reverse("networks:group_grid", args=[tops[0].pk]) + "?format=csv": MOST,
     }
+    other = str(VirtualNetwork.objects.get(name="network 008").pk)
+    decide(*(Assign(other, pk, None) for pk in PhysicalServer.objects.values_list("pk", flat=True)))
+    then = {
+        f"{reverse(name, args=args)}?as_of=1": most
+        for name, args, most in (
+            ("networks:list", [], MOST),
+            ("networks:group_networks", [group.pk], MOST),
+            ("networks:server_networks", [server.pk], MOST),
+            ("networks:group_grid", [tops[0].pk], MOST_OF_THE_PAST),
+            ("networks:topology", [], MOST_OF_THE_PAST),
+            ("networks:group_topology", [tops[0].pk], MOST_OF_THE_PAST),
+            ("networks:server_adapters", [server.pk], MOST_OF_THE_PAST),
+        )
+    }
     found = {}
     for user in (alice, admin):
         client = logged_in(user)
         of_hers = too_many(client, pages)
         drafts.stage(user, on_each)
         of_hers |= too_many(client, drafted)
+        of_hers |= too_many(client, then)
         found |= {f"{page} for {user}": sql for page, sql in of_hers.items()}
     assert not found, "\n".join(f"{page}: {len(sql)} {sql}" for page, sql in found.items())
 
