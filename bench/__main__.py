@@ -43,6 +43,9 @@ def main() -> int:
         django.setup()
         try:
             return measured(folder, options)
+        except KeyboardInterrupt:
+            print("Interrupted; what it had made is removed.", file=sys.stderr)
+            return 130
         except NoControlGroups as error:
             print(f"The benchmark needs control groups: {error}", file=sys.stderr)
             return 1

@@ -26,8 +26,12 @@ from bench.farm import prefix
 from bench.meter import Group
 
 CONTAINERS, INTERFACES, NETWORKS, CHANGES, OPERATIONS = 50, 2, 200, 225, 200
+ADAPTERS = 2
+"""Of each server of the fleet."""
 DRIFTING = 5
 """One server in so many differs from what was decided: a full page of them on the smaller installation."""
+TROUBLED = 10
+"""One server in so many has a problem."""
 USERS = 10
 MEMBERS = 10
 """Of each server's containers, so many have their first interface in a network."""
@@ -152,15 +156,39 @@ def fill(servers: int) -> tuple[dict[str, list[str]], str]:
             f"{adding}?{_last_candidates(user)}",
         ],
         "drift": deep(reverse("networks:drift"), servers // DRIFTING),
+        "drift of a server": [reverse("networks:server_drift", args=[some[0].pk])],
         "problems": [reverse("networks:problems")],
+        "problems of one cause": [
+            of_a_cause := reverse("networks:problems") + "?cause=address-clash",
+            f"{of_a_cause}&page={-(-servers // TROUBLED // 25)}",
+        ],
         "audit trail": deep(reverse("audit"), lines),
         "search": [reverse("nodes:search") + "?q=web-1"],
         "search for something rare": [reverse("nodes:search") + f"?q={Container.objects.latest('pk').name}"],
         "search for a MAC address": [
             reverse("nodes:search") + f"?q={ContainerInterface.objects.latest('pk').mac}"
         ],
+        **_administration(servers, lines),
     }
     return pages, reverse("networks:change", args=[live.pk])
+
+
+def _administration(servers: int, lines: int) -> dict[str, list[str]]:
+    """The lists of the administration that grow with an installation."""
+    from django.urls import reverse
+
+    rows = {
+        "nodes_physicalserver": servers,
+        "nodes_adapter": servers * ADAPTERS,
+        "nodes_container": servers * CONTAINERS,
+        "nodes_containerinterface": servers * CONTAINERS * INTERFACES,
+        "trust_entry": lines,
+    }
+    names = {name: reverse(f"admin:{name}_changelist") for name in rows}
+    return {
+        f"administration, {name.partition('_')[2]}": [address, f"{address}?p={-(-rows[name] // 50)}"]
+        for name, address in names.items()
+    }
 
 
 def _users(superuser: Any) -> list[Any]:
@@ -232,12 +260,12 @@ def _trouble() -> None:
             cause="address-clash", key=f"problem {key}", severity="warn", first_seen_at=now,
             text=f"Two containers of server {key} have the same IP address.",
         )
-        for key in keys[:: 2 * DRIFTING]
+        for key in keys[::TROUBLED]
     )  # fmt: skip
     through = StandingProblem.servers.through
     through.objects.bulk_create(
         through(standingproblem_id=one.pk, physicalserver_id=key)
-        for one, key in zip(problems, keys[:: 2 * DRIFTING], strict=True)
+        for one, key in zip(problems, keys[::TROUBLED], strict=True)
     )
 
 

@@ -88,7 +88,13 @@ def bar_text(row: Row) -> str:
 
 
 def verdict(row: Row) -> str:
-    return {True: "yes", False: f"no, {row.ratio / row.bar:.1f}x" if row.bar else "no", None: ""}[row.ok]
+    """Whether the bar was reached, and how many times over it was missed."""
+    if row.ok is None or row.ok:
+        return "yes" if row.ok else ""
+    if not row.bar:
+        return "no"
+    times = row.ratio / row.bar
+    return f"no, {times:.1f}x" if times >= 1.05 else f"no, {max(times, 1.001):.3f}x"
 
 
 HEAD = ("what", "ours", "peer", "unit", "ratio", "bar", "reached")

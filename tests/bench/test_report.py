@@ -22,6 +22,11 @@ def test_a_missed_bar_says_by_how_much() -> None:
     assert report.cells(row)[-1] == "no, 2.2x"
 
 
+@pytest.mark.parametrize("ours, said", [(20.08, "no, 1.004x"), (20.8, "no, 1.040x"), (20.0001, "no, 1.001x")])
+def test_a_bar_that_is_just_missed_is_not_said_to_be_met(ours: float, said: str) -> None:
+    assert report.verdict(report.against("look", ours, 300, "s", 1 / 15)) == said
+
+
 def test_a_figure_without_a_bar_is_only_told() -> None:
     assert report.alone("review", 1.5, "s").ok is None
 

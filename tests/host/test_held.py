@@ -295,7 +295,7 @@ def test_it_takes_at_most_21_forks_and_settling_8(server: rig.Server) -> None:
     assert "state=committed" in (server.root / "settled").read_text(), done
     held, both = map(int, done.stdout.split())
     print(f"{held - 2} forks to hold, {both - held - 1} to settle")
-    assert held - 2 <= 21 and both - held - 1 <= 8
+    assert held - 2 <= 18 and both - held - 1 <= 8
 
 
 def test_nothing_is_let_go_while_another_transaction_waits(server: rig.Server) -> None:
