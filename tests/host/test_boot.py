@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -221,3 +223,26 @@ ip addr del 192.0.2.5/32 dev eth0 2>/dev/null || ip addr add 192.0.2.5/32 dev et
     else:
         assert booted.state == "degraded" and "vn-a" in booted.answer.get("failed")
         assert "addr eth0 inet 10.77.0.11/24" in state and "vn-a" not in state
+
+
+def test_a_bridge_is_looked_for_in_all_saved_containers_by_one_process(server: Server) -> None:
+    """A process for each container would be most of what taking a network from a server costs."""
+    made = HostPlan((Bridge("vn-c"), Bridge("vn-c2")), (KeepBridge("vn-c"), KeepBridge("vn-c2")))
+    assert server.apply("one", made).state == "committed"
+    conf = server.root / "sys/etc/vz/conf"
+    conf.mkdir(parents=True)
+    for ctid in range(300, 340):
+        # One that the name of the other begins with is no reference.
+        (conf / f"{ctid}.conf").write_text(f'NETIF="ifname=eth0,bridge=vn-c2,host_ifname=v{ctid}"\n')
+    gone = HostPlan((RemoveBridge("vn-c"), RemoveBridge("vn-c2")))
+    assert server.apply("two", gone).state == "committed"
+    awk, log = Path(shutil.which("awk") or "/usr/bin/awk").resolve(), server.root / "started"
+    real, told = server.root / "real-awk", server.root / "told-awk"
+    shutil.copy(awk, real)
+    told.write_text(f'#!/bin/sh\necho >>{log}\nexec {real} "$@"\n')
+    told.chmod(0o755)
+    run(*server.inside(), "mount", "--bind", str(told), str(awk))
+    followed = server.call("follow", "two")
+    assert {note.code for note in followed.answer.warnings} == {"bridge-kept"}
+    assert len(log.read_text().splitlines()) == 1, "only the first that says the name of vn-c2 is read for it"
+    assert "link vn-c " not in server.state() and "link vn-c2 " in server.state()
