@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db import connection
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from trust.models import Entry, TwoFactor
+from vnetpanel.long_list import LongListAdmin
 
 
 class _Fixed(admin.ModelAdmin):
@@ -22,16 +25,46 @@ class _Fixed(admin.ModelAdmin):
         return False
 
 
+# From each action to the next one in their index: DISTINCT may read all lines of the trail.
+ACTIONS = """
+WITH RECURSIVE known(action) AS (
+    SELECT MIN(action) FROM trust_entry
+    UNION ALL
+    SELECT (SELECT MIN(action) FROM trust_entry WHERE action > known.action)
+    FROM known WHERE known.action <> ''
+)
+SELECT action FROM known WHERE action <> ''
+"""
+
+
+class ActionFilter(admin.SimpleListFilter):
+    """What was done, of all that ever was."""
+
+    title = parameter_name = "action"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        with connection.cursor() as cursor:
+            cursor.execute(ACTIONS)
+            return [(action, action) for (action,) in cursor.fetchall()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(action=self.value()) if self.value() else queryset
+
+
 @admin.register(Entry)
-class EntryAdmin(_Fixed):
-    """Lines of the trail."""
+class EntryAdmin(LongListAdmin, _Fixed):
+    """Lines of the trail, newest first; not sorted by columns: each page would sort the whole trail."""
 
     list_display = ("number", "at", "actor", "address", "action", "text")
-    list_filter = ("action",)
+    list_filter = (ActionFilter,)
     search_fields = ("text", "actor", "servers")
     ordering = ("-number",)
+    sortable_by = ()
     list_per_page = 50
-    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Without the plans, of which a list shows none and one may be long."""
+        return super().get_queryset(request).defer("plan")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -65,6 +65,8 @@ class AdapterAdmin(ObservedAdmin):
     """Linux: as observed, only the physical segment is entered. Windows: all entered here."""
 
     form = EnteredAdapterForm
+    # Of the server's key: by its name, each page would sort all adapters.
+    ordering = ("server_id", "name")
     list_display = (
         "name", "server", "kind", "vlan_id", "base_name", "wire_name", "bridge_name", "addresses_text",
         "mac", "is_up", "is_management", "owner", "origin", "gone_at",
@@ -117,6 +119,7 @@ class AdapterAdmin(ObservedAdmin):
 class BridgeAdmin(ObservedAdmin):
     """Bridges as the last look saw them."""
 
+    ordering = ("server_id", "name")
     list_display = (
         "name", "server", "addresses_text", "mac", "mtu", "is_up", "vlan_filtering", "origin", "gone_at",
     )  # fmt: skip

@@ -28,8 +28,13 @@ class InterfaceInline(ObservedInline):
 
 @admin.register(Container)
 class ContainerAdmin(ObservedAdmin):
-    """Containers."""
+    """Containers: server by server in the order these were added, and by CTID.
 
+    Not sorted by columns: but for this order, each page would sort all containers there are.
+    """
+
+    ordering = ("server_id", "ctid")
+    sortable_by = ()
     list_display = ("ctid", "name", "server", "status", "host_routed_text", "hostname", "problem", "gone_at")
     list_filter = (PresenceFilter, "status", ("problem", admin.EmptyFieldListFilter))
     list_select_related = ("server",)
@@ -39,8 +44,10 @@ class ContainerAdmin(ObservedAdmin):
 
 @admin.register(ContainerInterface)
 class ContainerInterfaceAdmin(ObservedAdmin):
-    """Container interfaces."""
+    """Container interfaces: container by container; not sorted by columns, for the same reason."""
 
+    ordering = ("container_id", "ifname")
+    sortable_by = ()
     list_display = (
         "ifname", "container", "server", "mode", "mac", "addresses_text", "host_ifname", "bridge_name",
         "configured_bridge", "is_saved", "gone_at",
@@ -49,10 +56,10 @@ class ContainerInterfaceAdmin(ObservedAdmin):
     list_select_related = ("container__server", "bridge")
     search_fields = ("ifname", "mac", "addresses_text", "host_ifname", "container__ctid", "container__name")
 
-    @admin.display(description="Physical server", ordering="container__server__name")
+    @admin.display(description="Physical server")
     def server(self, interface: ContainerInterface) -> str:
         return interface.container.server.name
 
-    @admin.display(description="Bridge", ordering="bridge__name")
+    @admin.display(description="Bridge")
     def bridge_name(self, interface: ContainerInterface) -> str:
         return interface.bridge.name if interface.bridge else ""

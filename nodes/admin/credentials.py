@@ -14,8 +14,10 @@ from nodes.choices import HostKeyState
 from nodes.models import Credential, DedicatedLogin, HostKey, PhysicalServer
 from nodes.services import ServiceError, approve_host_key, refuse_host_key
 from nodes.services.credentials import Secrets, set_secrets
+from nodes.ssh.hostkey import KEY_TYPES
 from trust.proved_admin import ProvedAdmin
 from vnetpanel.crypto import is_set
+from vnetpanel.long_list import LongListAdmin
 
 KEEP = "Leave empty to keep what is stored."
 
@@ -111,13 +113,12 @@ class CredentialAdmin(ProvedAdmin):
 
 
 @admin.register(DedicatedLogin)
-class DedicatedLoginAdmin(admin.ModelAdmin):
+class DedicatedLoginAdmin(LongListAdmin):
     """Keys of the panel's own users: made, used and taken back on the page "Prepare server"."""
 
     list_display = ("server", "credential", "panel_addresses", "made_at", "installed_at")
     list_select_related = ("server", "credential")
     search_fields = ("server__name", "panel_addresses")
-    show_facets = admin.ShowFacets.NEVER
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -126,16 +127,28 @@ class DedicatedLoginAdmin(admin.ModelAdmin):
         return False
 
 
+class KeyTypeFilter(admin.SimpleListFilter):
+    """The types that the panel reads: Django would ask all keys for theirs."""
+
+    title = "key type"
+    parameter_name = "key_type"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(name, name) for name in KEY_TYPES]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(key_type=self.value()) if self.value() else queryset
+
+
 @admin.register(HostKey)
-class HostKeyAdmin(ProvedAdmin):
+class HostKeyAdmin(LongListAdmin, ProvedAdmin):
     """Host keys: offered ones are approved or refused here, nothing else is changed."""
 
     list_display = ("server", "key_type", "sha256", "state", "seen_at", "decided_at", "decided_by")
     list_select_related = ("server", "decided_by")
-    list_filter = ("state", "key_type")
+    list_filter = ("state", KeyTypeFilter)
     search_fields = ("server__name", "sha256")
     actions = ("approve", "refuse")
-    show_facets = admin.ShowFacets.NEVER
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

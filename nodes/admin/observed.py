@@ -8,6 +8,8 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 
+from vnetpanel.long_list import LongListAdmin
+
 
 class PresenceFilter(admin.SimpleListFilter):
     """Present on the server, or vanished from it; without a choice only what is present."""
@@ -35,13 +37,11 @@ class PresenceFilter(admin.SimpleListFilter):
         return queryset.filter(gone_at=None)
 
 
-class ObservedAdmin(admin.ModelAdmin):
+class ObservedAdmin(LongListAdmin):
     """Rows come from looks: no adding, no changing but of `editable`, deleting only of what has vanished."""
 
     editable: tuple[str, ...] = ()
-    show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
-    show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -12,10 +12,12 @@ from django.utils import timezone
 from nodes.admin.adapters import EnteredAdapterForm
 from nodes.admin.observed import ObservedInline
 from nodes.choices import ServerOS, ServerState
+from nodes.facts import Dialect
 from nodes.models import Adapter, HostKey, Look, PhysicalServer
 from nodes.services import request_looks
 from nodes.services.host_keys import read_host_key_soon
 from trust.proved_admin import ProvedAdmin
+from vnetpanel.long_list import LongListAdmin
 
 OBSERVED = (
     "state", "state_reason", "state_since", "looked_at", "seen_at", "hostname", "kernel", "distribution",
@@ -50,21 +52,36 @@ class EnteredAdapterInline(admin.TabularInline):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
+class DialectFilter(admin.SimpleListFilter):
+    """vzctl's dialects as they are known: Django would ask all servers for theirs."""
+
+    title = "vzctl dialect"
+    parameter_name = "vzctl_dialect"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [*((name, name) for name in get_args(Dialect)), ("unknown", "Unknown")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        chosen = self.value()
+        if chosen is None:
+            return queryset
+        return queryset.filter(vzctl_dialect="" if chosen == "unknown" else chosen)
+
+
 @admin.register(PhysicalServer)
-class PhysicalServerAdmin(ProvedAdmin):
+class PhysicalServerAdmin(LongListAdmin, ProvedAdmin):
     """Physical servers: what people decide is entered, what looks found is shown."""
 
     list_display = (
         "name", "group", "os", "state", "state_reason_short", "address", "vzctl_dialect", "running",
         "adapters_count", "findings_count", "seen_at", "is_enabled",
     )  # fmt: skip
-    list_filter = ("state", "os", "vzctl_dialect", "is_enabled", "legacy_ssh", "use_sudo", "group")
+    list_filter = ("state", "os", DialectFilter, "is_enabled", "legacy_ssh", "use_sudo", "group")
     list_select_related = ("group",)
     search_fields = ("name", "address", "hostname", "description")
     autocomplete_fields = ("group", "credential")
     readonly_fields = OBSERVED
     actions = ("look_now", "read_host_keys")
-    show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
     fieldsets = (
         (None, {"fields": ("name", "description", "group", "os", "is_enabled")}),
@@ -120,7 +137,7 @@ class PhysicalServerAdmin(ProvedAdmin):
 
 
 @admin.register(Look)
-class LookAdmin(admin.ModelAdmin):
+class LookAdmin(LongListAdmin):
     """What the last look at each server brought, as it is stored."""
 
     list_display = ("server", "at", "duration_ms", "connect_ms", "number_of_findings")
@@ -128,7 +145,6 @@ class LookAdmin(admin.ModelAdmin):
     search_fields = ("server__name",)
     fields = ("server", "at", "duration_ms", "connect_ms", "findings", "facts")
     readonly_fields = fields
-    show_facets = admin.ShowFacets.NEVER
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Without the facts: a list of fifty servers would read fifty times some hundred kilobytes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 
 from nodes.capitals import InCapitals
 from nodes.choices import ContainerStatus, InterfaceMode
@@ -45,6 +46,10 @@ class Container(models.Model):
         indexes = (
             models.Index(InCapitals("ctid"), "id", name="ctid_in_capitals"),
             models.Index(InCapitals("name"), "id", name="container_name_in_capitals"),
+            # A page of the administration's list is found in it without reading rows.
+            models.Index(
+                fields=("server", "ctid", "id"), condition=Q(gone_at=None), name="present_containers"
+            ),
         )
         constraints = (models.UniqueConstraint(fields=("server", "ctid"), name="ctid_unique_on_server"),)
 
@@ -82,7 +87,12 @@ class ContainerInterface(models.Model):
 
     class Meta:
         ordering = ("container", "ifname")
-        indexes = (models.Index(InCapitals("host_ifname"), "id", name="host_ifname_in_capitals"),)
+        indexes = (
+            models.Index(InCapitals("host_ifname"), "id", name="host_ifname_in_capitals"),
+            models.Index(
+                fields=("container", "ifname", "id"), condition=Q(gone_at=None), name="present_interfaces"
+            ),
+        )
         constraints = (
             models.UniqueConstraint(fields=("container", "ifname"), name="ifname_unique_in_container"),
         )
