@@ -62,7 +62,10 @@ class NetworkThen:
 
 
 def as_of(number: int, user: AnyUser) -> AsOf:
-    """Revision `number`. Raises Revision.DoesNotExist. Three queries, and roles if nobody read them."""
+    """Revision `number`. Raises Revision.DoesNotExist.
+
+    Three queries, and some more for who is no superuser where servers of it were removed since.
+    """
     last = Subquery(Revision.objects.order_by("-number").values("number")[:1])
     revisions = Revision.objects.select_related("author").annotate(newest=last)
     revision = revisions.get(number=number) if number else None

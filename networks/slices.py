@@ -6,7 +6,7 @@ A page about one network or one server needs a small `Desired`, not the whole de
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -134,31 +134,35 @@ def of_cells(
         interface__container__server_id__in=server_ids,
     )
     usable = Adapter.objects.filter(server_id__in=server_ids, gone_at=None, bond=None)
-    found = _rows(
-        assignments=AssignmentRow.objects.filter(server_id__in=server_ids),
-        members=members,
-        vlans=ManagedVlan.objects.filter(server_id__in=server_ids),
-        adapters=usable.exclude(bond_mode__in=UNUSABLE_BOND_MODES),
-    )
-    return _cells(found, server_ids, user)
+    return _cells(server_ids, members, usable.exclude(bond_mode__in=UNUSABLE_BOND_MODES), user)
 
 
 def on_servers(server_ids: Collection[int], user: AbstractBaseUser | AnonymousUser) -> Cells:
     """What is on those servers, networks by name alone, and all their adapters. One query."""
+    members = MemberRow.objects.filter(interface__container__server_id__in=server_ids)
+    adapters = Adapter.objects.filter(server_id__in=server_ids, gone_at=None)
+    return _cells(server_ids, members, adapters, user)
+
+
+def _cells(
+    server_ids: Collection[int],
+    members: QuerySet[MemberRow],
+    adapters: QuerySet[Adapter],
+    user: AbstractBaseUser | AnonymousUser,
+) -> Cells:
+    looks_back = then() is not None
+    # The revision that is looked back at has been read; adapters are of now.
+    here = [] if looks_back else server_ids
     found = _rows(
-        assignments=AssignmentRow.objects.filter(server_id__in=server_ids),
-        members=MemberRow.objects.filter(interface__container__server_id__in=server_ids),
-        vlans=ManagedVlan.objects.filter(server_id__in=server_ids),
-        adapters=Adapter.objects.filter(server_id__in=server_ids, gone_at=None),
+        assignments=AssignmentRow.objects.filter(server_id__in=here),
+        members=members.none() if looks_back else members,
+        vlans=ManagedVlan.objects.filter(server_id__in=here),
+        adapters=adapters,
     )
-    return _cells(found, server_ids, user)
-
-
-def _cells(found: _Rows, server_ids: Collection[int], user: AbstractBaseUser | AnonymousUser) -> Cells:
-    networks = tuple(Network(pk, name) for pk, name in found.network_names.items())
-    decided = Desired(networks, tuple(found.assignments), tuple(found.members), tuple(found.vlans))
-    part = _drafted(decided, user) if then() is None else _back(server_ids)
-    by_name = {server: sorted(adapters) for server, adapters in found.adapters.items()}
+    networks = sorted(found.network_names.items(), key=lambda named: named[1])
+    decided = found.desired([Network(pk, name) for pk, name in networks])
+    part = _back(server_ids) if looks_back else _drafted(decided, user)
+    by_name = {server: sorted(there) for server, there in found.adapters.items()}
     return Cells(part.decided, part.drafted, part.edits, by_name)
 
 
@@ -171,6 +175,16 @@ class _Rows:
     vlans: list[VlanAdapter] = field(default_factory=list)
     adapters: dict[int, list[SeenAdapter]] = field(default_factory=dict)
     network_names: dict[str, str] = field(default_factory=dict)
+
+    def desired(self, networks: Sequence[Network]) -> Desired:
+        """That part of desired, in the order of those networks: no database promises one."""
+        rank = {network.id: number for number, network in enumerate(networks)}
+        return Desired(
+            tuple(networks),
+            tuple(sorted(self.assignments, key=lambda a: (rank[a.network], a.server))),
+            tuple(sorted(self.members, key=lambda m: (rank[m.network], m.interface))),
+            tuple(sorted(self.vlans, key=lambda v: (v.server, v.name))),
+        )
 
 
 def _rows(
@@ -246,12 +260,7 @@ def _area(server_ids: Collection[int], network_ids: Collection[str]) -> Desired:
         vlans=ManagedVlan.objects.filter(server_id__in=server_ids),
     )
     networks = VirtualNetwork.objects.filter(pk__in={*found.network_names, *network_ids})
-    return Desired(
-        networks=tuple(map(_network, networks)),
-        assignments=tuple(found.assignments),
-        members=tuple(found.members),
-        vlans=tuple(found.vlans),
-    )
+    return found.desired(list(map(_network, networks)))
 
 
 def _members_there(server_ids: Collection[int], network_ids: Collection[str]) -> QuerySet[MemberRow]:

@@ -46,7 +46,7 @@ class ServerLine:
 def server_lines(
     servers: Sequence[PhysicalServer], view: Literal["draft", "desired"], user: AnyUser
 ) -> list[ServerLine]:
-    """Those servers as decided, or as the user's draft would have them. One query, two looking back."""
+    """Those servers as decided, or as the user's draft would have them. One query."""
     part = on_servers([server.pk for server in servers], user)
     after = part.drafted if view == "draft" else part.decided
     names = network_names(after, part.decided)

@@ -28,12 +28,12 @@ class _Fixed(admin.ModelAdmin):
 # From each action to the next one in their index: DISTINCT may read all lines of the trail.
 ACTIONS = """
 WITH RECURSIVE known(action) AS (
-    SELECT MIN(action) FROM trust_entry
+    SELECT MIN(action) FROM trust_entry WHERE action <> ''
     UNION ALL
     SELECT (SELECT MIN(action) FROM trust_entry WHERE action > known.action)
-    FROM known WHERE known.action <> ''
+    FROM known WHERE known.action IS NOT NULL
 )
-SELECT action FROM known WHERE action <> ''
+SELECT action FROM known WHERE action IS NOT NULL
 """
 
 

@@ -199,11 +199,14 @@ joins() (
 	fi >/dev/null 2>&1
 )
 referred_to() (
-	# Hardly any says the name at all, and a process for each file would be most of what this costs.
-	grep -Els "^NETIF=.*=\"*$1([^-._0-9A-Za-z]|\$)" "$CONF"/*.conf | while read -r conf; do
-		! awk -v bridge="$1" "$AWK_NETIF" "$conf" || exit 9
+	# Hardly any says the name at all, and a process for each file would be most of what this costs. Only grep's own "no" is
+	# one: it may have failed, or a file may not be readable. Then each is read.
+	grep -Eq "^NETIF=.*=\"*$1([^-._0-9A-Za-z]|\$)" "$CONF"/*.conf 2>/dev/null
+	[ $? != 1 ] || return 1
+	for conf in "$CONF"/*.conf; do
+		[ -f "$conf" ] && awk -v bridge="$1" "$AWK_NETIF" "$conf" && return 0
 	done
-	[ $? = 9 ]
+	return 1
 )
 # A bridge that a plan emptied goes when nothing saved refers to it: a 7+ container would not start without it.
 drop_bridge() {

@@ -246,3 +246,25 @@ def test_a_bridge_is_looked_for_in_all_saved_containers_by_one_process(server: S
     assert {note.code for note in followed.answer.warnings} == {"bridge-kept"}
     assert len(log.read_text().splitlines()) == 1, "only the first that says the name of vn-c2 is read for it"
     assert "link vn-c " not in server.state() and "link vn-c2 " in server.state()
+
+
+@pytest.mark.parametrize("grep", ["exit 2", "exit 127", "kill -9 $$"])
+def test_a_bridge_stays_where_its_containers_could_not_be_looked_through_at_once(
+    server: Server, grep: str
+) -> None:
+    """Too many files for one command, one that cannot be read, no grep: each file is read by itself then."""
+    assert server.apply("one", HostPlan((Bridge("vn-c"),), (KeepBridge("vn-c"),))).state == "committed"
+    conf = server.root / "sys/etc/vz/conf"
+    conf.mkdir(parents=True)
+    (conf / "301.conf").write_text('NETIF="ifname=eth0,bridge=vn-c,host_ifname=v301"\n')
+    assert server.apply("two", HostPlan((RemoveBridge("vn-c"),))).state == "committed"
+    program, fails = Path(shutil.which("grep") or "/bin/grep").resolve(), server.root / "fails"
+    fails.write_text(f"#!/bin/sh\n{grep}\n")
+    fails.chmod(0o755)
+    run(*server.inside(), "mount", "--bind", str(fails), str(program))
+    followed = server.call("follow", "two")
+    assert {note.code for note in followed.answer.warnings} == {"bridge-kept"}
+    assert "link vn-c " in server.state()
+    (conf / "301.conf").unlink()
+    assert server.call("follow", "two").state == "agrees"
+    assert "link vn-c " not in server.state()
