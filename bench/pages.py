@@ -37,8 +37,8 @@ MEMBERS = 10
 """Of each server's containers, so many have their first interface in a network."""
 POLL_S = 1.0
 VIEW_S = 5.0
-WARM = 2
-"""Requests that are not counted: each process of the web server has its templates to read first."""
+WARM = 1
+"""Requests that are not counted, of each connection."""
 
 
 def main(servers: int, rounds: int) -> None:

@@ -44,7 +44,7 @@ def measure_pages(folder: Path, quick: bool, say: Callable[[str], None]) -> list
 
 def measured(name: str, url: str, quick: bool, say: Callable[[str], None]) -> list[Row]:
     """Rows of one database. Each page in both sizes in turn: a machine is not always as fast."""
-    turns, rounds, sizes = (1, 2, QUICK_SIZES) if quick else (3, 6, SIZES)
+    turns, rounds, sizes = (2, 2, QUICK_SIZES) if quick else (9, 2, SIZES)
     rows = []
     with ExitStack() as stack:
         made = []

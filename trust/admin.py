@@ -10,7 +10,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from trust.models import Entry, TwoFactor
-from vnetpanel.long_list import LongListAdmin
+from trust.querying import keys_of_whole_trail
+from vnetpanel.long_list import LongChangeList, LongListAdmin
 
 
 class _Fixed(admin.ModelAdmin):
@@ -51,6 +52,15 @@ class ActionFilter(admin.SimpleListFilter):
         return queryset.filter(action=self.value()) if self.value() else queryset
 
 
+class TrailList(LongChangeList):
+    """The trail, by its numbers where nothing narrows it."""
+
+    def keys(self, first: int, number: int) -> QuerySet[Any]:
+        if self.query or self.get_filters_params():
+            return super().keys(first, number)
+        return keys_of_whole_trail(first, number)
+
+
 @admin.register(Entry)
 class EntryAdmin(LongListAdmin, _Fixed):
     """Lines of the trail, newest first; not sorted by columns: each page would sort the whole trail."""
@@ -61,6 +71,9 @@ class EntryAdmin(LongListAdmin, _Fixed):
     ordering = ("-number",)
     sortable_by = ()
     list_per_page = 50
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[TrailList]:
+        return TrailList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Without the plans, of which a list shows none and one may be long."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 
@@ -50,6 +51,15 @@ class Filters:
         if until := _day(self.until):
             rows = rows.filter(at__lt=_midnight(until + timedelta(days=1)))
         return rows
+
+
+def keys_of_whole_trail(first: int, number: int) -> Any:
+    """So many numbers of lines, newest first, after the `first` ones, as a subquery.
+
+    Numbers have no gaps, so none is passed over to find them: any page costs what the first costs.
+    """
+    newest = Subquery(Entry.objects.order_by("-number").values("number")[:1])
+    return Entry.objects.filter(number__lte=newest - first).order_by("-number").values("pk")[:number]
 
 
 def _day(text: str) -> date | None:

@@ -78,10 +78,13 @@ class LongChangeList(ChangeList):
     def _page(self) -> QuerySet[Any]:
         """The rows of the page and one more, which tells of a next page; each says how many are counted."""
         first = (self.page_num - 1) * self.list_per_page
-        keys = self.queryset.values("pk")
-        counted = NumberOf(keys.order_by()[: COUNTED + 1])
-        page = self._shown(keys[first : first + self.list_per_page + 1], self.queryset)
+        counted = NumberOf(self.queryset.values("pk").order_by()[: COUNTED + 1])
+        page = self._shown(self.keys(first, self.list_per_page + 1), self.queryset)
         return page.annotate(number_counted=counted)
+
+    def keys(self, first: int, number: int) -> QuerySet[Any]:
+        """So many keys of the list, after the first ones, as a subquery."""
+        return self.queryset.values("pk")[first : first + number]
 
     def _shown(self, keys: QuerySet[Any], like: QuerySet[Any]) -> QuerySet[Any]:
         """The rows of the keys with what they show, in the order of the other ones.

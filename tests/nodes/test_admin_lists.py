@@ -38,7 +38,6 @@ LISTS = (
 SORTED_BY_AN_INDEX = {
     Container: "present_containers",
     ContainerInterface: "present_interfaces",
-    Entry: "sqlite_autoindex_trust_entry_1",
     Adapter: "sqlite_autoindex_nodes_adapter_1",
     PhysicalServer: "sqlite_autoindex_nodes_physicalserver_1",
 }
