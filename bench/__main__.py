@@ -64,7 +64,7 @@ def arguments() -> argparse.Namespace:
         "--quick", action="store_true", help="a few servers, one run each: under three minutes"
     )
     parser.add_argument(
-        "--sizes", default="", help="numbers of servers, ascending (default 10,50,200; quick 3,6)"
+        "--sizes", default="", help="numbers of servers, ascending (default 10,50,200; quick 2,4)"
     )
     parser.add_argument("--runs", type=int, default=0, help="runs of each measurement (default 3; quick 1)")
     parser.add_argument("--no-web", action="store_true", help="leave the pages out")
@@ -76,7 +76,7 @@ def arguments() -> argparse.Namespace:
     found = parser.parse_args()
     part = found.quick, found.sizes, found.no_web, found.no_servers, found.ansible_at_most is not None
     found.whole = not any(part) and (found.runs == 0 or found.runs >= 3)
-    found.sizes = [int(one) for one in (found.sizes or ("3,6" if found.quick else "10,50,200")).split(",")]
+    found.sizes = [int(one) for one in (found.sizes or ("2,4" if found.quick else "10,50,200")).split(",")]
     if found.ansible_at_most is None:
         found.ansible_at_most = found.sizes[-1]
     if found.guarded_at_most is None:

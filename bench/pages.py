@@ -44,7 +44,8 @@ WARM = 1
 def main(servers: int, rounds: int) -> None:
     """Make the installation, start its web server, name its pages, then measure what is asked for.
 
-    Each line of standard input is JSON, and answered by one: {"page": NAME} or {"viewers": NUMBER}.
+    Each line of standard input is JSON, and answered by one: {"page": NAME}, with "counts" for
+    how many queries it takes, or {"viewers": NUMBER}.
     """
     from django.conf import settings
     from django.core.management import call_command
@@ -73,7 +74,7 @@ def main(servers: int, rounds: int) -> None:
                 if name := asked.get("page"):
                     answer = {
                         "figures": [measured(port, cookie, one, rounds, groups) for one in pages[name]],
-                        "queries": queries(pages[name][0]),
+                        "queries": queries(pages[name][0]) if asked.get("counts") else None,
                     }
                 else:
                     answer = watched(port, cookie, progress, asked["viewers"])
@@ -177,6 +178,7 @@ def fill(servers: int) -> tuple[dict[str, list[str]], str]:
 
 def _administration(servers: int, lines: int) -> dict[str, list[str]]:
     """The lists of the administration that grow with an installation."""
+    from django.apps import apps
     from django.urls import reverse
 
     rows = {
@@ -188,7 +190,10 @@ def _administration(servers: int, lines: int) -> dict[str, list[str]]:
     }
     names = {name: reverse(f"admin:{name}_changelist") for name in rows}
     return {
-        f"administration, {name.partition('_')[2]}": [address, f"{address}?p={-(-rows[name] // 50)}"]
+        f"administration, {apps.get_model(name.replace('_', '.'))._meta.verbose_name_plural}": [
+            address,
+            f"{address}?p={-(-rows[name] // 50)}",
+        ]
         for name, address in names.items()
     }
 
