@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
 
+from nodes import tasks
 from nodes.choices import HostKeyState, Role, ServerOS, ServerState
 from nodes.models import (
     Credential,
@@ -115,3 +117,11 @@ def reachable(sshd: Sshd, server: PhysicalServer) -> Iterator[PhysicalServer]:
     """A server whose rows lead to the running sshd."""
     yield behind(sshd, server)
     pool().forget(str(server.pk))
+
+
+@pytest.fixture
+def office(admin: Any, client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """The browser of a superuser; nothing is given to the broker."""
+    monkeypatch.setattr(tasks, "send", lambda task, *args: None)
+    client.force_login(admin)
+    return client

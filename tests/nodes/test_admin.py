@@ -11,7 +11,6 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from nodes import tasks
 from nodes.choices import Origin, ServerState
 from nodes.models import (
     Adapter,
@@ -38,14 +37,6 @@ MODELS = (
     ServerGroup, GroupRole, PhysicalServer, Look, Credential, DedicatedLogin, HostKey, PhysicalSegment,
     Adapter, Bridge, Container, ContainerInterface,
 )  # fmt: skip
-
-
-@pytest.fixture
-def office(admin: Any, client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
-    """The browser of a superuser; nothing is given to the broker."""
-    monkeypatch.setattr(tasks, "send", lambda task, *args: None)
-    client.force_login(admin)
-    return client
 
 
 @pytest.fixture
