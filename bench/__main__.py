@@ -74,7 +74,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--page", action="store_true", help="write the figures into docs/performance.md too")
     parser.add_argument("--ansible", type=Path, default=ANSIBLE, help="folder of Ansible's programs")
     found = parser.parse_args()
-    part = found.quick, found.sizes, found.no_web, found.no_servers, found.ansible_at_most is not None
+    limited = found.ansible_at_most is not None or found.guarded_at_most is not None
+    part = found.quick, found.sizes, found.no_web, found.no_servers, limited
     found.whole = not any(part) and (found.runs == 0 or found.runs >= 3)
     found.sizes = [int(one) for one in (found.sizes or ("2,4" if found.quick else "10,50,200")).split(",")]
     if found.ansible_at_most is None:
