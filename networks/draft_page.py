@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 
+from networks.desired import head
 from networks.domain.diff import described
 from networks.domain.drop import needing
 from networks.domain.rules import Problem
@@ -34,9 +35,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class DraftPage:
-    """A user's draft in sentences, with the names of the servers that they are about."""
+    """A user's draft in sentences, with the names of the servers that they are about.
+
+    `overtaken`: so many of her edits are left out, see `drafts.still_to_do`.
+    """
 
     edits: tuple[Edit, ...]
+    overtaken: int
     told: tuple[Told, ...]
     problems: tuple[Problem, ...]
     server_names: dict[int, str]
@@ -68,13 +73,14 @@ class DraftPage:
 
 def draft_page(user: User, *, judged: bool = True) -> DraftPage:
     """The user's draft, judged by the stored inventory. A fixed number of queries, whatever its length."""
-    draft = drafts.draft_of(user)
-    base, edits = drafts.base_of(user, draft)
-    after = apply_edits(base, edits)
-    known = inventory(servers_named(base, after), user, about=(base, after))
+    draft, decided = drafts.draft_of(user), head().state
+    edits = drafts.still_to_do(draft, decided)
+    after = apply_edits(decided, edits)
+    known = inventory(servers_named(decided, after), user, about=(decided, after))
     return DraftPage(
         edits,
-        tuple(described(edits, base, known)),
-        problems(base, edits, user, found=drafts.is_found(draft), known=known) if judged else (),
+        len(set(drafts.edits_of(draft)) - set(edits)),
+        tuple(described(edits, decided, known)),
+        problems(decided, edits, user, found=drafts.is_found(draft), known=known) if judged else (),
         {server.id: server.name for server in known.servers if server.id not in known.hidden},
     )

@@ -9,7 +9,7 @@ import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from networks.desired import Head, at_revision, head
+from networks.desired import Head, head
 from networks.domain.diff import edits_between
 from networks.domain.drop import needing
 from networks.domain.rules.edits import edits_meet_what_is_there
@@ -53,13 +53,6 @@ def drafted(user: User, newest: Head | None = None) -> Desired:
     return apply_edits(newest.state, edits_of(draft_of(user)))
 
 
-def base_of(user: User, draft: Draft | None = None) -> tuple[Desired, tuple[Edit, ...]]:
-    """The revision that the user's draft is based on (the newest, if the draft is empty) and its edits."""
-    draft = draft or draft_of(user)
-    edits = edits_of(draft)
-    return (at_revision(draft.base) if edits else head().state), edits
-
-
 def edits_of(draft: Draft) -> tuple[Edit, ...]:
     """The draft's edits; none, with a line in the log, if they were stored in a form that is read no more."""
     try:
@@ -67,6 +60,15 @@ def edits_of(draft: Draft) -> tuple[Edit, ...]:
     except UnreadableState as error:
         log.warning("draft_unreadable", user=draft.user_id, error=str(error))
         return ()
+
+
+def still_to_do(draft: Draft, decided: Desired) -> tuple[Edit, ...]:
+    """The draft's edits on top of what is decided now.
+
+    Others may have decided since the last edit: what is so already, or cannot be because what it is about is
+    gone, is left out.
+    """
+    return edits_between(decided, apply_edits(decided, edits_of(draft)))
 
 
 def found_of(draft: Draft) -> tuple[Edit, ...]:
@@ -88,8 +90,8 @@ def take_applied(user_id: int | None, applied: Iterable[Edit]) -> None:
     draft = Draft.objects.filter(user_id=user_id or 0).first()
     if draft is None:
         return
-    done = set(applied)
-    if left := [edit for edit in edits_of(draft) if edit not in done]:
+    done, decided = set(applied), head().state
+    if left := [edit for edit in still_to_do(draft, decided) if edit not in done]:
         found = [edit for edit in found_of(draft) if edit not in done]
         Draft.objects.filter(pk=draft.pk).update(edits=dump_edits(left), found=dump_edits(found))
     else:
@@ -101,7 +103,8 @@ def stage(user: User, edits: Iterable[Edit], *, found: bool = False) -> Draft:
     """Add edits to the user's draft; NotAllowed if one needs a role that she lacks, Refused if one cannot be.
 
     What the edits add up to is kept, not the way there: assigning twice is one edit, making and deleting a
-    network is none. `found`: they only write down what is so on the servers already.
+    network is none. They add up on top of what is decided now: her pages show what others decided since the
+    last edit, and she may change that. `found`: they only write down what is so on the servers already.
     """
     new = tuple(edits)
     if not new:
@@ -111,16 +114,29 @@ def stage(user: User, edits: Iterable[Edit], *, found: bool = False) -> Draft:
         draft = draft_of(user)
         newest = head()
         pending = edits_of(draft)
-        base = newest if not pending else Head(draft.base, at_revision(draft.base))
-        _check_vlans_are_ours(user, base.state, pending, new)
-        after = apply_edits(base.state, (*pending, *new))
-        draft.base = base.number
-        draft.edits = dump_edits(edits_between(base.state, after))
+        _check_vlans_are_ours(user, newest.state, pending, new)
+        after = apply_edits(newest.state, (*pending, *new))
+        draft.base = newest.number
+        draft.edits = dump_edits(edits_between(newest.state, after))
         if found:
             draft.found = dump_edits(dict.fromkeys((*found_of(draft), *new)))
         remember(user.pk)
         draft.save()
     return draft
+
+
+def put_back(user: User, edits: Iterable[Edit], *, found: bool, reason: str) -> None:
+    """Put edits of a Change that came to nothing back into the user's draft, before what she added since."""
+    edits = tuple(edits)
+    with transaction.atomic():
+        draft, newest = draft_of(user), head()
+        after = apply_edits(newest.state, (*edits, *edits_of(draft)))
+        remember(user.pk)
+        draft.base = newest.number
+        draft.edits = dump_edits(edits_between(newest.state, after))
+        draft.found = dump_edits(dict.fromkeys((*found_of(draft), *(edits if found else ()))))
+        draft.reason = draft.reason or reason
+        draft.save()
 
 
 def _check_vlans_are_ours(
@@ -157,11 +173,16 @@ def discard(user: User) -> None:
 
 def drop(user: User, keys: Collection[str]) -> tuple[tuple[Edit, ...], tuple[Edit, ...]]:
     """Take the edits of those keys out of the user's draft, and what needs them: both, in this order."""
-    edits = edits_of(draft_of(user))
+    draft = draft_of(user)
+    edits = still_to_do(draft, head().state)
     chosen = tuple(edit for edit in edits if key_of(edit) in keys)
     along = needing(edits, chosen)
     if chosen:
-        withdraw(user, (*chosen, *along))
+        gone = {*chosen, *along}
+        with transaction.atomic():
+            remember(user.pk)
+            draft.edits = dump_edits(edit for edit in edits if edit not in gone)
+            draft.save()
     return chosen, along
 
 

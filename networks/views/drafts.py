@@ -43,6 +43,7 @@ def show(request: HttpRequest) -> HttpResponseBase:
         "lines": draft.lines(told[first : first + LINES]),
         "lines_before": first,
         "count": len(draft.told),
+        "overtaken": draft.overtaken,
         "q": text,
         "line_pages": pages(request, "page", len(told) > first + LINES),
         "is_long": len(draft.told) > FEW,
