@@ -17,13 +17,15 @@ from networks.change_trail import record_change
 from networks.choices import ChangeState, OperationState
 from networks.desired import head, head_number
 from networks.domain.waves import needs_the_server, server_of
-from networks.models import Change, Draft, Operation
+from networks.models import Change, Operation
 from networks.services.drafts import (
     check_allowed,
     draft_of,
     edits_of,
     is_found,
     need_servers,
+    put_back,
+    still_to_do,
     take_applied,
 )
 from networks.services.errors import Conflict, NotAllowed
@@ -45,19 +47,23 @@ def start_review(user: User, reason: str = "") -> Change:
 
     Earlier reviews of hers that were not applied are discarded. Raises NothingToReview, NotAllowed.
     """
-    draft = draft_of(user)
-    edits = edits_of(draft)
+    draft, newest = draft_of(user), head()
+    edits = still_to_do(draft, newest.state)
     if not edits:
-        raise NothingToReview("Your draft is empty: there is nothing to review.")
+        raise NothingToReview(
+            "What your draft would do is so already: there is nothing to review."
+            if edits_of(draft)
+            else "Your draft is empty: there is nothing to review."
+        )
     check_allowed(user, edits)
     with transaction.atomic():
         discard_reviews(user)
         change = Change.objects.create(
             author_id=user.pk,
             reason=reason or draft.reason,
-            edits=draft.edits,
+            edits=dump_edits(edits),
             is_found=is_found(draft),
-            base=draft.base,
+            base=newest.number,
             state=ChangeState.PLANNING,
             sent_at=timezone.now(),
         )
@@ -201,27 +207,20 @@ def cancel_change(user: User, change: Change) -> None:
 
 
 def mend(user: User, change: Change) -> None:
-    """Put the edits of an ended or reviewed Change back into the user's draft, in place of what is there.
+    """Put the edits of an ended Change back into the user's draft, beside what is there.
 
-    Of one that was done in part only those of the waves that were not decided.
+    Of one that was done in part only those of the waves that were not decided. Raises NotAllowed, or Conflict
+    if there is nothing to put back.
     """
     from networks.engine.decide import wave_edits
 
     decided = set(change.decisions.values_list("wave", flat=True))
     parts = sorted(set(change.operations.values_list("wave", flat=True)) | {1})
     edits = wave_edits(change, *(wave for wave in parts if wave not in decided))
+    if not edits or not change.is_terminal:
+        raise Conflict("Nothing of this change has to go back into your draft.")
     check_allowed(user, edits)
-    if change.repairs and not edits:
-        return
-    Draft.objects.update_or_create(
-        user_id=user.pk,
-        defaults={
-            "edits": dump_edits(edits),
-            "found": dump_edits(edits) if change.is_found else "[]",
-            "base": head().number,
-            "reason": change.reason,
-        },
-    )
+    put_back(user, edits, found=change.is_found, reason=change.reason)
 
 
 def visible_changes(user: AnyUser) -> QuerySet[Change]:

@@ -145,10 +145,14 @@ def cancel(request: HttpRequest, change_id: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def mend(request: HttpRequest, change_id: uuid.UUID) -> HttpResponse:
-    """Back to the draft with the edits of a reviewed, failed or cancelled Change."""
+    """Back to the draft with the edits of a failed, cancelled or partly done Change."""
     change = change_or_404(request.user, change_id)
     try:
         services.mend(user_of(request), change)
+    except Conflict as error:
+        messages.error(request, str(error))
+        return redirect("networks:change", change.pk)
     except NotAllowed as error:
         raise PermissionDenied(str(error)) from error
+    messages.success(request, "Its edits are in your draft again, beside what was there.")
     return redirect("networks:draft")

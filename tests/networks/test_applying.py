@@ -11,10 +11,10 @@ from networks.choices import ChangeState, OperationState
 from networks.desired import head
 from networks.domain.state import AddMember, Assign, CreateNetwork, DescribeNetwork
 from networks.models import Change, VirtualNetwork
-from networks.services import changes, drafts
+from networks.services import changes, drafts, steps
 from networks.services.errors import Conflict, NotAllowed
 from networks.state_json import load_edits
-from tests.networks.changes import decide, planned
+from tests.networks.changes import decide, planned, was_decided
 from tests.networks.conftest import Scene
 
 A = "6f1c3a1e-0000-4000-8000-000000000001"
@@ -145,8 +145,36 @@ def test_an_undecided_change_can_be_cancelled_a_decided_one_not(scene: Scene, op
 def test_a_failed_change_goes_back_to_the_draft(scene: Scene, operator: Any) -> None:
     change = planned(operator, CreateNetwork(A, "A"))
     Change.objects.update(state=ChangeState.FAILED)
+    change.refresh_from_db()
     changes.mend(operator, change)
     assert load_edits(drafts.draft_of(operator).edits) == (CreateNetwork(A, "A"),)
+
+
+def test_what_was_drafted_meanwhile_stays_beside_it(scene: Scene, operator: Any) -> None:
+    assign, later = Assign(A, scene.server1.pk, "eth0"), CreateNetwork(B, "B")
+    change = planned(operator, CreateNetwork(A, "A"), assign)
+    Change.objects.update(state=ChangeState.FAILED)
+    change.refresh_from_db()
+    drafts.stage(operator, [later])
+    changes.mend(operator, change)
+    assert set(load_edits(drafts.draft_of(operator).edits)) == {CreateNetwork(A, "A"), assign, later}
+    steps.undo(operator)
+    assert load_edits(drafts.draft_of(operator).edits) == (later,)
+
+
+@pytest.mark.parametrize("state", [ChangeState.APPLYING, ChangeState.DONE])
+def test_a_change_that_is_decided_or_will_be_does_not_go_back_to_the_draft(
+    scene: Scene, operator: Any, state: ChangeState
+) -> None:
+    change = planned(operator, CreateNetwork(A, "A"), servers=(scene.server1,))
+    if state == ChangeState.DONE:
+        was_decided(change)
+    Change.objects.update(state=state)
+    change.refresh_from_db()
+    drafts.stage(operator, [CreateNetwork(B, "B")])
+    with pytest.raises(Conflict, match="Nothing of this change"):
+        changes.mend(operator, change)
+    assert load_edits(drafts.draft_of(operator).edits) == (CreateNetwork(B, "B"),)
 
 
 def test_the_row_waits_when_the_broker_is_away(scene: Scene, operator: Any) -> None:
