@@ -32,6 +32,12 @@ class Cell:
     members_count: int
     is_changed: bool
     may_change: bool
+    shown: str = ""
+    """The value that is so, whatever was chosen and not taken."""
+
+    @property
+    def shown_name(self) -> str:
+        return shown_name(self.name)
 
     @property
     def said(self) -> str:
@@ -85,7 +91,8 @@ def _cell(
 ) -> Cell:
     name = cell_name(server.pk, network.id)
     members_count = len(part.drafted.members_of(network.id, server.pk))
-    chosen = posted.get(name) or value_of(network.id, server.pk, part.drafted)
+    shown = value_of(network.id, server.pk, part.drafted)
+    chosen = posted.get(name) or shown
     holders = {a.adapter: a.network for a in part.drafted.assignments_on(server.pk) if a.adapter}
     planned = {v.name for v in part.drafted.vlans_on(server.pk)}
     dropped = {v.name for v in part.decided.vlans_on(server.pk)} - planned
@@ -107,6 +114,7 @@ def _cell(
         members_count,
         (before and before.adapter, before is None) != (now and now.adapter, now is None),
         may_change and server.is_managed,
+        shown,
     )
 
 
@@ -122,6 +130,23 @@ def said(network_id: str, server_id: int, state: Desired) -> str:
     """What is chosen in a cell, in words."""
     value = value_of(network_id, server_id, state)
     return "not here" if value == NONE else value.removeprefix(ADAPTER)
+
+
+def shown_name(cell: str) -> str:
+    """The hidden form field that says what a cell showed."""
+    return f"shown-{cell}"
+
+
+def touched(posted: Mapping[str, str]) -> dict[str, str]:
+    """What was chosen in cells that were touched, by their names.
+
+    A cell that was left as the page showed it is nobody's wish: others may have decided since.
+    """
+    return {
+        name: value
+        for name, value in posted.items()
+        if name.startswith("on-") and posted.get(shown_name(name)) != value
+    }
 
 
 def chosen_edits(

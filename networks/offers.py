@@ -57,10 +57,15 @@ def adapters_offered(server: PhysicalServer, part: Drafted, network_id: str) -> 
             label = f"{name} (VLAN {vlan.vid} on {vlan.base}, {found})"
             choices.append(AdapterChoice(name, label, taken.get(name, "")))
     chosen = state.assignment(network_id, server.pk)
-    # Saved untouched, the form must say what is so.
+    # Saved untouched, the form must say what is so: browsers do not send what is disabled.
     if chosen and chosen.adapter and chosen.adapter not in {*listed, *planned}:
         choices.append(AdapterChoice(chosen.adapter, f"{chosen.adapter} (not found any more)"))
-    return choices
+    return [
+        AdapterChoice(one.name, f"{one.label} — {one.taken}")
+        if one.taken and chosen and one.name == chosen.adapter
+        else one
+        for one in choices
+    ]
 
 
 def _adapter_choice(row: Adapter, held: dict[str, str]) -> AdapterChoice:
@@ -86,12 +91,12 @@ def interfaces_offered(server: PhysicalServer, state: Desired, network_id: str) 
     for row in rows:
         container = row.container
         key = InterfaceKey(server.pk, container.ctid, row.ifname)
-        others = [m for m in state.memberships(key) if m.network != network_id]
+        networks = [member.network for member in state.memberships(key)]
         refused = ""
-        if row.mode == InterfaceMode.HOST_ROUTED and not state.memberships(key):
+        if row.mode == InterfaceMode.HOST_ROUTED and not networks:
             refused = "host-routed; only bridged interfaces can join"
-        elif others:
-            refused = f"in {names.get(others[0].network, 'another virtual network')}"
+        elif networks and network_id not in networks:
+            refused = f"in {names.get(networks[0], 'another virtual network')}"
         label = " ".join(filter(None, (container.ctid, container.name or container.hostname, row.ifname)))
         choices.append(
             InterfaceChoice(interface_value(key), label, refused, ", ".join(row.addresses) or row.mac)

@@ -54,9 +54,10 @@ class _NetworkField(forms.Form):
     network = forms.ChoiceField(label="Virtual network", widget=DisablingNetworks, required=False)
 
     def offer(self, networks: Iterable[NetworkChoice]) -> None:
-        """Fill the list; what is refused is disabled and says why."""
+        """Fill the list; what is refused is disabled and says why, but for the one that it is in."""
         networks = list(networks)
-        self.refused = {n.value: n for n in networks if n.refused}
+        # Browsers do not send what is disabled: saved untouched, the form must say what is so.
+        self.refused = {n.value: n for n in networks if n.refused and n.value != self.initial.get("network")}
         self.fields["network"].choices = [  # type: ignore[attr-defined]
             (NO_NETWORK, "None"),
             *((n.value, f"{n.label}{' — ' + n.refused if n.refused else ''}") for n in networks),
@@ -66,7 +67,7 @@ class _NetworkField(forms.Form):
     def clean_network(self) -> str:
         """The id, "" for none; a disabled one that was posted by hand is refused with its reason."""
         value: str = self.cleaned_data["network"] or NO_NETWORK
-        if value in self.refused and value != self.initial.get("network"):
+        if value in self.refused:
             choice = self.refused[value]
             raise forms.ValidationError(f"{choice.label} cannot be chosen: it {choice.refused}.")
         return "" if value == NO_NETWORK else value
@@ -85,9 +86,9 @@ class MembershipForm(_NetworkField):
 
     @property
     def edits(self) -> list[Edit]:
-        """From the network it is in to the chosen one."""
+        """From the network it is in to the chosen one; none if it was left as the page showed it."""
         chosen = self.cleaned_data["network"]
-        if chosen == self.now:
+        if chosen == self.now or (chosen or NO_NETWORK) == self.data.get("shown"):
             return []
         leave: list[Edit] = [RemoveMember(self.key)] if self.now else []
         return [*leave, AddMember(chosen, self.key)] if chosen else leave

@@ -119,6 +119,18 @@ class ServerPartForm(forms.Form):
         self._taken = {f"adapter:{a.name}": a for a in adapters if a.taken}
         self._refused = {i.value: i for i in interfaces if i.refused}
 
+    @property
+    def shown_adapter(self) -> str:
+        """What was chosen when the page was made: others may have decided since."""
+        return self.data.get("shown_adapter") or self.initial.get("adapter", NONE)
+
+    @property
+    def shown_members(self) -> list[str]:
+        """Which interfaces were ticked when the page was made."""
+        if "shown_adapter" in self.data:
+            return self.data.getlist("shown_member")  # type: ignore[attr-defined]
+        return self.initial.get("members", [])
+
     def clean_adapter(self) -> str:
         """A taken adapter is refused with who has it, also when the disabled button was posted by hand."""
         value: str = self.cleaned_data["adapter"] or NONE

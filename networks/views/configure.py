@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from networks.domain.state import DescribeNetwork, Network, RemoveMember
 from networks.forms.network import NetworkForm
-from networks.grid import chosen_edits, rows
+from networks.grid import chosen_edits, rows, touched
 from networks.network_page import members_shown
 from networks.offers import interface_keys
 from networks.overview import created_by
@@ -112,7 +112,7 @@ def assign(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
     """Where the network is assigned, for the servers that the page listed."""
     network, part = drafted_or_404(request.user, network_id)
     servers = numbers(request.POST.getlist("server"))
-    posted = {name: request.POST[name] for name in request.POST if name.startswith("on-")}
+    posted = touched(request.POST.dict())
     cells = of_cells(servers, [network.id], request.user)
     edits = chosen_edits(posted, servers, [network.id], cells.drafted)
     if refused := refused_at_once(edits, request.user):

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from networks.domain.rules import Problem
 from networks.domain.state import Network
-from networks.grid import chosen_edits, rows, said
+from networks.grid import chosen_edits, rows, said, touched
 from networks.looking_back import shown_head, then
 from networks.models import VirtualNetwork
 from networks.overview import created_by
@@ -45,7 +45,7 @@ def group_grid(request: HttpRequest, group_id: int) -> HttpResponseBase:
     servers = numbers(request.POST.getlist("server"))
     wanted = set(request.POST.getlist("network"))
     networks = [network for network in _networks(request, "") if network.id in wanted]
-    posted = {name: request.POST[name] for name in request.POST if name.startswith("on-")}
+    posted = touched(request.POST.dict())
     ids = [network.id for network in networks]
     edits = chosen_edits(posted, servers, ids, of_cells(servers, ids, request.user).drafted)
     if refused := refused_at_once(edits, request.user):

@@ -27,7 +27,7 @@ from networks.domain.state import (
 from networks.forms.network import LOCAL, NONE, NetworkForm, ServerNetworkForm, ServerPartForm
 from networks.looking_back import then
 from networks.network_page import members_shown, recent_changes, servers_shown
-from networks.offers import adapters_offered, interface_key, interface_value, interfaces_offered
+from networks.offers import adapters_offered, interface_keys, interface_value, interfaces_offered
 from networks.overview import activity, created_by
 from networks.services.drift import open_drifts
 from networks.services.validate import problems_of, refused_at_once
@@ -83,7 +83,7 @@ def create_on_server(request: HttpRequest, server_id: int) -> HttpResponse:
     )
     if request.method == "POST" and form.is_valid():
         new = CreateNetwork(str(uuid.uuid4()), form.cleaned_data["name"], form.cleaned_data["description"])
-        edits = [new, *_part_edits(server, new.id, form.cleaned_data, state)]
+        edits = [new, *_part_edits(server, new.id, form, state)]
         if not (refused := refused_at_once(edits, request.user)):
             stage(request, edits, f"Virtual network {new.name} is in your draft.")
             return redirect("networks:configure", new.id)
@@ -112,7 +112,7 @@ def configure_on_server(request: HttpRequest, server_id: int, network_id: uuid.U
         interfaces=(interfaces := interfaces_offered(server, state, network.id)),
     )
     if request.method == "POST" and form.is_valid():
-        edits = _part_edits(server, network.id, form.cleaned_data, state)
+        edits = _part_edits(server, network.id, form, state)
         if not (refused := refused_at_once(edits, request.user)):
             stage(request, edits, f"{network.name} on {server.name} is in your draft.")
             return redirect("networks:server_networks", server.pk)
@@ -132,18 +132,16 @@ def _part(server: PhysicalServer, network_id: str, state: Desired) -> dict[str, 
     return {"adapter": adapter, "members": members}
 
 
-def _part_edits(
-    server: PhysicalServer, network_id: str, chosen: dict[str, Any], state: Desired
-) -> list[Edit]:
-    """Edits from what is drafted for the server to what was chosen."""
+def _part_edits(server: PhysicalServer, network_id: str, form: ServerPartForm, state: Desired) -> list[Edit]:
+    """Edits from what is drafted to what was chosen; what was left as the page showed it is not touched."""
     edits: list[Edit] = []
-    before = _part(server, network_id, state)
-    if chosen["adapter"] != before["adapter"]:
-        edits.append(_assign(network_id, server.pk, chosen["adapter"]))
-    wanted = {key for value in chosen["members"] if (key := interface_key(value))}
+    adapter = form.cleaned_data["adapter"]
+    if adapter not in (form.shown_adapter, _part(server, network_id, state)["adapter"]):
+        edits.append(_assign(network_id, server.pk, adapter))
+    wanted, shown = set(interface_keys(form.cleaned_data["members"])), set(interface_keys(form.shown_members))
     have = {member.interface for member in state.members_of(network_id, server.pk)}
-    edits += [RemoveMember(key) for key in sorted(have - wanted)]
-    edits += [AddMember(network_id, key) for key in sorted(wanted - have)]
+    edits += [RemoveMember(key) for key in sorted((shown - wanted) & have)]
+    edits += [AddMember(network_id, key) for key in sorted(wanted - shown - have)]
     return edits
 
 
