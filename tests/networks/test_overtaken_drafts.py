@@ -34,6 +34,12 @@ def draft(user: Any) -> tuple[Any, ...]:
     return load_edits(drafts.draft_of(user).edits)
 
 
+def shown(user: Any) -> str:
+    client = Client()
+    client.force_login(user)
+    return client.get(reverse("networks:draft")).text
+
+
 @pytest.fixture
 def pending(scene: Scene, operator: Any) -> CreateNetwork:
     """The operator's draft holds an edit that has nothing to do with what others decide."""
@@ -78,9 +84,7 @@ def test_a_vlan_adapter_that_was_decided_since_is_the_panels(
 def test_its_page_tells_edits_by_what_is_so_now(scene: Scene, operator: Any) -> None:
     drafts.stage(operator, [CreateNetwork(A, "A"), Assign(A, scene.server1.pk, "eth0")])
     decide(CreateNetwork(A, "A"))
-    client = Client()
-    client.force_login(operator)
-    page = client.get(reverse("networks:draft")).text
+    page = shown(operator)
     assert "Assign Virtual Network A to eth0 of physical server server1." in page
     assert "does not exist" not in page
     assert "1 edit of your draft is left out" in page
@@ -92,6 +96,7 @@ def test_what_is_so_already_is_not_reviewed(scene: Scene, operator: Any) -> None
     decide(*edits)
     with pytest.raises(NothingToReview, match="is so already"):
         changes.start_review(operator, "")
+    assert "Discard what is left out" in shown(operator)
     drafts.stage(operator, [AddMember(A, scene.key(scene.server1, "102"))])
     changes.start_review(operator, "")
     assert load_edits(Change.objects.get().edits) == (AddMember(A, scene.key(scene.server1, "102")),)
@@ -112,6 +117,4 @@ def test_joining_a_network_that_is_gone_is_refused_and_not_forgotten(scene: Scen
     decide(DeleteNetwork(A))
     drafts.stage(operator, [CreateNetwork(B, "B")])
     assert set(draft(operator)) == {joining, CreateNetwork(B, "B")}
-    client = Client()
-    client.force_login(operator)
-    assert "Refused" in client.get(reverse("networks:draft")).text
+    assert "Refused" in shown(operator)
