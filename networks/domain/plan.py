@@ -14,7 +14,7 @@ from networks.domain.errands import host_ifname
 from networks.domain.inventory import Inventory, ServerView
 from networks.domain.names import is_link_name, name_bridges
 from networks.domain.record import additions_recorded, keeps_of, record_differs, saves_recorded
-from networks.domain.state import AddressChange, Desired, InterfaceKey, NewInterface
+from networks.domain.state import AddressChange, Desired, InterfaceKey, NewInterface, VlanAdapter
 from networks.domain.wanted import (
     Adopted,
     Ours,
@@ -125,13 +125,18 @@ class _Planner:
         steps = []
         for vlan in self.wanted.vlans.values():
             link = self.facts.link(vlan.name)
-            if link is not None and link.vlan != VlanFacts(vlan.base, vlan.vid):
+            if self._is_made_anew(vlan):
                 self.notes.append(f"{vlan.name} is not VLAN {vlan.vid} on {vlan.base}: it is left as it is.")
             elif self.facts.link(vlan.base) is None:
                 self.notes.append(f"{vlan.base} is not there, so VLAN adapter {vlan.name} cannot be.")
             elif link is None or not link.up:
                 steps.append(Vlan(vlan.name, vlan.base, vlan.vid))
         return steps
+
+    def _is_made_anew(self, vlan: VlanAdapter) -> bool:
+        """Somebody has put another link in its place: frames of a network on it would get elsewhere."""
+        link = self.facts.link(vlan.name)
+        return link is not None and link.vlan != VlanFacts(vlan.base, vlan.vid)
 
     def _gone_vlans(self) -> list[RemoveVlan]:
         steps = []
@@ -153,13 +158,30 @@ class _Planner:
     def _bridges(self, new_vlans: set[str]) -> list[Bridge | Adopt]:
         steps: list[Bridge | Adopt] = []
         for here in self.wanted.bridges.values():
+            leads_elsewhere = self._leads_elsewhere(here)
             if here.adopted:
                 steps.extend(self._adopt(here))
+            elif leads_elsewhere:
+                continue
             elif here.adapter and here.adapter not in new_vlans and self.facts.link(here.adapter) is None:
                 self.notes.append(f"{here.adapter} is not there, so {here.bridge} cannot be bridged to it.")
             elif self._needs_step(here) and not self._is_taken(here):
                 steps.append(Bridge(here.bridge, here.adapter))
         return steps
+
+    def _leads_elsewhere(self, here: WantedBridge) -> bool:
+        """Its VLAN adapter is another one by now: bridged to it, the network would be on a wrong VLAN."""
+        vlan = self.wanted.vlans.get(here.adapter)
+        if vlan is None or not self._is_made_anew(vlan):
+            return False
+        decided = f"VLAN {vlan.vid} on {vlan.base}"
+        if bridge_holding(vlan.name, self.facts) == here.bridge:
+            self.notes.append(f"{here.bridge} holds {vlan.name} and keeps it, though that is not {decided}.")
+        else:
+            self.notes.append(
+                f"{here.bridge} cannot be bridged to {vlan.name} until that is {decided} again."
+            )
+        return True
 
     def _adopt(self, here: WantedBridge) -> list[Adopt]:
         assignment = self.desired.assignment(here.network, self.server.id)

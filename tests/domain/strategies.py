@@ -171,6 +171,9 @@ def tamper(rng: Random, facts: ServerFacts) -> ServerFacts:
             continue
         if link.kind == "veth" and bridges:
             links[name] = replace(link, master=rng.choice(["", *bridges]))
+        elif link.kind == "vlan" and link.vlan and rng.random() < 0.5:
+            anew = replace(link.vlan, vid=link.vlan.vid + 1)
+            links[name] = replace(link, vlan=anew, master=rng.choice(["", link.master]))
         elif link.kind == "vlan":
             links[name] = replace(link, up=False)
         elif link.kind == "nic" and link.master in bridges:

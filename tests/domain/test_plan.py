@@ -272,6 +272,40 @@ def test_a_vlan_adapter_that_others_made_anew_is_left_alone() -> None:
     assert not [line for line in lines(gone) if "vlan" in line]
 
 
+@pytest.mark.parametrize("anew", [Vlan("eth0", 200), Vlan("eth1", 100), None], ids=str)
+def test_no_network_is_bridged_to_a_vlan_adapter_that_others_made_anew(anew: Vlan | None) -> None:
+    """Its containers would be on the other VLAN."""
+    facts = changed(LOOKS[2], "eth0.100", vlan=anew, master="", kind="vlan" if anew else "nic")
+    for edits in ((), (RemoveMember(interface(2, "204")),)):
+        made = change(2, *edits, facts=facts)
+        assert not [line for line in lines(made) if "vn-d" in line or "eth0.100" in line]
+        assert made.notes == (
+            "eth0.100 is not VLAN 100 on eth0: it is left as it is.",
+            "vn-d cannot be bridged to eth0.100 until that is VLAN 100 on eth0 again.",
+        )
+        assert "keep bridge vn-d eth0.100" in made.host.render()
+    moved = change(2, Assign(D, 2, None), Assign(C, 2, "eth0.100"), facts=facts)
+    assert "step bridge vn-c eth0.100" not in lines(moved)
+
+
+def test_a_vlan_adapter_made_anew_that_was_put_back_into_its_bridge_stays_there_with_a_note() -> None:
+    facts = changed(LOOKS[2], "eth0.100", vlan=Vlan("eth0", 200))
+    facts = changed(facts, "vn-d", mtu=1400)
+    made = change(2, facts=facts)
+    assert lines(made) == []
+    assert made.notes == (
+        "eth0.100 is not VLAN 100 on eth0: it is left as it is.",
+        "vn-d holds eth0.100 and keeps it, though that is not VLAN 100 on eth0.",
+    )
+
+
+def test_a_vlan_adapter_made_anew_in_a_bridge_of_others_is_told_where_that_is_adopted() -> None:
+    facts = with_link(LOOKS[2], Link("vmbr7", "bridge", up=True, bridge=Bridge(False, 0)))
+    facts = changed(facts, "eth0.100", vlan=Vlan("eth0", 200), master="vmbr7")
+    made = change(2, Assign(D, 2, None), Assign(C, 2, "eth0.100"), facts=facts)
+    assert "vmbr7 holds eth0.100 and keeps it, though that is not VLAN 100 on eth0." in made.notes
+
+
 def test_a_vlan_adapter_that_others_bridged_stays() -> None:
     facts = with_link(LOOKS[2], Link("vmbr7", "bridge", up=True, bridge=Bridge(False, 0)))
     facts = changed(facts, "eth0.100", master="vmbr7")
