@@ -8,6 +8,7 @@ commit, by vzctl, which saves outside any rollback.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from networks.domain.errands import host_ifname
@@ -139,19 +140,37 @@ class _Planner:
         return link is not None and link.vlan != VlanFacts(vlan.base, vlan.vid)
 
     def _gone_vlans(self) -> list[RemoveVlan]:
-        steps = []
-        for name, (base, vid) in self.ours.vlans.items():
+        steps: list[RemoveVlan] = []
+        for name in self._from_the_top(n for n in self.ours.vlans if n not in self.wanted.vlans):
+            base, vid = self.ours.vlans[name]
             link = self.facts.link(name)
-            if name in self.wanted.vlans or link is None:
+            if link is None:
                 continue
             holder = bridge_holding(name, self.facts)
+            uppers = [u.name for u in self._uppers(name) if RemoveVlan(u.name) not in steps]
             if link.vlan != VlanFacts(base, vid):
                 self.notes.append(f"{name} is not the VLAN adapter that the panel made: it is left as it is.")
             elif holder and name not in self.ours.bridges.get(holder, ()):
                 self.notes.append(f"{name} stays: bridge {holder}, which is not the panel's, holds it.")
+            elif uppers:
+                verb = "stands" if len(uppers) == 1 else "stand"
+                self.notes.append(f"{name} stays: {', '.join(uppers)} {verb} on it.")
             else:
                 steps.append(RemoveVlan(name))
         return steps
+
+    def _uppers(self, name: str) -> list[Link]:
+        return [link for link in self.facts.links if link.vlan is not None and link.vlan.base == name]
+
+    def _from_the_top(self, names: Iterable[str]) -> list[str]:
+        """In such an order that each goes before its base, with which the kernel would take it away."""
+        waiting, ordered = list(names), list[str]()
+        while waiting:
+            # A server can say anything: adapters that stand on each other in a circle come as they are.
+            top = [n for n in waiting if not any(u.name in waiting for u in self._uppers(n))] or waiting
+            ordered += top
+            waiting = [n for n in waiting if n not in top]
+        return ordered
 
     # --- bridges ---
 

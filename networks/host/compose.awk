@@ -323,12 +323,15 @@ function step_rmbridge(br, dev, i, p) {
 	if (has_l3(br))
 		refuse("bridge-has-addresses", br " carries addresses of the server and has no adapter to take them")
 }
-function step_rmvlan(dev) {
+# The kernel unregisters what is stacked on a VLAN with it, addresses and all (vlan_device_event, net/8021q/vlan.c).
+function step_rmvlan(dev, v) {
 	if (!exists(dev)) return
 	if (!(dev in vid)) return refuse("not-a-vlan", dev " is not a VLAN adapter")
 	touch(dev)
 	if (has_l3(dev)) return refuse("vlan-in-use", dev " carries addresses or routes of the server")
 	if (master[dev] != "") return refuse("vlan-in-use", dev " is in the bridge " master[dev])
+	for (v in vid) if (base[v] == dev && !(v in gone))
+		return refuse("vlan-in-use", v " stands on " dev ", which would take it away: delete it first")
 	epilogue("ip link del dev " dev)
 	gone[dev] = 1
 }

@@ -17,6 +17,7 @@ from networks.domain.state import (
     Desired,
     RemoveMember,
     Unassign,
+    VlanAdapter,
     apply_edits,
 )
 from networks.domain.wanted import Adopted, record_adopted
@@ -313,6 +314,28 @@ def test_a_vlan_adapter_that_others_bridged_stays() -> None:
     made = change(2, *edits, facts=facts)
     assert not [line for line in lines(made) if "rmvlan" in line]
     assert "eth0.100 stays: bridge vmbr7, which is not the panel's, holds it." in made.notes
+
+
+def test_a_vlan_adapter_that_others_stand_on_stays() -> None:
+    """The rules refuse it, but one that was deleted while its server was away is known by the record only."""
+    facts = with_link(LOOKS[2], Link("eth0.100.5", "vlan", up=True, vlan=Vlan("eth0.100", 5)))
+    edits = (Unassign(D, 2), RemoveMember(interface(2, "205")), DeleteVlan(2, "eth0.100"))
+    made = change(2, *edits, facts=facts)
+    assert "step rmbridge vn-d eth0.100" in lines(made)
+    assert not [line for line in lines(made) if "rmvlan" in line]
+    assert made.notes == ("eth0.100 stays: eth0.100.5 stands on it.",)
+
+
+@pytest.mark.parametrize(
+    "lower", [Vlan("eth0", 5), Vlan("a.7", 5)], ids=["a stack", "a circle that cannot be"]
+)
+def test_vlan_adapters_that_stand_on_each_other_go_from_the_top(lower: Vlan) -> None:
+    links = Link("z.5", "vlan", up=True, vlan=lower), Link("a.7", "vlan", up=True, vlan=Vlan("z.5", 7))
+    facts = with_link(with_link(LOOKS[2], links[0]), links[1])
+    vlans = tuple(VlanAdapter(2, link.name, link.vlan.base, link.vlan.vid) for link in links if link.vlan)
+    made = plan_on(2, facts, DESIRED, replace(DESIRED, vlans=(*DESIRED.vlans, *vlans)), LOOKS)
+    expected = ["step rmvlan a.7", "step rmvlan z.5"] if lower.base == "eth0" else []
+    assert lines(made) == expected
 
 
 @pytest.mark.parametrize("name", ["", "eth0 -", "a;reboot", "x" * 16, "-rf", "lo"])

@@ -324,6 +324,35 @@ def test_a_vlan_adapter_that_the_server_uses_is_not_deleted(fields: dict[str, ob
     assert why in problem.text
 
 
+def test_a_vlan_adapter_that_others_stand_on_is_not_deleted() -> None:
+    """The kernel takes them away with it (vlan_device_event in net/8021q/vlan.c), addresses and all."""
+    stack = ("eth0.7", "eth0"), ("eth0.7.5", "eth0.7"), ("eth0.7.6", "eth0.7")
+    found = replace(
+        FOUND,
+        adapters=(
+            *FOUND.adapters,
+            *(AdapterView(1, name, "vlan", base=base, vid=7 - n) for n, (name, base) in enumerate(stack)),
+            AdapterView(1, "eth0.7.8", "vlan", base="eth0.7", vid=8, gone=True),
+        ),
+    )
+    before = replace(DESIRED, vlans=(*DESIRED.vlans, VlanAdapter(1, "eth0.7", "eth0", 7)))
+    (problem,) = [p for p in said((DeleteVlan(1, "eth0.7"),), before, found) if p.severity == "refuse"]
+    assert problem.code == "vlan-in-use" and problem.text == (
+        "VLAN adapter eth0.7 of physical server server1 cannot be deleted: eth0.7.5 and eth0.7.6 stand on it."
+    )
+    assert problem.subjects == tuple(AdapterKey(1, name) for name, _ in stack)
+
+
+def test_vlan_adapters_that_stand_on_each_other_are_deleted_together() -> None:
+    ours = VlanAdapter(1, "eth0.7", "eth0", 7), VlanAdapter(1, "eth0.7.5", "eth0.7", 5)
+    views = (AdapterView(1, v.name, "vlan", base=v.base, vid=v.vid) for v in ours)
+    found = replace(FOUND, adapters=(*FOUND.adapters, *views))
+    before = replace(DESIRED, vlans=(*DESIRED.vlans, *ours))
+    both = DeleteVlan(1, "eth0.7"), DeleteVlan(1, "eth0.7.5")
+    assert "refuse vlan-in-use" not in codes(both, before, found)
+    assert "refuse vlan-in-use" in codes(both[:1], before, found)
+
+
 def test_a_server_in_use_is_not_removed() -> None:
     (problem,) = server_in_use(2, DESIRED, FOUND)
     assert problem.text == (

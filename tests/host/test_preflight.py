@@ -25,6 +25,20 @@ def foreign_bridge(server: Server) -> None:
     server.batch("link add br0 type bridge\nlink set eth0 master br0")
 
 
+def stacked(server: Server, *vlans: str) -> None:
+    """Links that the script takes for VLAN adapters: not every machine of these tests can make those."""
+    words = [vlan.split() for vlan in vlans]
+    server.batch("".join(f"link add {name} type veth peer name p-{name}\n" for name, _ in words))
+    config = server.root / "vlans"
+    rows = (f"{name:<15}| {number}  | {base}\n" for number, (name, base) in enumerate(words, 5))
+    config.write_text(
+        f"VLAN Dev name\t | VLAN ID\nName-Type: VLAN_NAME_TYPE_RAW_PLUS_VID_NO_PAD\n{''.join(rows)}"
+    )
+    text = server.script.read_text()
+    assert "/proc/net/vlan/config" in text
+    server.script.write_text(text.replace("/proc/net/vlan/config", str(config)))
+
+
 def dynamic(address: str) -> Callable[[Server], None]:
     return lines(f"addr add {address} dev eth0 valid_lft 3600 preferred_lft 3600")
 
@@ -56,6 +70,7 @@ REFUSED: dict[str, tuple[Callable[[Server], None], Step]] = {
         RemoveBridge("vn-z"),
     ),
     "not-a-vlan": (lines(""), RemoveVlan("eth0")),
+    "vlan-in-use": (lambda server: stacked(server, "eth0.100 eth0", "v5 eth0.100"), RemoveVlan("eth0.100")),
 }
 
 
@@ -80,6 +95,19 @@ def test_it_is_refused_with_reason_and_remedy(server: Server, code: str) -> None
     done = server.apply("t", plan, digest=shown.answer.digest)
     assert done.code == 69 and done.answer.refusals == shown.answer.refusals
     assert server.state() == before and server.call("status", "t").state == "none"
+
+
+def test_vlan_adapters_go_with_all_that_stand_on_them_from_the_top(server: Server) -> None:
+    """The kernel would take the upper one away with its base, and its own deletion fail."""
+    stacked(server, "eth0.100 eth0", "v5 eth0.100", "v6 v5", "eth0.7 eth0")
+    several = [RemoveVlan(name) for name in ("eth0.7", "eth0.100", "v6", "v5")]
+    shown = server.plan(HostPlan(tuple(several)))
+    assert {note.text for note in shown.answer.refusals} == {
+        "v5 stands on eth0.100, which would take it away: delete it first"
+    }
+    several.sort(key=lambda step: ["v6", "v5", "eth0.100", "eth0.7"].index(step.dev))
+    assert server.apply("t", HostPlan(tuple(several))).state == "committed"
+    assert all(f"link {step.dev} " not in server.state() for step in several)
 
 
 def test_a_dhcp_client_for_the_adapter_is_found_and_a_containers_is_not(

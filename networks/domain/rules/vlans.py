@@ -162,10 +162,14 @@ def vlan_is_not_remade_at_once(before: Desired, after: Desired, inventory: Inven
 
 
 def vlan_in_use_stays(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
-    """Rule 9: a VLAN adapter with a network, an address of the server, or a foreign bridge is not deleted."""
+    """Rule 9: a VLAN adapter with a network, an address of the server, or a foreign bridge is not deleted.
+
+    Nor one that other VLAN adapters stand on: the kernel would take them away with it.
+    """
     problems = []
+    deleted = {_key(vlan) for vlan in before.vlans} - {_key(vlan) for vlan in after.vlans}
     for vlan in before.vlans:
-        if any(other.name == vlan.name for other in after.vlans_on(vlan.server)):
+        if _key(vlan) not in deleted:
             continue
         key = _key(vlan)
         view = inventory.adapter(key)
@@ -180,6 +184,11 @@ def vlan_in_use_stays(before: Desired, after: Desired, inventory: Inventory) -> 
                 users.append(f"the server itself has the address {words.listed(view.addresses)} on it")
             if view.bridge and not before.is_bridge_of_ours(view.bridge, vlan.server):
                 users.append(f"bridge {view.bridge}, which the panel did not make, holds it")
+            uppers = sorted(upper.key for upper in inventory.vlans_on(key) if upper.key not in deleted)
+            if uppers:
+                verb = "stands" if len(uppers) == 1 else "stand"
+                users.append(f"{words.listed([upper.name for upper in uppers])} {verb} on it")
+                subjects.extend(uppers)
         if users:
             problems.append(
                 Problem(
