@@ -129,16 +129,17 @@ def _delete_vlans(gone: set[VlanAdapter]) -> None:
 
 def _write_networks(before: Desired, after: Desired) -> None:
     old = {network.id: network for network in before.networks}
-    for network in after.networks:
-        if network.id not in old:
-            VirtualNetwork.objects.create(id=uuid.UUID(network.id), **_columns(network))
     changed = [n for n in after.networks if n.id in old and n != old[n.id]]
-    # Two networks may swap names: the constraint is checked row by row, so they step aside first.
+    # Names may be swapped, or freed for a new network: the constraint is checked row by row, so the renamed
+    # step aside first.
     renamed = [n for n in changed if n.name.lower() != old[n.id].name.lower()]
     for network in renamed:
         VirtualNetwork.objects.filter(pk=network.id).update(name=f"renaming {network.id}")
     for network in changed:
         VirtualNetwork.objects.filter(pk=network.id).update(**_columns(network))
+    for network in after.networks:
+        if network.id not in old:
+            VirtualNetwork.objects.create(id=uuid.UUID(network.id), **_columns(network))
 
 
 def _columns(network: Network) -> dict[str, str | None]:

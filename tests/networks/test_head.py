@@ -8,6 +8,8 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from networks.desired import MissingRow, at_revision, head, write_head
+from networks.domain.inventory import Inventory
+from networks.domain.rules import review
 from networks.domain.state import (
     AddMember,
     Assign,
@@ -71,6 +73,18 @@ def test_two_networks_can_swap_their_names(scene: Scene) -> None:
     decide(DescribeNetwork(A, "B"), DescribeNetwork(B, "A"))
     assert VirtualNetwork.objects.get(pk=A).name == "B"
     assert VirtualNetwork.objects.get(pk=B).name == "A"
+
+
+@pytest.mark.parametrize("name", ["A", "a"])
+def test_a_name_freed_by_renaming_is_taken_by_a_new_network(scene: Scene, name: str) -> None:
+    decide(CreateNetwork(A, "A"))
+    edits = DescribeNetwork(A, "renamed"), CreateNetwork(B, name)
+    assert not review(head().state, edits, Inventory())
+    decide(*edits)
+    assert dict(VirtualNetwork.objects.values_list("pk", "name")) == {
+        uuid.UUID(A): "renamed",
+        uuid.UUID(B): name,
+    }
 
 
 def test_earlier_revisions_stay_as_they_were(scene: Scene) -> None:
