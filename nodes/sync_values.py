@@ -140,7 +140,10 @@ def adapters(facts: ServerFacts) -> dict[str, Values]:
 
 
 def containers(facts: ServerFacts) -> dict[str, Values]:
-    """CTID to the columns of the container's row."""
+    """CTID to the columns of the container's row; without `joined` where nobody could look inside.
+
+    The row keeps then what was seen last: the bridge is there again as soon as the container runs.
+    """
     problems: dict[str, str] = {}
     for finding in facts.findings:
         problems.setdefault(finding.subject, finding.text)
@@ -152,8 +155,8 @@ def containers(facts: ServerFacts) -> dict[str, Values]:
             "ostemplate": one.ostemplate,
             "host_routed_text": " ".join(one.host_routed),
             "problem": problems.get(one.ctid, ""),
-            "joined": joined_inside(one.inside) if one.inside else [],
             "routing": container_routing(one.inside) if one.inside else None,
+            **({"joined": joined_inside(one.inside)} if one.inside else {}),
         }
         for one in facts.containers
     }

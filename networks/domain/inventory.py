@@ -171,7 +171,8 @@ class BridgeView:
 
 @dataclass(frozen=True, slots=True)
 class ContainerView:
-    """A container. `joined` are groups of its interfaces that a bridge inside joins (201 of the scheme).
+    """A container. `joined` are groups of its interfaces that a bridge inside joins (201 of the scheme), as
+    they were when somebody last looked inside.
 
     `off` are interfaces that are switched off inside, `host_routed` addresses that its server routes to it;
     `routing` is None while it is not running or nobody could look inside.

@@ -31,7 +31,10 @@ from nodes.routing import (
 
 
 def with_look(inventory: Inventory, server: ServerView, facts: ServerFacts) -> Inventory:
-    """The inventory with one server as a fresh look found it; segments are kept by adapter name."""
+    """The inventory with one server as a fresh look found it.
+
+    Segments are kept by adapter name, and what is joined inside of containers that nobody could look into.
+    """
     view, adapters, containers, interfaces = views_of_server(server, facts)
     known = {a.name: a for a in inventory.adapters if a.server == server.id}
     adapters = tuple(
@@ -39,6 +42,13 @@ def with_look(inventory: Inventory, server: ServerView, facts: ServerFacts) -> I
         if a.name in known
         else a
         for a in adapters
+    )
+    containers = tuple(
+        # The bridge inside is there again as soon as the container runs: unknown, not none.
+        replace(c, joined=seen.joined)
+        if c.routing is None and (seen := inventory.container(c.key)) is not None
+        else c
+        for c in containers
     )
     return Inventory(
         servers=(*(s for s in inventory.servers if s.id != server.id), view),

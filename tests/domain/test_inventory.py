@@ -14,8 +14,18 @@ from networks.domain.inventory import (
 from networks.domain.looks import addresses_inside, joined_inside, views_of_server, with_look
 from networks.domain.state import AdapterKey
 from networks.domain.wanted import carries_layer3
-from nodes.facts import Address, Bond, ContainerInside, Link, ProxyEntry, Route, ServerFacts
+from nodes.facts import (
+    Address,
+    Bond,
+    ContainerInside,
+    ContainerStatus,
+    Link,
+    ProxyEntry,
+    Route,
+    ServerFacts,
+)
 from tests.domain import scheme
+from tests.domain.built import with_container
 from tests.domain.scheme import interface, inventory
 
 
@@ -79,6 +89,28 @@ def test_a_fresh_look_keeps_segments_that_people_named() -> None:
     again = with_look(found, view, scheme.looks()[1])
     assert again.adapter(AdapterKey(1, "eth0")) == found.adapter(AdapterKey(1, "eth0"))
     assert len(again.servers) == 3 and len(again.interfaces) == len(found.interfaces)
+
+
+@pytest.mark.parametrize(
+    ("status", "inside", "joined"),
+    [
+        ("stopped", None, (("eth0", "eth1"),)),
+        ("unknown", None, (("eth0", "eth1"),)),
+        ("running", None, (("eth0", "eth1"),)),
+        ("running", ContainerInside(), ()),
+    ],
+)
+def test_a_fresh_look_keeps_what_is_joined_inside_a_container_that_it_did_not_look_into(
+    status: ContainerStatus, inside: ContainerInside | None, joined: tuple[tuple[str, ...], ...]
+) -> None:
+    found = inventory()
+    view = found.server(2)
+    assert view is not None
+    facts = with_container(scheme.looks()[2], "201", lambda c: replace(c, status=status, inside=inside))
+    again = with_look(found, view, facts)
+    container = again.container(ContainerKey(2, "201"))
+    assert container is not None and (container.status, container.joined) == (status, joined)
+    assert len(again.containers) == len(found.containers)
 
 
 def test_a_gone_adapter_is_known_but_not_offered() -> None:

@@ -15,6 +15,7 @@ from networks.domain.inventory import (
     ServerRef,
     ServerView,
 )
+from networks.domain.looks import with_look
 from networks.domain.rules import Problem, problems_of, review, server_in_use
 from networks.domain.state import (
     AdapterKey,
@@ -35,6 +36,8 @@ from networks.domain.state import (
     VlanAdapter,
     apply_edits,
 )
+from nodes.facts import ContainerStatus
+from tests.domain.built import with_container
 from tests.domain.scheme import DESIRED, EDITS, SEGMENT, SEGMENT_NAME, A, B, C, D, E, interface, inventory
 
 NEW = "new"
@@ -290,6 +293,17 @@ def joined_to(bridge: str) -> Inventory:
         containers=(*(c for c in FOUND.containers if c.key != joined.key), joined),
         interfaces=(*FOUND.interfaces, InterfaceView(interface(1, "102", "eth1"), bridge=bridge)),
     )
+
+
+@pytest.mark.parametrize("status", ["stopped", "suspended", "unknown"])
+def test_a_ring_that_closes_when_a_container_starts_again_is_found(status: ContainerStatus) -> None:
+    """A look cannot see its bridge by now, but the one before did."""
+    seen = inventory()
+    view = seen.server(2)
+    assert view is not None and view.facts is not None
+    down = with_container(view.facts, "201", lambda c: replace(c, status=status, inside=None))
+    twice = RemoveMember(interface(2, "201", "eth1")), AddMember(A, interface(2, "201", "eth1"))
+    assert "refuse ring" in codes(twice, found=with_look(seen, view, down))
 
 
 def test_a_ring_through_a_bridge_of_others_is_found() -> None:

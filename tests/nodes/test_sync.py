@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -11,7 +12,16 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from nodes.choices import AdapterKind, Origin, ServerState
-from nodes.facts import Address, Container, ContainerInside, ContainerInterface, Finding, Link, ServerFacts
+from nodes.facts import (
+    Address,
+    Container,
+    ContainerInside,
+    ContainerInterface,
+    ContainerStatus,
+    Finding,
+    Link,
+    ServerFacts,
+)
 from nodes.models import (
     Adapter,
     Bridge,
@@ -209,17 +219,42 @@ def test_a_host_routed_container_has_its_interface(server: PhysicalServer) -> No
 
 
 def test_a_bridge_inside_joins_interfaces_and_lends_its_addresses(server: PhysicalServer) -> None:
+    look(server, scene.server((bridging(),)))
+    assert ContainerRow.objects.get().joined == [["eth0", "eth1"]]
+    assert {row.addresses_text for row in InterfaceRow.objects.all()} == {"10.77.0.201/24"}
+
+
+def bridging(status: ContainerStatus = "running", master: str = "br0") -> Container:
+    """A container with a bridge inside that joins its two interfaces; seen inside while it runs."""
     inside = ContainerInside(
         links=(
             Link("br0", "bridge", addresses=(Address(4, "10.77.0.201", 24),)),
-            Link("eth0", "veth", master="br0"),
-            Link("eth1", "veth", master="br0"),
+            Link("eth0", "veth", master=master),
+            Link("eth1", "veth", master=master),
         )
     )
     both = tuple(ContainerInterface(f"eth{n}", "bridged", host_ifname=f"veth201.{n}") for n in (0, 1))
-    look(server, scene.server((Container("201", status="running", interfaces=both, inside=inside),)))
-    assert ContainerRow.objects.get().joined == [["eth0", "eth1"]]
-    assert {row.addresses_text for row in InterfaceRow.objects.all()} == {"10.77.0.201/24"}
+    return Container("201", status=status, interfaces=both, inside=inside if status == "running" else None)
+
+
+@pytest.mark.parametrize("unseen", ["stopped", "suspended", "running"])
+def test_a_bridge_inside_is_remembered_until_a_look_inside_finds_none(
+    server: PhysicalServer, unseen: ContainerStatus
+) -> None:
+    """It is there again as soon as the container is, and may close a ring then."""
+    look(server, scene.server((bridging(), scene.container("202"))))
+    nobody_inside = replace(bridging("stopped"), status=unseen)
+    assert look(server, scene.server((nobody_inside, scene.container("202"))), 1).is_different
+    row = ContainerRow.objects.get(ctid="201")
+    assert (row.status, row.joined, row.routing) == (unseen, [["eth0", "eth1"]], None)
+    look(server, scene.server((bridging(master=""), scene.container("202"))), 2)
+    row.refresh_from_db()
+    assert (row.status, row.joined) == ("running", [])
+
+
+def test_of_a_container_that_nobody_has_looked_into_no_bridge_is_known(server: PhysicalServer) -> None:
+    look(server, scene.server((bridging("stopped"),)))
+    assert ContainerRow.objects.get().joined == []
 
 
 def test_addresses_of_a_stopped_container_are_unknown_not_none(server: PhysicalServer) -> None:
