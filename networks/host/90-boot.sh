@@ -47,16 +47,19 @@ rejoin() {
 	done
 }
 replay() {
-	B_failed=''
+	B_failed='' b_vlans=''
 	wait_for_adapters
 	b_n=0
 	while read -r b_kind b_what b_name b_rest; do
-		[ "$b_kind $b_what" != 'keep vlan' ] || boot_part "$b_name" "vlan $b_name $b_rest" "vlan $b_name $b_rest"
+		[ "$b_kind $b_what" = 'keep vlan' ] || continue
+		boot_part "$b_name" "vlan $b_name $b_rest" "vlan $b_name $b_rest"
+		b_vlans="$b_vlans
+keep vlan $b_name $b_rest"
 	done <"$ETC/committed"
 	crash booting
 	while read -r b_kind b_what b_name b_rest; do
 		case "$b_kind $b_what" in
-		'keep bridge') boot_part "$b_name" "bridge $b_name $b_rest" "bridge $b_name $b_rest" ;;
+		'keep bridge') boot_part "$b_name" "bridge $b_name $b_rest" "bridge $b_name $b_rest$b_vlans" ;;
 		'keep adopted') boot_part "$b_name" "adopt $b_name $b_rest" "adopted $b_name $b_rest" ;;
 		drop\ *)
 			# A 7+ container whose saved bridge is missing does not start.
@@ -65,7 +68,7 @@ replay() {
 		esac
 	done <"$ETC/committed"
 }
-# boot_part NAME STEP KEEP: tried again where it was not refused. At boot others configure adapters too, and what
+# boot_part NAME STEP KEEPS: tried again where it was not refused. At boot others configure adapters too, and what
 # they change while it runs makes it fail.
 boot_part() {
 	for b_wait in 1 2 0; do
@@ -79,7 +82,7 @@ boot_part() {
 	B_failed="$B_failed $1"
 	grep '^refuse ' "$D/notes" || say "warn boot-failed $1: $(tail -n 1 "$D/log" 2>/dev/null)"
 }
-# try_part STEP KEEP: done; 1: everything as it was; 2: not even that, after minutes of trying.
+# try_part STEP KEEPS: done; 1: everything as it was; 2: not even that, after minutes of trying.
 try_part() {
 	b_n=$((b_n + 1))
 	D=$RUN/txn/boot-$b_n

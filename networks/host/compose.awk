@@ -222,6 +222,8 @@ function step_bridge(br, dev, i, p) {
 	managed[br] = dev
 	if (dev == "-") { raise(br); return }
 	if (!here[dev] && !exists(dev)) return refuse("missing-adapter", dev " is not there")
+	if ((dev in decided) && decided[dev] != base[dev] " " vid[dev])
+		return refuse("other-vlan", dev " is another VLAN adapter than the one decided on: delete it, and it is made anew")
 	touch(dev)
 	touch_vlans(dev)
 	if (!fresh[dev]) check_adapter(dev)
@@ -409,7 +411,7 @@ function read_plan(i, line, w) {
 		else if (line ~ /^(keep|save|netif_add|netif_del|ipadd|ipdel) /) {
 			lines = lines line "\n"
 			split(line, w, " ")
-			if (line ~ /^keep vlan /) our_vlan[w[3]] = 1
+			if (line ~ /^keep vlan /) { our_vlan[w[3]] = 1; decided[w[3]] = w[4] " " w[5] }
 			if (w[1] == "keep") kept[w[3]] = 1
 			else if (w[1] ~ /^ip/) new_address[w[3] " " w[4] " " w[5]] = 1
 			else new_save[w[3] " " w[4]] = 1

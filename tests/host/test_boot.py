@@ -11,6 +11,7 @@ import pytest
 
 from networks.host.grammar import Adopt, Bridge, HostPlan, KeepBridge, RemoveBridge, Save
 from tests.host.rig import Server, run
+from tests.host.test_preflight import stacked
 from tests.host.vz_server import CTID, vz_server
 
 pytestmark = pytest.mark.netns
@@ -88,6 +89,18 @@ def test_a_vlan_adapter_of_ours_is_not_waited_for_whatever_it_is_called(server: 
     # Waiting, it would outlast the call. Not every machine of these tests can make VLANs.
     booted = server.call("boot", VNP_WAIT="600")
     assert booted.state == "applied" or "tag7" in booted.answer.get("failed").split()
+
+
+def test_no_network_is_bridged_at_boot_to_a_vlan_adapter_that_is_another_by_now(server: Server) -> None:
+    """What the distribution brings up may have been edited; its containers would be on the other VLAN."""
+    stacked(server, "eth0.100 eth0")
+    keeps = ("keep vlan eth0.100 eth0 100", "keep bridge vn-d eth0.100", "keep bridge vn-c -")
+    text = "\n".join(["vnetpanel-committed 1", "txid t", *keeps, "end"]) + "\n"
+    (server.root / "etc/committed").write_text(text)
+    booted = server.call("boot", VNP_WAIT="0")
+    assert (booted.state, booted.answer.get("failed")) == ("degraded", "eth0.100 vn-d")
+    assert {note.code for note in booted.answer.refusals} == {"name-taken", "other-vlan"}
+    assert "link vn-c UP" in server.state() and "vn-d" not in server.state()
 
 
 def test_a_silent_gateway_is_no_reason_at_boot(server: Server, move: HostPlan) -> None:
