@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from trust import proof
 from trust.audit import request_now
@@ -56,3 +60,23 @@ class SessionGuardMiddleware:
             if match is None or match.view_name not in ("two_factor", "prove", "logout"):
                 return redirect("two_factor")
         return None
+
+
+class LoginFirstMiddleware(LoginRequiredMiddleware):
+    """Asks for a login. Who has sent a form comes back to its page: its own address may take no GET."""
+
+    def handle_no_permission(
+        self, request: HttpRequest, view_func: Callable[..., Any]
+    ) -> HttpResponseRedirect:
+        if request.method in ("GET", "HEAD"):
+            return super().handle_no_permission(request, view_func)
+        messages.info(request, "Nothing was stored. Log in, then do it once more.")
+        return redirect_to_login(_page_of_form(request), self.get_login_url(view_func))
+
+
+def _page_of_form(request: HttpRequest) -> str:
+    """The page that a form was sent from, as the browser says; the first page if it says none of ours."""
+    page = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure()):
+        return resolve_url(settings.LOGIN_REDIRECT_URL)
+    return urlunsplit(urlsplit(page)._replace(scheme="", netloc=""))

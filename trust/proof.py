@@ -81,19 +81,24 @@ def _keep_clock(request: HttpRequest) -> None:
 
 
 def ask(request: HttpRequest, back_to: str = "") -> HttpResponse:
-    """To the page that asks for the password again, and from there back."""
+    """To the page that asks for the password again, and from there back: to this address or to `back_to`."""
     if request.method not in ("GET", "HEAD"):
         messages.info(request, "Nothing was stored. Confirm that it is you, then do it once more.")
     return redirect(f"{reverse('prove')}?{urlencode({'next': back_to or request.get_full_path()})}")
 
 
-def recently_proved(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Let a view be used only shortly after the password was given; ask for it otherwise."""
+def recently_proved(
+    view: Callable[..., HttpResponseBase], back_to: str = ""
+) -> Callable[..., HttpResponseBase]:
+    """Let a view be used only shortly after the password was given; ask for it otherwise.
+
+    A view that takes no GET says with `back_to` which page, of the same arguments, holds its form.
+    """
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.is_authenticated and not is_proved(request):
-            return ask(request)
+            return ask(request, reverse(back_to, kwargs=kwargs) if back_to else "")
         return view(request, *args, **kwargs)
 
     return guarded

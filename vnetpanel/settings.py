@@ -55,7 +55,7 @@ MIDDLEWARE = [
     "vnetpanel.htmx.LoginRedirectMiddleware",
     "trust.middleware.AuditContextMiddleware",
     "trust.middleware.SessionGuardMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "trust.middleware.LoginFirstMiddleware",
     "vnetpanel.logs.RequestContextMiddleware",
     "networks.views.looking_back.LookingBack",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

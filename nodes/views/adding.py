@@ -5,6 +5,8 @@ Nothing is sent to the server before its host key is approved.
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -107,7 +109,7 @@ def read_host_key(request: HttpRequest, server_id: int) -> HttpResponse:
 
 @require_POST
 @sensitive_post_parameters("password")
-@recently_proved
+@partial(recently_proved, back_to="nodes:preflight")
 def install_key(request: HttpRequest, server_id: int) -> HttpResponse:
     """Put the panel's key on the server with a password that is used for this and forgotten."""
     server = server_or_404(request.user, server_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -98,7 +99,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@recently_proved
+@partial(recently_proved, back_to="account")
 def switch_off(request: HttpRequest) -> HttpResponse:
     """Log in with the password alone from now on; refused where the panel requires two factors."""
     if settings.TWO_FACTOR == "required":
@@ -111,7 +112,7 @@ def switch_off(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_POST
-@recently_proved
+@partial(recently_proved, back_to="account")
 def recovery_codes(request: HttpRequest) -> HttpResponse:
     """New recovery codes in place of the old ones."""
     user = _user(request)
