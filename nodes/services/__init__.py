@@ -15,7 +15,7 @@ from nodes.services.credentials import (
     remove_credential,
 )
 from nodes.services.errors import NotAllowed, ServiceError
-from nodes.services.groups import create_group, move_group, remove_group, rename_group
+from nodes.services.groups import change_group, create_group, remove_group
 from nodes.services.host_keys import approve_host_key, ask_host_key, refuse_host_key
 from nodes.services.key_install import install_key
 from nodes.services.looks import request_look, request_looks
@@ -32,18 +32,17 @@ __all__ = [
     "approve_host_key",
     "ask_host_key",
     "change_credential",
+    "change_group",
     "change_server",
     "create_credential",
     "create_group",
     "create_key_credential",
     "install_key",
-    "move_group",
     "preflight",
     "refuse_host_key",
     "remove_credential",
     "remove_group",
     "remove_server",
-    "rename_group",
     "request_look",
     "request_looks",
 ]

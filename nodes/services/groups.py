@@ -1,6 +1,8 @@
-"""Server groups: made, renamed, moved, removed."""
+"""Server groups: made, renamed and moved, removed."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -8,6 +10,8 @@ from nodes.choices import Role
 from nodes.models import ServerGroup
 from nodes.querysets import AnyUser
 from nodes.services.errors import NotAllowed, ServiceError, check, refused_if_in_use, require_role
+
+CHANGEABLE = frozenset({"name", "description", "parent"})
 
 
 def create_group(
@@ -18,31 +22,29 @@ def create_group(
     return _save(ServerGroup(name=name.strip(), parent=parent, description=description.strip()))
 
 
-def rename_group(user: AnyUser, group: ServerGroup, name: str, description: str | None = None) -> ServerGroup:
-    """Give a group another name and, if one is given, another description."""
-    require_role(user, Role.ADMIN, group)
-    group.name = name.strip()
-    if description is not None:
-        group.description = description.strip()
-    return _save(group)
+def change_group(user: AnyUser, group: ServerGroup, **changes: Any) -> ServerGroup:
+    """Change a group's `name`, `description` or `parent`, all or nothing; needs the admin role in it.
 
-
-def move_group(user: AnyUser, group: ServerGroup, parent: ServerGroup | None) -> ServerGroup:
-    """Put a group, with all that is in it, into another one or (None) to the top.
-
-    Roles are inherited, so this needs the admin role on both sides: of where it is and where it goes.
+    Another `parent` (None: the top) takes along all that is in the group. Roles are inherited, so this needs
+    the admin role on both sides: of where it is and where it goes.
     """
-    require_role(user, Role.ADMIN, group.parent)
+    if unknown := changes.keys() - CHANGEABLE:
+        raise TypeError(f"not changeable: {', '.join(sorted(unknown))}")
     require_role(user, Role.ADMIN, group)
-    require_role(user, Role.ADMIN, parent)
     with transaction.atomic():
         # All groups are locked: two moves at once could otherwise put two groups into each other.
         rows = {row.pk: row for row in ServerGroup.objects.select_for_update()}
+        parent = changes.get("parent")
         if group.pk not in rows or (parent is not None and parent.pk not in rows):
             raise ServiceError("The server group was removed meanwhile.")
-        moved = rows[group.pk]
-        moved.parent = rows[parent.pk] if parent is not None else None
-        return _save(moved)
+        changed = rows[group.pk]
+        if "parent" in changes and parent != changed.parent:
+            require_role(user, Role.ADMIN, changed.parent)
+            require_role(user, Role.ADMIN, parent)
+            changed.parent = rows[parent.pk] if parent is not None else None
+        changed.name = changes.get("name", changed.name).strip()
+        changed.description = changes.get("description", changed.description).strip()
+        return _save(changed)
 
 
 def remove_group(user: AnyUser, group: ServerGroup) -> None:

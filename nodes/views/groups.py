@@ -93,11 +93,7 @@ def edit(request: HttpRequest, group_id: int) -> HttpResponse:
     form = GroupForm(request.POST or None, user=request.user, group=group, initial=initial)
     if request.method == "POST" and form.is_valid():
         with said_on(form):
-            data = form.cleaned_data
-            if data["parent"] != group.parent:
-                services.move_group(request.user, group, data["parent"])
-                group.refresh_from_db()
-            services.rename_group(request.user, group, data["name"], data["description"])
+            group = services.change_group(request.user, group, **form.cleaned_data)
             messages.success(request, f"Server group {group} is stored.")
             return redirect("nodes:group", group.pk)
     context = {"form": form, "title": f"Edit {group}", "submit": "Save", "group": group}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nodes.models import GroupRole, PhysicalServer, ServerGroup
-from nodes.services import NotAllowed, ServiceError, create_group, move_group, remove_group, rename_group
+from nodes.services import NotAllowed, ServiceError, change_group, create_group, remove_group
 
 pytestmark = pytest.mark.django_db
 
@@ -31,8 +31,8 @@ def test_lesser_roles_may_not(request: pytest.FixtureRequest, group: ServerGroup
     user = request.getfixturevalue(who)
     for attempt in (
         lambda: create_group(user, "Rack 1", group),
-        lambda: rename_group(user, group, "Bonn"),
-        lambda: move_group(user, group, None),
+        lambda: change_group(user, group, name="Bonn"),
+        lambda: change_group(user, group, parent=None),
         lambda: remove_group(user, group),
     ):
         with pytest.raises(NotAllowed):
@@ -63,7 +63,7 @@ def test_a_move_takes_all_below_along_and_roles_follow(
     other = create_group(admin, "Hamburg")
     GroupRole.objects.create(user=alice, group=other, role="viewer")
     assert not ServerGroup.objects.visible_to(alice).filter(pk=inner.pk).exists()
-    move_group(admin, group, other)
+    change_group(admin, group, parent=other)
     inner.refresh_from_db()
     assert inner.path == f"/{other.pk}/{group.pk}/{inner.pk}/"
     assert PhysicalServer.objects.visible_to(alice).get() == server
@@ -72,16 +72,16 @@ def test_a_move_takes_all_below_along_and_roles_follow(
 def test_a_group_is_not_moved_into_itself(group: ServerGroup, admin: Any) -> None:
     inner = create_group(admin, "Rack 1", group)
     with pytest.raises(ServiceError, match="inside itself"):
-        move_group(admin, group, inner)
+        change_group(admin, group, parent=inner)
     with pytest.raises(ServiceError, match="inside itself"):
-        move_group(admin, group, group)
+        change_group(admin, group, parent=group)
 
 
 def test_a_move_needs_the_admin_role_on_both_sides(group: ServerGroup, admin: Any, group_admin: Any) -> None:
     inner = create_group(admin, "Rack 1", group)
     foreign = create_group(admin, "Hamburg")
     with pytest.raises(NotAllowed):
-        move_group(group_admin, inner, foreign)
+        change_group(group_admin, inner, parent=foreign)
 
 
 def test_a_group_in_use_is_not_removed(group: ServerGroup, server: PhysicalServer, admin: Any) -> None:
