@@ -6,17 +6,11 @@ from typing import Any
 
 from django import forms
 
+from nodes.forms.write_only import WriteOnlyTextarea
 from nodes.models import PhysicalServer
 from nodes.services.once import OneTimeLogin
 
 _PLAIN = {"autocomplete": "off", "spellcheck": "false"}
-
-
-class _Unshown(forms.Textarea):
-    """A text area that never shows what was typed into it."""
-
-    def format_value(self, value: Any) -> str:
-        return ""
 
 
 class AddressesForm(forms.Form):
@@ -66,7 +60,7 @@ class LentLoginForm(DropForm):
     )  # fmt: skip
     private_key = forms.CharField(
         required=False, max_length=20_000,
-        widget=_Unshown(attrs={"rows": 4, "class": "mono", **_PLAIN}),
+        widget=WriteOnlyTextarea(attrs={"rows": 4, "class": "mono", **_PLAIN}),
         help_text="OpenSSH or PEM form. Used once, now, and not stored.",
     )  # fmt: skip
     passphrase = forms.CharField(

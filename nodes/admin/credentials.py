@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
 from nodes.choices import HostKeyState
+from nodes.forms.write_only import WriteOnlyTextarea
 from nodes.models import Credential, DedicatedLogin, HostKey, PhysicalServer
 from nodes.services import ServiceError, approve_host_key, refuse_host_key
 from nodes.services.credentials import Secrets, set_secrets
@@ -20,13 +21,6 @@ from vnetpanel.crypto import is_set
 from vnetpanel.long_list import LongListAdmin
 
 KEEP = "Leave empty to keep what is stored."
-
-
-class WriteOnlyTextarea(forms.Textarea):
-    """A text area that never shows a value, not even the one just typed into a form with another mistake."""
-
-    def format_value(self, value: Any) -> str:
-        return ""
 
 
 class CredentialForm(forms.ModelForm):

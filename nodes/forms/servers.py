@@ -9,6 +9,7 @@ from django.db import transaction
 
 from nodes import services
 from nodes.choices import ServerOS
+from nodes.forms.write_only import WriteOnlyTextarea
 from nodes.models import Credential, PhysicalServer, ServerGroup
 from nodes.querysets import AnyUser
 from nodes.services.credentials import Secrets, free_name
@@ -68,6 +69,7 @@ class AddServerForm(ServerForm):
     """A new server, with a login that exists or is made on the way."""
 
     KEY, PASSWORD, NEW_KEY, EXISTING, NONE = "key", "password", "new_key", "existing", "none"
+    SECRETS = {KEY: ("private_key", "passphrase"), PASSWORD: ("password",)}
 
     os = forms.ChoiceField(choices=ServerOS.choices, label="Operating system", initial=ServerOS.LINUX)
     login = forms.ChoiceField(
@@ -87,14 +89,15 @@ class AddServerForm(ServerForm):
     )
     private_key = forms.CharField(
         required=False,
-        widget=forms.Textarea(attrs={"rows": 4, "class": "mono", **_PLAIN}),
+        widget=WriteOnlyTextarea(attrs={"rows": 4, "class": "mono", **_PLAIN}),
         help_text="OpenSSH or PEM form. Stored encrypted and never shown again.",
     )
     passphrase = forms.CharField(
-        required=False, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
+        required=False, strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
     )
     password = forms.CharField(
         required=False,
+        strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text="Stored encrypted and never shown again.",
     )
@@ -135,6 +138,12 @@ class AddServerForm(ServerForm):
         if data.get("login") in (self.KEY, self.PASSWORD, self.NEW_KEY) and not data.get("username"):
             self.add_error("username", "Enter the user name to log in with.")
         return data
+
+    def ask_for_secrets_again(self) -> None:
+        """Say it at those that were given: the form comes back without them."""
+        for name in self.SECRETS.get(self.data.get("login", ""), ()):
+            if self.data.get(name) and name not in self.errors:
+                self.add_error(name, "This is never shown again: enter it once more.")
 
     def store(self, user: AnyUser) -> PhysicalServer:
         """The server with its login, both or neither. Raises ServiceError."""

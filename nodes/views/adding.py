@@ -11,6 +11,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -29,6 +30,8 @@ READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])
 
 
 @READ_WRITE
+@sensitive_post_parameters("password", "private_key", "passphrase")
+@never_cache
 @recently_proved
 def add(request: HttpRequest) -> HttpResponse:
     """Register a server; a Linux one goes on to its host key."""
@@ -42,6 +45,8 @@ def add(request: HttpRequest) -> HttpResponse:
                 return redirect("nodes:host_key", server.pk)
             messages.success(request, f"{server} is registered. Enter its adapters in the administration.")
             return redirect("nodes:server", server.pk)
+    if form.is_bound:
+        form.ask_for_secrets_again()
     return render(request, "nodes/add_server.html", {"form": form, "may_add": may})
 
 
