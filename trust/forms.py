@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.views.decorators.debug import sensitive_variables
 
 from trust import throttle
 from trust.audit import address_of, record
 
 TOO_MANY = "Too many failed attempts. Wait 15 minutes, then try again."
+LOCKED = " Further attempts are refused for 15 minutes."
 
 
 class LoginForm(AuthenticationForm):
@@ -40,8 +42,7 @@ def _note_failure(name: str, locked: bool) -> None:
     # A password typed into the wrong field must not be kept: only names that exist are written down.
     user = User.objects.filter(username=name).first()
     who = user.get_username() if user else "an unknown user name"
-    more = " Further attempts are refused for 15 minutes." if locked else ""
-    record("login.failed", f"A login as {who} failed.{more}", actor="")
+    record("login.failed", f"A login as {who} failed.{LOCKED if locked else ''}", actor="")
 
 
 class CodeForm(forms.Form):
@@ -77,12 +78,26 @@ class ProofForm(forms.Form):
 
     def clean_password(self) -> str:
         """Right, and not tried too often."""
-        password = str(self.cleaned_data["password"])
-        counted = throttle.of_user("proof", self.user.pk)
-        if throttle.is_locked(counted):
-            raise ValidationError(TOO_MANY)
-        if not self.user.check_password(password):
-            throttle.failed(counted)
-            raise ValidationError("That is not your password.")
-        throttle.succeeded(counted)
-        return password
+        return _right_password(self.user, str(self.cleaned_data["password"]))
+
+
+class NewPasswordForm(PasswordChangeForm):
+    """A new password after the old one, which is a proof like any other."""
+
+    def clean_old_password(self) -> str:
+        """Right, and not tried too often."""
+        return _right_password(self.user, str(self.cleaned_data["old_password"]))
+
+
+@sensitive_variables("password")
+def _right_password(user: User, password: str) -> str:
+    """The password if it is the user's. All forms that ask for it again count failures together."""
+    counted = throttle.of_user("proof", user.pk)
+    if throttle.is_locked(counted):
+        raise ValidationError(TOO_MANY)
+    if not user.check_password(password):
+        more = LOCKED if throttle.failed(counted) else ""
+        record("proof.failed", f"{user.get_username()} did not give the right password again.{more}")
+        raise ValidationError("That is not your password.")
+    throttle.succeeded(counted)
+    return password

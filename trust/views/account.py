@@ -18,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from trust import proof, throttle, two_factor
-from trust.forms import TOO_MANY, CodeForm
+from trust.forms import TOO_MANY, CodeForm, NewPasswordForm
 from trust.models import Entry, RecoveryCode, TwoFactor
 from trust.proof import recently_proved
 from trust.views.login import READ_WRITE
@@ -51,6 +51,7 @@ def account(request: HttpRequest) -> HttpResponse:
 class PasswordChange(auth_views.PasswordChangeView):
     """A new password, after the old one; other sessions of the user end."""
 
+    form_class = NewPasswordForm
     template_name = "trust/password.html"
     success_url = reverse_lazy("account")
 

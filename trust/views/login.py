@@ -91,12 +91,10 @@ def prove(request: HttpRequest) -> HttpResponse:
         back = resolve_url(settings.LOGIN_REDIRECT_URL)
     assert isinstance(request.user, User)  # noqa: S101  a login is required
     form = ProofForm(request.POST or None, user=request.user)
-    if request.method == "POST":
-        if form.is_valid():
-            proof.prove(request)
-            return redirect(back)
-        record("proof.failed", f"{request.user.get_username()} did not give the right password again.")
-    elif proof.is_proved(request):
+    if form.is_valid():
+        proof.prove(request)
+        return redirect(back)
+    if request.method != "POST" and proof.is_proved(request):
         return redirect(back)
     return render(
         request, "trust/prove.html", {"form": form, "next": back, "minutes": settings.PROOF_MINUTES}
