@@ -1,15 +1,18 @@
-"""The audit trail for reading, and the second factors of users who lost theirs for taking away."""
+"""The audit trail for reading, second factors for taking away from who lost hers, groups of permissions."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth import admin as auth_admin
+from django.contrib.auth.models import Group
 from django.db import connection
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from trust.models import Entry, TwoFactor
+from trust.proved_admin import ProvedAdmin
 from trust.querying import keys_of_whole_trail
 from vnetpanel.long_list import LongChangeList, LongListAdmin
 
@@ -84,7 +87,7 @@ class EntryAdmin(LongListAdmin, _Fixed):
 
 
 @admin.register(TwoFactor)
-class TwoFactorAdmin(_Fixed):
+class TwoFactorAdmin(ProvedAdmin, _Fixed):
     """Who has a second factor. Deleting one lets its user in with the password alone, to set up another."""
 
     list_display = ("user", "confirmed_at")
@@ -96,3 +99,12 @@ class TwoFactorAdmin(_Fixed):
         """Recovery codes go with it, although nobody may delete one by itself."""
         deleted, counts, needed, protected = super().get_deleted_objects(objs, request)
         return deleted, counts, needed - {"recovery code"}, protected
+
+
+# Imported above, so registered already, although this app comes first in INSTALLED_APPS.
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(ProvedAdmin, auth_admin.GroupAdmin):
+    """Permissions that users are given together."""
