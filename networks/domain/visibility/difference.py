@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from networks.domain.inventory import ContainerKey, ServerRef
 from networks.domain.state import grouped
 from networks.domain.visibility.components import Group, signature
+from networks.domain.visibility.hosts import NOWHERE
 from networks.domain.visibility.verdict import Answer, HostKey, OtherHosts
 from networks.domain.visibility.world import World, Zone
 
@@ -125,6 +126,7 @@ def _order(key: HostKey) -> tuple[int, int, str]:
 def _contents(world: World) -> Mapping[Zone, int]:
     """What is in each zone: who stands where, and how. Equal content gives equal answers within it."""
     at: dict[Zone, list[object]] = {}
+    on: dict[int, list[tuple[HostKey, tuple[str, ...]]]] = {}
     for host in world.hosts.values():
         own = (
             host.key,
@@ -140,10 +142,12 @@ def _contents(world: World) -> Mapping[Zone, int]:
         )
         for zone in world.zones(host):
             at.setdefault(zone, []).append(own)
-        # Which of its ports are on one segment: numbers differ between two worlds, members do not.
-    for segment, hosts in world.on_segment.items():
-        zone = world.zone(segment)
-        at.setdefault(zone, []).append(("segment", frozenset(host.key for host in hosts)))
+        for port in host.ports:
+            if port.segment != NOWHERE:
+                on.setdefault(port.segment, []).append((host.key, port.links))
+    # Which ports are on one segment: numbers differ between two worlds, ports do not.
+    for segment, ports in on.items():
+        at.setdefault(world.zone(segment), []).append(("segment", frozenset(ports)))
     for segment, vids in world.vids.items():
         at.setdefault(world.zone(segment), []).append(("wires", vids))
     return {zone: hash(frozenset(map(hash, content))) for zone, content in at.items()}
