@@ -70,6 +70,27 @@ def is_foreign(bridge: str, server: ServerId, *states: Desired) -> bool:
     return bridge != "" and not any(state.is_bridge_of_ours(bridge, server) for state in states)
 
 
+def is_made_by_others(bridge: str, *states: Desired) -> bool:
+    """Whether the panel makes no bridge of that name for the states. Their networks may have adopted it."""
+    return bridge != "" and not any(bridge in state.bridge_names for state in states)
+
+
+def adoptions(before: Desired, after: Desired, inventory: Inventory) -> Iterator[tuple[Assignment, str]]:
+    """Assignments of `after` that use a bridge which the panel did not make, each with that bridge.
+
+    As a plan does (`wanted.py`): one that is recorded keeps its bridge, wherever its adapter was put since.
+    """
+    for assignment in after.assignments:
+        if assignment.adapter is None:
+            continue
+        if assignment.bridge:
+            yield assignment, assignment.bridge
+            continue
+        view = inventory.adapter(AdapterKey(assignment.server, assignment.adapter))
+        if view is not None and not view.gone and is_made_by_others(view.bridge, before, after):
+            yield assignment, view.bridge
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class NetworkHere:
     """A virtual network on one server: one bridge."""
@@ -117,11 +138,14 @@ Node = NetworkHere | ForeignBridge | UnknownWire | InsideBridge | Wire | LooseEn
 
 @dataclass(frozen=True, slots=True)
 class Joint:
-    """One edge of the graph: `by` is the adapter or the container interface that joins the two."""
+    """One edge of the graph: `by` is the adapter or the container interface that joins the two.
+
+    Or the bridge, where two networks would adopt one: that is refused.
+    """
 
     a: Node
     b: Node
-    by: AdapterKey | InterfaceKey
+    by: AdapterKey | InterfaceKey | ForeignBridge
 
 
 @dataclass(frozen=True)
@@ -168,9 +192,13 @@ class Places:
     inventory: Inventory
 
     @cached_property
-    def adopted(self) -> dict[tuple[ServerId, str], Assignment]:
-        """Bridges of somebody else that an assignment of `after` uses, by (server, name)."""
-        return {(a.server, name): a for a, name in self._adoptions()}
+    def adopted(self) -> dict[tuple[ServerId, str], tuple[NetworkId, ...]]:
+        """Networks of `after` by the bridge of somebody else that they use: (server, name).
+
+        One each, more only in a state that the rules refuse.
+        """
+        found = grouped(adoptions(self.before, self.after, self.inventory), lambda a: (a[0].server, a[1]))
+        return {key: tuple(dict.fromkeys(a.network for a, _ in users)) for key, users in found.items()}
 
     @cached_property
     def assigned(self) -> dict[AdapterKey, list[Assignment]]:
@@ -178,23 +206,13 @@ class Places:
         bridged = (a for a in self.after.assignments if a.adapter is not None)
         return grouped(bridged, lambda a: AdapterKey(a.server, a.adapter or ""))
 
-    def _adoptions(self) -> Iterator[tuple[Assignment, str]]:
-        for assignment in self.after.assignments:
-            if assignment.adapter is None:
-                continue
-            view = self.inventory.adapter(AdapterKey(assignment.server, assignment.adapter))
-            if view is None or view.gone or not view.bridge:
-                continue
-            if view.bridge == assignment.bridge or self.is_foreign(view.bridge, assignment.server):
-                yield assignment, view.bridge
-
     def is_foreign(self, bridge: str, server: ServerId) -> bool:
         return is_foreign(bridge, server, self.before, self.after)
 
     def of_bridge(self, server: ServerId, bridge: str) -> NetworkHere | ForeignBridge:
         """The node of a bridge that is not the panel's own."""
-        assignment = self.adopted.get((server, bridge))
-        return NetworkHere(assignment.network, server) if assignment else ForeignBridge(server, bridge)
+        users = self.adopted.get((server, bridge))
+        return NetworkHere(users[0], server) if users else ForeignBridge(server, bridge)
 
     def holder(self, view: AdapterView) -> Node | None:
         """The bridge that holds the adapter, None if none does."""
@@ -249,6 +267,10 @@ class Places:
             if wanted is not None:
                 for assignment in assignments:
                     yield Joint(NetworkHere(assignment.network, key.server), self.wire(wanted), key)
+        for (server, bridge), (first, *others) in self.adopted.items():
+            for other in others:
+                by = ForeignBridge(server, bridge)
+                yield Joint(NetworkHere(first, server), NetworkHere(other, server), by)
         for view in self.inventory.adapters:
             if view.key not in self.assigned and (node := self.holder(view)) is not None:
                 yield Joint(node, self.wire(view), view.key)

@@ -6,7 +6,7 @@ from networks.domain import words
 from networks.domain.inventory import Inventory, NetworkRef, ServerRef
 from networks.domain.rules.problem import Problem
 from networks.domain.state import AdapterKey, Assignment, Desired, grouped
-from networks.domain.wires import adapter_wanted, is_foreign
+from networks.domain.wires import adapter_wanted, adoptions
 
 UNFIT_BOND_MODES = {0: "balance-rr", 5: "balance-tlb", 6: "balance-alb"}
 """Bonding modes that rewrite or scatter source MACs, so that a bridge on them learns wrong ports
@@ -36,17 +36,11 @@ def adapters_of_one_bridge_are_in_one_network(
     before: Desired, after: Desired, inventory: Inventory
 ) -> list[Problem]:
     """Rule 4 where a bridge made by others holds two adapters: adopting it for two networks joins them."""
-    holders: dict[tuple[int, str], list[Assignment]] = {}
-    for key, found in _by_adapter(after).items():
-        view = inventory.adapter(key)
-        if view is None or view.gone or not view.bridge:
-            continue
-        if is_foreign(view.bridge, key.server, before, after) or view.bridge == found[0].bridge:
-            holders.setdefault((key.server, view.bridge), []).extend(found)
     problems = []
-    for (server, bridge), found in holders.items():
-        ids = tuple(sorted({assignment.network for assignment in found}))
-        keys = sorted({AdapterKey(server, a.adapter) for a in found if a.adapter})
+    users = grouped(adoptions(before, after, inventory), lambda a: (a[0].server, a[1]))
+    for (server, bridge), found in users.items():
+        ids = tuple(sorted({assignment.network for assignment, _ in found}))
+        keys = sorted({AdapterKey(server, a.adapter) for a, _ in found if a.adapter})
         if len(ids) > 1 and len(keys) > 1:
             problems.append(
                 Problem(

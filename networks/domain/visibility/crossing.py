@@ -150,6 +150,8 @@ class Crossing:
         if isinstance(joint.by, AdapterKey):
             bridge, wire = (at, node) if isinstance(node, Wire | UnknownWire) else (node, at)
             return self._adapter_hop(joint.by, bridge, wire, ok)
+        if isinstance(joint.by, ForeignBridge):
+            return self._shared(joint.by, at, node)
         if not isinstance(node, InsideBridge):
             return None
         container = ContainerKey(joint.by.server, joint.by.ctid)
@@ -170,6 +172,14 @@ class Crossing:
             container,
             (Evidence(joint.by.server, "ls /sys/class/net/*/brif", " ".join(group), joint.by.ctid),),
         )
+
+    def _shared(self, bridge: ForeignBridge, at: Node, node: Node) -> Hop:
+        """A bridge of somebody else that two networks would adopt."""
+        both = words.listed([self.names.node(at), self.names.node(node)])
+        held = [a.name for a in self.scene.inventory.adapters_on(bridge.server) if a.bridge == bridge.name]
+        evidence = Evidence(bridge.server, f"ip link show master {bridge.name}", " ".join(held))
+        text = f"{words.sentence(both)} are both in {self.names.node(bridge)}."
+        return Hop(text, True, None, (evidence,))
 
     def _adapter_hop(self, key: AdapterKey, bridge: Node, wire: Node, ok: bool) -> Hop:
         scene = self.scene

@@ -17,7 +17,16 @@ from networks.domain.visibility.paths import Leg, Way, may_be_lost, shares_segme
 from networks.domain.visibility.reasons import Reasons, inner
 from networks.domain.visibility.verdict import EndPoint, Evidence, Hop, OtherHosts, Verdict
 from networks.domain.visibility.world import World
-from networks.domain.wires import InsideBridge, Joint, LooseEnd, NetworkHere, Node, UnknownWire, Wire
+from networks.domain.wires import (
+    ForeignBridge,
+    InsideBridge,
+    Joint,
+    LooseEnd,
+    NetworkHere,
+    Node,
+    UnknownWire,
+    Wire,
+)
 
 
 @dataclass(frozen=True)
@@ -200,6 +209,10 @@ class Explainer:
         inside = _insides(steps)
         adapters = [joint for joint, _ in steps if isinstance(joint.by, AdapterKey)]
         parts = []
+        if shared := next((j.by for j, _ in steps if isinstance(j.by, ForeignBridge)), None):
+            parts.append(
+                f"{words.networks(networks, self.world.scene.after)} are in {self.names.node(shared)}"
+            )
         if inside:
             listed = words.listed([self.names.end(key, short=True) for key in inside])
             parts.append(f"{listed} bridges its interfaces")

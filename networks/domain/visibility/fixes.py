@@ -86,7 +86,7 @@ class Fixer:
                         "If it has no signal then, check its cable and its port at the switch.",
                     ),
                 )
-            else:
+            elif isinstance(joint.by, InterfaceKey):
                 yield self._start(ContainerKey(joint.by.server, joint.by.ctid))
 
     def _switch_on(self, key: InterfaceKey) -> Fix:

@@ -26,6 +26,7 @@ from networks.domain.visibility.addresses import Ip, read_all
 from networks.domain.visibility.building import uncollected
 from networks.domain.visibility.verdict import HostKey, OtherHosts
 from networks.domain.wires import (
+    ForeignBridge,
     Joint,
     Layer2,
     LooseEnd,
@@ -144,6 +145,8 @@ class Scene:
 
     def holds(self, joint: Joint) -> bool:
         """Whether the joint passes frames on."""
+        if isinstance(joint.by, ForeignBridge):
+            return True
         if isinstance(joint.by, AdapterKey):
             return carries(joint.by, self.before, self.after, self.inventory)
         container = self.inventory.container(ContainerKey(joint.by.server, joint.by.ctid))
