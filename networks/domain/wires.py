@@ -65,11 +65,6 @@ def wire_name(wire: Wire | None, view: AdapterView, inventory: Inventory) -> str
     return f"“{named.segment_name or wire.segment}”, " + (f"VLAN {wire.vid}" if wire.vid else "untagged")
 
 
-def is_foreign(bridge: str, server: ServerId, *states: Desired) -> bool:
-    """Whether that bridge of the server belongs to no virtual network of the states."""
-    return bridge != "" and not any(state.is_bridge_of_ours(bridge, server) for state in states)
-
-
 def is_made_by_others(bridge: str, *states: Desired) -> bool:
     """Whether the panel makes no bridge of that name for the states. Their networks may have adopted it."""
     return bridge != "" and not any(bridge in state.bridge_names for state in states)
@@ -207,7 +202,11 @@ class Places:
         return grouped(bridged, lambda a: AdapterKey(a.server, a.adapter or ""))
 
     def is_foreign(self, bridge: str, server: ServerId) -> bool:
-        return is_foreign(bridge, server, self.before, self.after)
+        """Whether the bridge is no network's in `after`: one that was adopted and is left is that again."""
+        return (server, bridge) not in self.adopted and self._is_made_by_others(bridge)
+
+    def _is_made_by_others(self, bridge: str) -> bool:
+        return is_made_by_others(bridge, self.before, self.after)
 
     def of_bridge(self, server: ServerId, bridge: str) -> NetworkHere | ForeignBridge:
         """The node of a bridge that is not the panel's own."""
@@ -218,11 +217,9 @@ class Places:
         """The bridge that holds the adapter, None if none does."""
         if assignments := self.assigned.get(view.key):
             return NetworkHere(assignments[0].network, view.server)
-        if not view.bridge or view.gone:
+        if view.gone or not self._is_made_by_others(view.bridge):
             return None
-        if (view.server, view.bridge) in self.adopted or self.is_foreign(view.bridge, view.server):
-            return self.of_bridge(view.server, view.bridge)
-        return None
+        return self.of_bridge(view.server, view.bridge)
 
     def wire(self, view: AdapterView) -> Node:
         """The wire that the adapter is on."""
@@ -234,13 +231,12 @@ class Places:
         if members:
             return tuple([self._here(member.network, key.server) for member in members])
         view = self.inventory.interface(key)
-        if view is None or view.gone or not view.bridge:
+        if view is None or view.gone or not self._is_made_by_others(view.bridge):
             return ()
-        # A former member leaves an adopted bridge; a stranger in it stays.
-        stays = (key.server, view.bridge) in self.adopted and not self.before.memberships(key)
-        if stays or self.is_foreign(view.bridge, key.server):
-            return (self.of_bridge(key.server, view.bridge),)
-        return ()
+        # A former member leaves a bridge that a network had adopted; a stranger in it stays.
+        if self.before.memberships(key) and self.before.is_bridge_of_ours(view.bridge, key.server):
+            return ()
+        return (self.of_bridge(key.server, view.bridge),)
 
     def _here(self, network: NetworkId, server: ServerId) -> NetworkHere:
         """The node, made once: thousands of interfaces stand on it."""

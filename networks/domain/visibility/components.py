@@ -67,9 +67,7 @@ def components(world: World, names: Names) -> tuple[Component, ...]:
     nodes |= {
         ForeignBridge(b.server, b.name)
         for b in scene.inventory.bridge_views
-        if b.foreign_ports
-        and scene.places.is_foreign(b.name, b.server)
-        and (b.server, b.name) not in scene.places.adopted
+        if b.foreign_ports and scene.places.is_foreign(b.name, b.server)
     }
     foreign = _foreign_ports(world)
     found = []
