@@ -74,9 +74,10 @@ def members_share_a_subnet(before: Desired, after: Desired, inventory: Inventory
     problems = []
     for network in after.networks:
         views = _views(network, after, inventory)
+        found = {v: {view.key: s for view in views if (s := _subnets(view, v))} for v in (4, 6)}
+        problems.extend(_versions_apart(network, found, after, inventory))
         for version in (4, 6):
-            found = {view.key: subnets for view in views if (subnets := _subnets(view, version))}
-            groups = _overlapping(found)
+            groups = _overlapping(found[version])
             if len(groups) > 1:
                 named = "; ".join(
                     f"{_told(subnets, keys, inventory)}: "
@@ -94,6 +95,34 @@ def members_share_a_subnet(before: Desired, after: Desired, inventory: Inventory
                     )
                 )
     return problems
+
+
+def _versions_apart(
+    network: Network,
+    found: dict[int, dict[InterfaceKey, frozenset[str]]],
+    after: Desired,
+    inventory: Inventory,
+) -> list[Problem]:
+    """Rule 12 for members with addresses of IPv4 alone beside others with addresses of IPv6 alone."""
+    if not found[4] or not found[6]:
+        return []
+    only = {4: sorted(found[4].keys() - found[6].keys()), 6: sorted(found[6].keys() - found[4].keys())}
+    if not only[4] or not only[6]:
+        return []
+    named = "; ".join(
+        f"only IPv{version}: " + words.listed([_name(key, inventory, short=True) for key in keys], 3)
+        for version, keys in only.items()
+    )
+    return [
+        Problem(
+            "subnets-differ",
+            "warn",
+            f"Members of {words.network(network.id, after)} have no IP version in common ({named}) "
+            "and cannot talk to each other directly.",
+            (NetworkRef(network.id), *sorted(key for keys in only.values() for key in keys)),
+            "Give them addresses of one subnet.",
+        )
+    ]
 
 
 def _told(subnets: frozenset[str], keys: list[InterfaceKey], inventory: Inventory) -> str:

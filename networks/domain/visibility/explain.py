@@ -45,7 +45,8 @@ class Explainer:
 
     def ip(self, a: Host, b: Host, ends: tuple[EndPoint, EndPoint], way: Way) -> Verdict:
         """The verdict about a ping from the one to the other."""
-        hops = self._hops(a, b, way)
+        is_by_version = way.code == "no-common-version"
+        hops = [self.reasons.versions((a, b), ends)] if is_by_version else self._hops(a, b, way)
         if way.answer == "yes":
             return Verdict("yes", self._yes(a, b, ends, way), tuple(hops))
         if way.code in ("apart", "segment-unknown"):

@@ -235,6 +235,10 @@ class Fixer:
                 yield from self._giving.same_subnet(a, b)
                 if isinstance(key, ContainerKey):
                     yield from self._giving.host_routed(self.world.hosts[key])
+            case "no-common-version":
+                # Addresses that the panel proposes are IPv4's, so they are for the one that has none.
+                has_4 = any(ip.version == 4 for ip in a.addresses)
+                yield from self._giving.same_subnet(*((b, a) if has_4 else (a, b)))
             case "not-forwarding":
                 step = f"In {name}: sysctl -w net.ipv4.ip_forward=1, if it is meant to be a router."
                 by_hand = (Forwards(key),) if isinstance(key, ContainerKey) else ()

@@ -22,7 +22,7 @@ MOST_ROUTERS = 8
 Code = Literal[
     "arrives", "down", "status-unknown", "no-address", "address-unknown", "apart", "segment-unknown",
     "no-route", "routes-unknown", "nobody-answers", "not-forwarding", "forwarding-unknown", "clash",
-    "router-unknown", "others-unknown", "shadowed", "echoed",
+    "router-unknown", "others-unknown", "shadowed", "echoed", "no-common-version",
 ]  # fmt: skip
 
 
@@ -68,20 +68,30 @@ def judge(world: World, a: Host, b: Host) -> Way:
             if host.known:
                 return Way("no", "no-address", at=host.key)
             return Way("unknown", "address-unknown", at=host.key)
-    return _best(_tries(world, a, b))
+    return _best(_tries(world, a, b)) or _untried(a, b)
 
 
 _RANK = {"yes": 2, "unknown": 1, "no": 0}
 
 
-def _best(ways: Iterator[Way]) -> Way:
+def _best(ways: Iterator[Way]) -> Way | None:
     best: Way | None = None
     for way in ways:
         if way.answer == "yes":
             return way
         if best is None or _RANK[way.answer] > _RANK[best.answer]:
             best = way
-    return best or Way("no", "no-route")
+    return best
+
+
+def _untried(a: Host, b: Host) -> Way:
+    """Why there is no address that the one could ask the other at."""
+    if isinstance(a.key, OtherHosts) or isinstance(b.key, OtherHosts):
+        return Way("no", "no-route")
+    for host in (a, b):
+        if not host.known:
+            return Way("unknown", "address-unknown", at=host.key)
+    return Way("no", "no-common-version")
 
 
 def _tries(world: World, a: Host, b: Host) -> Iterator[Way]:

@@ -12,7 +12,7 @@ from networks.domain.visibility.addresses import Ip, read
 from networks.domain.visibility.hosts import Host
 from networks.domain.visibility.naming import Names
 from networks.domain.visibility.paths import Way
-from networks.domain.visibility.verdict import Evidence, Hop, HostKey, OtherHosts
+from networks.domain.visibility.verdict import EndPoint, Evidence, Hop, HostKey, OtherHosts
 from networks.domain.visibility.world import World
 
 FORWARDING = "cat /proc/sys/net/ipv4/ip_forward"
@@ -133,6 +133,21 @@ class Reasons:
                 else (f"nothing for {ip}")
             )
         return Evidence(server, "ip neigh show proxy", shows)
+
+    def versions(self, hosts: tuple[Host, Host], ends: tuple[EndPoint, EndPoint]) -> Hop:
+        """Two that have addresses, but none of the same IP version."""
+        first, second = ({ip.version for ip in host.addresses} for host in hosts)
+        text = (
+            f"{words.sentence(self.names.end(ends[0]))} has only IPv{min(first)} addresses and "
+            f"{self.names.end(ends[1])} only IPv{min(second)} ones, so they have no IP version in common."
+        )
+        proof = []
+        for host in hosts:
+            if not isinstance(host.key, OtherHosts):
+                server, ctid = _place(host.key)
+                shows = " ".join(f"{ip}/{ip.prefix}" for ip in host.addresses)
+                proof.append(Evidence(server, "ip addr", shows, ctid))
+        return Hop(text, False, None, tuple(proof))
 
     def addresses_of(self, host: Host) -> tuple[Evidence, ...]:
         """What a host without a place on layer 2 has instead."""
