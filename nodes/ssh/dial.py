@@ -173,6 +173,8 @@ def _method_refused(target: Target, way: str, allowed: list[str]) -> SshError:
 
 def _explain(transport: paramiko.Transport, target: Target, way: str, deadline: Deadline) -> SshError:
     """Why a login failed, when it was not the method itself."""
+    if isinstance(transport.sock, SshSocket) and transport.sock.fault:
+        return ConnectionLost(transport.sock.fault, reason="packet_too_large")
     if not transport.is_active():
         return ConnectionLost(
             f"{target.address} hung up during the login of {target.username}. See its sshd's log.",

@@ -52,7 +52,8 @@ class Unreachable(SshError):
     """No SSH conversation came about.
 
     Reasons: `refused`, `timeout`, `no_route`, `name_unknown`, `closed` (hung up before a greeting), `silent`
-    (no greeting), `too_many_logins` (the server sheds load), `handshake`, `login_timeout`, `network`.
+    (no greeting), `too_many_logins` (the server sheds load), `handshake`, `packet_too_large`,
+    `login_timeout`, `network`.
     """
 
     reason = "network"
@@ -152,7 +153,9 @@ class OutputTooLarge(SshError):
 
 
 class ConnectionLost(SshError):
-    """The connection broke. Reasons: `lost_at_login`, `lost_before_start`, `lost_midway`; see `started`."""
+    """The connection broke. Reasons: `lost_at_login`, `lost_before_start`, `lost_midway`, and at any of these
+    times `packet_too_large`; see `started`.
+    """
 
     reason = "lost_midway"
     retryable = True

@@ -78,6 +78,8 @@ def _prepare(
 
 def _explain(sock: SshSocket, error: Exception | None, in_time: bool, legacy: bool, place: str) -> SshError:
     """What stopped the handshake, told from what the server has sent so far and paramiko's exception."""
+    if sock.fault:
+        return Unreachable(sock.fault, reason="packet_too_large")
     if isinstance(error, IncompatiblePeer):
         return _no_agreement(sock.head, legacy, place)
     if any(words in sock.head for words in _SHEDDING):

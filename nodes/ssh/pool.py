@@ -130,7 +130,7 @@ class Pool:
                 replaced = replaced or not sound
             except ConnectionDead:
                 if lease.new or replaced:
-                    raise _dead() from None
+                    raise _dead(lease.connection) from None
                 replaced = True
             except (CommandTimeout, OutputTooLarge, ConnectionLost):
                 raise  # what was cut may still occupy a session: a new connection for those who come next
@@ -176,7 +176,7 @@ class Pool:
         except SessionRefused:
             raise _session_refused() from None
         except ConnectionDead:
-            raise _dead() from None
+            raise _dead(connection) from None
         finally:
             connection.close()
 
@@ -339,7 +339,9 @@ def _session_refused() -> CommandRefused:
     )
 
 
-def _dead() -> ConnectionLost:
+def _dead(connection: Connection) -> ConnectionLost:
+    if connection.sock.fault:
+        return ConnectionLost(connection.sock.fault, reason="packet_too_large", started=False)
     return ConnectionLost(
         "The connection broke before the command was sent. The server may be restarting; try again.",
         reason="lost_before_start",

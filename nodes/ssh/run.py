@@ -116,7 +116,7 @@ def run_on(
         _request_exec(channel, command_line(command, sudo))
         completed = exchange.run(deadline)
     except (paramiko.SSHException, EOFError, OSError):
-        failure: SshError = _lost()
+        failure: SshError = _lost(connection)
     except (CommandTimeout, OutputTooLarge):
         # What has ended may be closed by now: a word about it would have the server hang up on everybody.
         if not channel.closed and channel.exit_status == -1:
@@ -290,7 +290,7 @@ class _Exchange:
         # No status: killed by a signal, refused, or the connection broke.
         self.connection.transport.join(LAST_WORDS_S)
         if not self.connection.alive:
-            raise _lost()
+            raise _lost(self.connection)
         if not channel.event_ready:
             raise CommandRefused(
                 "The server lets the panel log in but runs no command for it. Give the user a login shell and"
@@ -345,9 +345,11 @@ def _close(channel: paramiko.Channel) -> None:
         channel.close()
 
 
-def _lost() -> ConnectionLost:
+def _lost(connection: Connection) -> ConnectionLost:
+    fault = connection.sock.fault
     return ConnectionLost(
-        "The connection broke while the command ran. Whether it ran to its end is not known; look at the"
-        " server again.",
+        f"{fault or 'The connection broke while the command ran.'} Whether it ran to its end is not known;"
+        " look at the server again.",
+        reason="packet_too_large" if fault else None,
         started=True,
     )

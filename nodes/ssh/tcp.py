@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import queue
 import select
 import socket
@@ -13,8 +14,12 @@ from typing import Any
 from nodes.ssh.deadline import Deadline
 from nodes.ssh.errors import Unreachable
 
+log = logging.getLogger(__name__)
+
 HEAD_BYTES = 4096
 GREETING_BYTES = 256 * 1024
+# OpenSSH's own limit. What we ask for is an eighth of it, RFC 4253 (section 6.1) wants 35,000 bytes taken.
+PACKET_BYTES = 256 * 1024
 STALL_S = 10.0
 DEAD_PEER_MS = 30_000
 
@@ -25,7 +30,8 @@ class SshSocket(socket.socket):
     """The socket below one SSH connection.
 
     `received` counts bytes, `head` keeps the first of them: they tell a silent server from one that speaks
-    something else than SSH. Until `greeted` is set no more than GREETING_BYTES are taken.
+    something else than SSH. Until `greeted` is set no more than GREETING_BYTES are taken. `fault` says for
+    people why the panel hung up, where `place` has announced a packet above PACKET_BYTES.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -33,6 +39,8 @@ class SshSocket(socket.socket):
         self.received = 0
         self.head = b""
         self.greeted = False
+        self.place = "The server"
+        self.fault = ""
         self._patience = threading.local()
 
     def recv(self, size: int, flags: int = 0) -> bytes:
@@ -41,6 +49,13 @@ class SshSocket(socket.socket):
         sshd leaves Nagle's algorithm on until the session starts and so waits for the acknowledgement that
         our kernel delays by 40 ms; TCP_QUICKACK is forgotten after each use and set anew here.
         """
+        # paramiko believes any length up to 4 GiB, and asks at once for all that is left of a packet. With
+        # AES-GCM lengths are not encrypted, and a false one shows only when the whole packet has come.
+        if size > PACKET_BYTES:
+            self.fault = _too_large(self.place, size)
+            # On a connection that nobody uses just now, nobody else tells.
+            log.warning(self.fault)
+            raise OSError(errno.EPROTO, "packet too large")
         data = super().recv(size, flags)
         self.received += len(data)
         if not self.greeted:
@@ -87,6 +102,7 @@ def connect(address: str, port: int, deadline: Deadline) -> SshSocket:
         if deadline.passed:
             break
         sock = SshSocket(family, kind, proto)
+        sock.place = place
         try:
             sock.settimeout(deadline.left())
             sock.connect(where)
@@ -124,6 +140,14 @@ def _resolve(address: str, port: int, deadline: Deadline) -> list[tuple[Any, ...
             reason="name_unknown",
         )
     return answer
+
+
+def _too_large(place: str, size: int) -> str:
+    return (
+        f"{place} announced a packet of {size // 1024} KiB, where SSH servers send {PACKET_BYTES // 1024}"
+        " at the most, so the panel hung up. Its SSH server is faulty, or somebody may be in between: check"
+        " the server and the network on the way there."
+    )
 
 
 def _explain(place: str, failure: OSError | None) -> Unreachable:

@@ -136,3 +136,15 @@ def mute_on(event: threading.Event, address: str, port: int) -> Answer:
         swallow(client, server)
 
     return answer
+
+
+def says_from(event: threading.Event, data: bytes, address: str, port: int) -> Answer:
+    """Passes bytes to and from a server; on the event one connection is told the data again and again."""
+
+    def answer(client: socket.socket) -> None:
+        threading.Thread(target=_quietly, args=(delayed(address, port, 0.0), client), daemon=True).start()
+        event.wait()
+        event.clear()
+        never_stops(data)(client)
+
+    return answer
