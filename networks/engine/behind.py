@@ -115,6 +115,16 @@ def followed_by(server_ids: Collection[int]) -> dict[int, Desired]:
     return {server: states[followed] for server, followed in rows}
 
 
+def missed_on(server_ids: Collection[int]) -> dict[int, list[str]]:
+    """For each of these servers that has missed something, the operations in which it did."""
+    rows = Operation.objects.filter(server__in=server_ids, state=OperationState.BEHIND).order_by("pk")
+    found: dict[int, list[str]] = {}
+    for server, pk in rows.values_list("server_id", "pk"):
+        if server is not None:
+            found.setdefault(server, []).append(str(pk))
+    return found
+
+
 def missed_errands(server_id: int) -> tuple[Edit, ...]:
     """What was to be done once to the server's containers by the Changes that it missed, and still can be.
 

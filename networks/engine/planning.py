@@ -26,7 +26,7 @@ from networks.domain.plan import plan as plan_of
 from networks.domain.rules import Problem, review
 from networks.domain.state import Desired, apply_edits
 from networks.domain.waves import MOST, default_width
-from networks.engine.behind import followed_by, missed_errands
+from networks.engine.behind import followed_by, missed_errands, missed_on
 from networks.engine.forward import go_on_with_planned
 from networks.engine.hosts import Host, NoAnswer, Reply
 from networks.engine.lease import Lease, claim, is_poisoned, kept_alive
@@ -116,6 +116,8 @@ def _plan(lease: Lease, change: Change) -> None:
     after = apply_edits(newest.state, edits)
     concerned = changed_servers(newest.state, after) | set(change.repairs)
     servers = list(servers_to_ask().filter(pk__in=concerned))
+    # Read before what was missed goes into the plan: what is done in between is noticed at the apply.
+    missed_then = missed_on(concerned)
     followed = followed_by(concerned)
     looks = in_threads(_look, servers, WIDTH, "plan")
     known = inventory(
@@ -143,7 +145,8 @@ def _plan(lease: Lease, change: Change) -> None:
         in_threads(_ask, reviews, WIDTH, "plan")
     sentences = (*describe(edits, newest.state, known), *_repair_sentences(change, known))
     asked = [row.pk for row in meant]
-    _store(lease, change, newest, sentences, _rows(problems, reviews), named, reviews, asked)
+    settled = _settled(newest, named, reviews, asked, missed_then)
+    _store(lease, change, newest, sentences, _rows(problems, reviews), settled, reviews)
 
 
 def _repair_sentences(change: Change, known: Inventory) -> tuple[str, ...]:
@@ -238,18 +241,16 @@ def _problem_row(key: str, problem: Problem) -> dict[str, Any]:
     }
 
 
-def _store(
-    lease: Lease,
-    change: Change,
+def _settled(
     newest: Head,
-    sentences: tuple[str, ...],
-    rows: list[dict[str, Any]],
     named: Desired,
     reviews: list[ServerReview],
     asked: list[int],
-) -> None:
+    missed: dict[int, list[str]],
+) -> dict[str, Any]:
+    """What the Change is held to when it is applied and decided."""
     known_names = {network.id: network.bridge for network in newest.state.networks}
-    settled = {
+    return {
         "bridges": {n.id: n.bridge for n in named.networks if known_names.get(n.id) != n.bridge},
         "adopted": {
             str(found.server.pk): {item.network: item.bridge for item in found.plan.adopted}
@@ -258,7 +259,19 @@ def _store(
         },
         # What people say later was not on the review, and is asked when it is applied and decided.
         "intents": asked,
+        "missed": {str(server): operations for server, operations in missed.items()},
     }
+
+
+def _store(
+    lease: Lease,
+    change: Change,
+    newest: Head,
+    sentences: tuple[str, ...],
+    rows: list[dict[str, Any]],
+    settled: dict[str, Any],
+    reviews: list[ServerReview],
+) -> None:
     working = [found for found in reviews if found.has_work or found.refusals]
     with transaction.atomic():
         stored = _still_planning(lease).update(

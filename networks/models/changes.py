@@ -47,7 +47,8 @@ class Change(models.Model):
     settled = models.JSONField(
         default=dict,
         help_text="Names the review fixed: {bridges: {network: name}, adopted: {server: {network: bridge}}}, "
-        "and keys of the intents it asked: {intents: [key]}.",
+        "keys of the intents it asked: {intents: [key]}, and what its servers had missed: "
+        "{missed: {server: [operation]}}.",
     )
     revision = models.OneToOneField(
         "networks.Revision",

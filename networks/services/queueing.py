@@ -24,9 +24,11 @@ from networks.domain.state import (
     apply_edits,
 )
 from networks.domain.waves import ALL_AT_ONCE, MOST, server_of, waves
+from networks.domain.words import listed
+from networks.engine.behind import missed_on
 from networks.intents import stored
 from networks.inventory_rows import inventory, servers_named
-from networks.models import Change, NetworkIntent
+from networks.models import Change, NetworkIntent, Operation
 from networks.services.errors import Conflict
 from networks.services.validate import breached_since, refusals, warnings_since
 from networks.state_json import load_edits
@@ -138,6 +140,27 @@ def queue_reviewed(change: Change, width: int | None = None, leave_out: Collecti
     _leave_out(change, leave_out)
     _cut_into_waves(change, width)
     change.operations.filter(state=OperationState.PLANNED).update(state=OperationState.QUEUED)
+    # Only now: from here on nobody else can commit anything there.
+    _check_missed(change)
+
+
+def _check_missed(change: Change) -> None:
+    """What a server had missed is in its plan; that it was brought forward since, no revision tells."""
+    names = dict(change.operations.exclude(server=None).values_list("server_id", "server_name"))
+    # Committed there, but that nothing is missed any more may be yet to be written down.
+    done = Operation.objects.filter(server__in=names, state=OperationState.DONE, change__ended_at=None)
+    just_done = set(done.values_list("server_id", flat=True))
+    then, missed = change.settled.get("missed", {}), missed_on(names)
+    others = [
+        name
+        for server, name in names.items()
+        if missed.get(server, []) != then.get(str(server), []) or (server in missed and server in just_done)
+    ]
+    if others:
+        raise Conflict(
+            f"{listed(others)} {'was' if len(others) == 1 else 'were'} brought forward, or missed another "
+            "change, since this review: what is planned there might be done twice. Review the draft again."
+        )
 
 
 def _may_go(change: Change, width: int, leave_out: Collection[int]) -> bool:
