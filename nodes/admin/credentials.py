@@ -107,7 +107,7 @@ class CredentialAdmin(ProvedAdmin):
 
 
 @admin.register(DedicatedLogin)
-class DedicatedLoginAdmin(LongListAdmin):
+class DedicatedLoginAdmin(LongListAdmin, ProvedAdmin):
     """Keys of the panel's own users: made, used and taken back on the page "Prepare server"."""
 
     list_display = ("server", "credential", "panel_addresses", "made_at", "installed_at")

@@ -1,4 +1,4 @@
-"""Second factors and groups of permissions in the administration ask for the password again."""
+"""Second factors, groups of permissions and the panel's own logins ask for the password again there."""
 
 from __future__ import annotations
 
@@ -9,21 +9,26 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
+from networks.services.preparing import store_login
+from nodes.models import DedicatedLogin
+from tests.networks.conftest import Scene, scene
 from tests.trust.conftest import clock, code_now
 from trust import two_factor
 from trust.models import TwoFactor
 
-__all__ = ["clock"]
+__all__ = ["clock", "scene"]
 
 pytestmark = pytest.mark.django_db
 PROOF_S = 10 * 60 + 1
 
 
 @pytest.fixture
-def rows(alice: Any) -> list[Any]:
-    """A second factor and a group of permissions."""
+def rows(alice: Any, scene: Scene) -> list[Any]:
+    """A second factor, a group of permissions, and a login that the panel made for itself."""
     two_factor.confirm(alice, secret := two_factor.new_secret(), code_now(secret))
-    return [TwoFactor.objects.get(user=alice), Group.objects.create(name="Auditors")]
+    group = Group.objects.create(name="Auditors")
+    store_login(scene.server2, "192.0.2.1", "nobody")
+    return [TwoFactor.objects.get(user=alice), group, DedicatedLogin.objects.get()]
 
 
 def page(row: Any, name: str, *args: Any) -> str:
