@@ -50,6 +50,9 @@ from nodes.facts import Vlan as VlanFacts
 
 __all__ = ["Adopted", "NotLookedAt", "ServerPlan", "plan"]
 
+_OF_CONTAINERS = ("veth", "tap", "other")
+"""Kinds of links that can be a container's end on the server."""
+
 
 class NotLookedAt(ValueError):
     """No plan without a look at the server."""
@@ -392,7 +395,7 @@ class _Planner:
         link = self.facts.link(interface.host_ifname) if interface.host_ifname else None
         if link is None or container.status in ("stopped", "mounted", "suspended"):
             return None
-        return link if link.kind in ("veth", "tap", "other") else None
+        return link if link.kind in _OF_CONTAINERS else None
 
     def _pending_save(self, container: Container, interface: ContainerInterface) -> str:
         """The bridge ("-": none) that the server's record has vzctl save; "" if it says nothing of it.
@@ -412,6 +415,12 @@ class _Planner:
             self.notes.append(f"{what} is not in its saved configuration and is lost at the next restart.")
         elif not (is_link_name(interface.host_ifname) and is_link_name(interface.ifname)):
             self.notes.append(f"{what} has a name that vzctl cannot be told: nothing is saved for it.")
+        elif (link := self.facts.link(interface.host_ifname)) and link.kind not in _OF_CONTAINERS:
+            # vzctl itself, or a script that it calls, may move the link while the container runs.
+            self.notes.append(
+                f"{what} is called {link.name} on the server by its saved configuration, but {link.name} is "
+                "the server's own: nothing is saved for it. Give it another name first."
+            )
         else:
             self.saves.append(Save(dialect, container.ctid, interface.ifname, interface.host_ifname, bridge))
 

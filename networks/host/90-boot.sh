@@ -40,10 +40,15 @@ rejoin() {
 		case "$r_keep $r_what" in 'keep bridge' | 'keep adopted') r_ours="$r_ours$r_name " ;; esac
 	done <"$ETC/committed"
 	for r_conf in "$CONF"/*.conf; do
-		[ ! -f "$r_conf" ] || awk -v list=1 "$AWK_NETIF" "$r_conf"
-	done | while read -r r_bridge r_host; do
+		r_ctid=${r_conf##*/}
+		[ ! -f "$r_conf" ] || awk -v list="${r_ctid%.conf}" "$AWK_NETIF" "$r_conf"
+	done | while read -r r_ctid r_bridge r_host; do
 		case $r_ours in *" $r_bridge "*) ;; *) continue ;; esac
-		[ -e "/sys/class/net/$r_host/master" ] || joins "$r_host" "$r_bridge"
+		# Before 3.9 a port of a bridge has no master there.
+		[ ! -e "/sys/class/net/$r_host/master" ] || continue
+		is_in "$r_host" - || continue
+		r_why=$(joins "$r_ctid" "$r_host" "$r_bridge") ||
+			say "warn not-joined container $r_ctid: $(say "$r_why" | tail -n 1 | tr -cd ' -~')"
 	done
 }
 replay() {

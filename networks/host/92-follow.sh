@@ -85,7 +85,9 @@ follow_save() {
 		# vzctl leaves it to the system when: after a power cut the container would start without its network.
 		sync_file "$CONF/$2.conf"
 	fi
-	joins "$4" "$5" || { differs "$4 cannot join $5" || return 1; }
+	# Its configuration may have been put right since the plan was made.
+	[ "$S_host" != - ] || S_host=$4
+	s_words=$(joins "$2" "$S_host" "$5") || { differs "$(last_words)" || return 1; }
 	say "$s_what ok"
 }
 # saved_as CTID IFNAME: S_bridge S_type S_host of its conf file, "-" for what is not said
@@ -180,24 +182,35 @@ show_follow() {
 		case $f_kind in save | netif_add | netif_del | ipadd | ipdel) as_vzctl show_vzctl $f_kind $f_words ;; esac
 	done <"$D/plan"
 }
-# A container restarted between commit and now came up with its old configuration.
-joins() (
-	[ -d "/sys/class/net/$1" ] || return 0
-	for m in /sys/class/net/*/brif/"$1"; do [ -e "$m" ] && break; done
-	m=${m#/sys/class/net/}
-	m=${m%%/*}
-	[ "$m" != '*' ] || m=-
-	[ "$m" != "$2" ] || return 0
+# joins CTID HOSTIF BRIDGE|-: a container restarted between commit and now came up with its old configuration. That may
+# have been copied or written by hand, and name what another container has, or an adapter of the server: moved is only
+# what a step of a plan may move, for a container that runs. Says why not. As $(joins …): what it sets is its own.
+joins() {
+	[ -d "/sys/class/net/$2" ] && ! is_in "$2" "$3" || return 0
+	is_running "$1"
+	case $? in
+	1) return 0 ;;
+	2) say "vzctl does not say whether container $1 runs" && return 1 ;;
+	esac
+	j_others=$(grep -lF -e "host_ifname=$2," -e "host_ifname=$2;" -e "host_ifname=$2\"" "$CONF"/*.conf 2>/dev/null |
+		grep -vxF "$CONF/$1.conf")
+	[ -z "$j_others" ] || { say "$2 is what $(say "$j_others" | tail -n 1) names, too" && return 1; }
+	D=$RUN/txn/joins j_keep=''
+	[ "$3" = - ] || j_keep="keep bridge $3 -
+"
+	rm -rf "$D"
+	mkdir "$D" 2>/dev/null || { say "cannot write $RUN" && return 1; }
 	find_tools
-	if [ "$B_brctl" = 1 ]; then
-		[ "$m" = - ] || brctl delif "$m" "$1"
-		[ "$2" = - ] || { brctl addif "$2" "$1" && ip link set dev "$1" up; }
-	elif [ "$2" = - ]; then
-		ip link set dev "$1" nomaster
-	else
-		ip link set dev "$1" master "$2" && ip link set dev "$1" up
-	fi >/dev/null 2>&1
-)
+	feed "vnetpanel-plan 1
+step port $2 $3
+${j_keep}end" compose joins >"$D/notes" && run_commands <"$D/work" >>"$D/log" 2>&1 && return 0
+	say "$2 cannot join $3"
+	tail -n 1 "$D/log"
+	sed -n 's/^refuse [^ ]* //p' "$D/notes"
+	return 1
+}
+# is_in HOSTIF BRIDGE|-
+is_in() { if [ "$2" = - ]; then [ ! -e "/sys/class/net/$1/brport" ]; else [ -e "/sys/class/net/$2/brif/$1" ]; fi; }
 referred_to() (
 	# Hardly any says the name at all, and a process for each file would be most of what this costs. Only grep's own "no" is
 	# one: it may have failed, or a file may not be readable. Then each is read.

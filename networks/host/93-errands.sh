@@ -61,7 +61,7 @@ do_netif_add() {
 		agrees "$2" "$7" || { differs "$(last_words)" || return 1; }
 	fi
 	[ -d "/sys/class/net/$S_host" ] || ! is_running "$3" || { differs "$S_host is not there: $(last_words)" || return 1; }
-	joins "$S_host" "$7" || { differs "$S_host cannot join $7" || return 1; }
+	s_words=$(joins "$3" "$S_host" "$7") || { differs "$(last_words)" || return 1; }
 }
 # A stock vznetaddbr reads the conf before it is saved, and fails for a container's first interface: exit code 130.
 explain_failed_add() {
@@ -71,7 +71,14 @@ explain_failed_add() {
 	*) differs "$(last_words)" ;;
 	esac
 }
-is_running() { case $(vzctl status "$1" 2>/dev/null </dev/null 9>&-) in *' running'*) return 0 ;; *) return 1 ;; esac; }
+# is_running CTID; 2: vzctl does not say
+is_running() {
+	case $(vzctl status "$1" 2>/dev/null </dev/null 9>&-) in
+	*' running'*) return 0 ;;
+	'') return 2 ;;
+	esac
+	return 1
+}
 # do_netif_del netif_del DIALECT CTID IFNAME. `--netif_del` of an unknown name succeeds, hence looked for before.
 do_netif_del() {
 	saved_as "$3" "$4" || return 0

@@ -1,7 +1,7 @@
 # The NETIF="key=value,key=value;…" of one conf file, never sourced: its values are not escaped.
 # -v key, value: the entry wanted (ifname or host_ifname); prints "BRIDGE TYPE HOSTIF" of it, "-" for what is not said.
 # -v address, with them: exits 0 when the entry has that address; "venet0" has those of IP_ADDRESS.
-# -v list=1: prints "BRIDGE HOSTIF" of each entry that has both.
+# -v list=CTID: prints "CTID BRIDGE HOSTIF" of each entry that has the latter two.
 # -v bridge: exits 0 when any entry refers to it. A token without "=" goes on with the list before it (ip6= of 7+).
 function said(name) { return field[name] == "" ? "-" : field[name] }
 function has(list, separator, n, i, one) {
@@ -29,8 +29,8 @@ END {
 			else if (last != "") field[last] = field[last] "," pair[j]
 		}
 		where = field["bridge"] field["network"]
-		if (list) {
-			if (where != "" && field["host_ifname"] != "") print where, field["host_ifname"]
+		if (list != "") {
+			if (where != "" && field["host_ifname"] != "") print list, where, field["host_ifname"]
 			continue
 		}
 		if (bridge != "" && where == bridge) exit 0

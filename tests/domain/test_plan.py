@@ -217,15 +217,17 @@ def test_a_running_container_without_its_host_side_is_only_saved() -> None:
 
 def test_a_configuration_that_claims_the_servers_nic_gets_nothing() -> None:
     facts = with_interface(LOOKS[2], "204", lambda i: replace(i, host_ifname="eth1"))
-    made = change(2, RemoveMember(interface(2, "204")), AddMember(B, interface(2, "204")), facts=facts)
-    assert lines(made) == ["save 4 204 eth0 eth1 vn-b"]
+    for there in (facts, with_container(facts, "204", lambda c: replace(c, status="stopped"))):
+        made = change(2, RemoveMember(interface(2, "204")), AddMember(B, interface(2, "204")), facts=there)
+        assert lines(made) == []
+        assert any("but eth1 is the server's own" in note for note in made.notes)
 
 
 def test_a_stopped_container_does_not_move_another_ones_port() -> None:
     facts = stopped(LOOKS[2], "204")
     facts = with_interface(facts, "204", lambda i: replace(i, host_ifname="veth203.0"))
     made = change(2, RemoveMember(interface(2, "204")), AddMember(B, interface(2, "204")), facts=facts)
-    assert not made.host.steps
+    assert lines(made) == ["save 4 204 eth0 veth203.0 vn-b"], "the server moves no link for a stopped one"
 
 
 def test_two_interfaces_that_claim_one_port_move_it_once() -> None:

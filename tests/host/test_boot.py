@@ -194,6 +194,19 @@ def test_a_container_that_somebody_started_during_the_replay_joins_its_bridge() 
         assert vz.master(host) == "vn-a"
 
 
+def test_what_a_container_only_names_joins_no_bridge_at_boot() -> None:
+    """A configuration that was copied, or written by hand: the container itself is not running."""
+    with vz_server("4") as vz:
+        vz.commit("t")
+        host = vz.create(CTID)
+        vz("start", CTID)
+        vz.server.batch("link add eth9 type veth peer name far9")
+        for ctid, link in (("777", host), ("778", "eth9")):
+            (vz.conf / f"{ctid}.conf").write_text(f'NETIF="ifname=eth0,bridge=vn-a,host_ifname={link}"\n')
+        assert vz.server.call("boot", check=True).state == "applied"
+        assert vz.master(host) == vz.master("eth9") == ""
+
+
 def test_a_replay_that_has_ended_is_not_done_again(server: Server) -> None:
     assert server.apply("t", HostPlan((Bridge("vn-c"),), (KeepBridge("vn-c"),))).state == "committed"
     assert server.call("boot", check=True).state == "applied"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -10,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from networks.host.answers import Saved
-from networks.host.grammar import HostPlan, KeepBridge, NetifAdd, Place, Port, RemoveBridge, Save
+from networks.host.grammar import Bridge, HostPlan, KeepBridge, NetifAdd, Place, Port, RemoveBridge, Save
 from tests.host.rig import run
 from tests.host.vz_server import CTID, Vz, vz_server
 
 pytestmark = pytest.mark.netns
+OTHER = f"8{CTID[1:]}"
 
 
 @pytest.fixture(params=["4", "7"])
@@ -99,6 +101,54 @@ def test_a_container_restarted_before_a_held_change_is_settled_is_put_right_by_s
     settled = vz.server.call("settle", "two", check=True)
     assert (settled.state, settled.answer.get("follows")) == ("committed", "agrees")
     assert vz.master(host) == "vn-b" and vz.saved(CTID) == "vn-b"
+
+
+def names(vz: Vz, ctid: str, link: str) -> None:
+    """The container's configuration, copied or written by hand, calls that link its own."""
+    conf = vz.conf / f"{ctid}.conf"
+    conf.write_text(re.sub(r"host_ifname=[^,;\"]+", f"host_ifname={link}", conf.read_text()))
+
+
+def test_a_stopped_container_does_not_move_what_it_names_of_another_one(vz: Vz) -> None:
+    vz.commit("one")
+    host = vz.create(CTID, "vn-a")
+    vz("start", CTID)
+    vz.create(OTHER)
+    names(vz, OTHER, host)
+    vz.commit("two", vz.save(OTHER, host, "vn-b"))
+    for _ in range(2):
+        assert vz.server.call("follow", "two", check=True).answer.saved == (Saved(OTHER, "eth0", True),)
+        assert vz.master(host) == "vn-a" and vz.saved(OTHER) == "vn-b"
+
+
+def test_a_running_container_moves_nothing_that_is_somebody_elses(vz: Vz) -> None:
+    """Another one's port, an adapter with the server's address, one of a network's, a bridge."""
+    vz.server.batch("link add eth9 type veth peer name far9\nlink add br-x type bridge")
+    step, keep = Bridge("vn-c", "eth9"), KeepBridge("vn-c", "eth9")
+    keeps = (KeepBridge("vn-a"), KeepBridge("vn-b"), keep)
+    made = HostPlan((Bridge("vn-a"), Bridge("vn-b"), step), keeps)
+    assert vz.server.apply("one", made).state == "committed"
+    host = vz.create(CTID, "vn-a")
+    own = vz.create(OTHER, "vn-b")
+    for ctid in (CTID, OTHER):
+        vz("start", ctid)
+    why = {
+        host: f"{CTID}.conf names, too",
+        "eth0": "address of the server",
+        "eth9": "not a container interface",
+    }
+    for link, reason in (why | {"br-x": "not a container interface"}).items():
+        names(vz, OTHER, link)
+        before = vz.server.state()
+        plan = HostPlan((), keeps, (vz.save(OTHER, link, "vn-b"),))
+        assert vz.server.apply(f"t-{link.replace('.', '-')}", plan).state == "committed"
+        followed = vz.server.call("follow", "-")
+        assert vz.server.state() == before, link
+        assert followed.code == 75 and reason in followed.answer.saved[0].reason, followed.raw
+    # Once the configuration says what is its own, that is what moves, whatever the plan was told.
+    names(vz, OTHER, own)
+    vz.server.batch(f"link set {own} nomaster")
+    assert vz.server.call("follow", "-", check=True).state == "agrees" and vz.master(own) == "vn-b"
 
 
 def test_what_is_not_there_is_said_and_never_made(vz: Vz) -> None:
