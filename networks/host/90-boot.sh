@@ -11,6 +11,7 @@ boot() {
 	rm -f "$RUN/tools" "$RUN/lists" "$RUN/syncs" "$RUN/following"
 	# The service may be started again by hand, with a change waiting for its confirmation.
 	! undecided || fail "$BUSY" "$P_txid is not decided yet"
+	take_back_parts || { say state=degraded && leave "$BACK"; }
 	[ -s "$ETC/committed" ] || { say state=empty && leave "$OK"; }
 	is_whole "$ETC/committed" || fail "$BAD" "$ETC/committed is damaged"
 	replay
@@ -25,14 +26,39 @@ finish_boot() {
 	[ ! -s "$RUN/booting" ] || read -r f_boot <"$RUN/booting"
 	boot_id
 	[ "$f_boot" = "$BOOT" ] && hold_transaction 0 || return 0
-	if is_whole "$ETC/committed"; then
-		replay
-		rejoin
-		say "booted=again"
+	if take_back_parts; then
+		if is_whole "$ETC/committed"; then
+			replay
+			rejoin
+			say "booted=again"
+		fi
+		true >"$RUN/booting"
 	fi
-	true >"$RUN/booting"
 	exec 9>&-
 }
+# What a replay of this boot left half-way goes back before another replaces its snapshot: planned from where it stopped it
+# would be refused. What does not go back is tried once more, the next time, and then let go as `abort` does.
+take_back_parts() {
+	for t_snap in "$RUN"/txn/boot-*/snap; do
+		D=${t_snap%/snap}
+		journal
+		case $J_boot$J_state in "$BOOT"applying | "$BOOT"stuck) ;; *) continue ;; esac
+		is_whole "$t_snap" || continue
+		find_tools
+		if converged; then
+			ended rolledback
+		elif [ "$J_state" = stuck ]; then
+			ended failed
+		else
+			note state stuck
+			say "warn boot-stuck what was left half-way at boot does not go back: $(tail -n 1 "$D/stuck" | tr -cd ' -~')"
+			return 1
+		fi
+	done
+	return 0
+}
+# ended STATE: of a part. Taken back much later it would undo what others have done since.
+ended() { note state "$1" 2>/dev/null || rm -f "$D/snap"; }
 # Whoever was started before its bridge was there joins that.
 rejoin() {
 	r_ours=' '
@@ -94,12 +120,15 @@ try_part() {
 	rm -rf "$D"
 	mkdir -p "$D" || fail "$BROKEN" "cannot write $RUN"
 	: >"$D/notes"
+	say "boot $BOOT
+state applying" >"$D/journal"
 	find_tools
 	feed "vnetpanel-plan 1
 step $1
 keep $2
-end" compose boot >"$D/notes" && run_commands <"$D/work" >>"$D/log" 2>&1 && verify && return 0
-	converged || return 2
+end" compose boot >"$D/notes" && run_commands <"$D/work" >>"$D/log" 2>&1 && verify && { ended applied; return 0; }
+	converged || { ended failed; return 2; }
+	ended rolledback
 	return 1
 }
 wait_for_adapters() (

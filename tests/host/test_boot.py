@@ -182,6 +182,68 @@ def test_a_replay_that_was_killed_is_done_again_within_the_minute(dialect: Liter
         assert server.call("recover", check=True).state == "clean" and "vn-b" not in server.state()
 
 
+def moved_and_rebooted(server: Server, move: HostPlan) -> str:
+    """The state that the replay is to bring back."""
+    server.apply("t", move)
+    server.confirm("t")
+    server.quiet()
+    moved = server.state()
+    server.reboot()
+    return moved
+
+
+@pytest.mark.parametrize(("k", "verb"), [(2, "recover"), (8, "recover"), (8, "boot"), (14, "recover")])
+def test_a_part_of_the_replay_that_was_killed_half_way_goes_back_before_it_is_done_again(
+    server: Server, move: HostPlan, k: int, verb: str
+) -> None:
+    """From where it had stopped nothing can be planned, and its snapshot was thrown away."""
+    moved = moved_and_rebooted(server, move)
+    assert server.call("boot", VNP_CRASH=f"critical:{k}").code == -9
+    assert server.state() != moved
+    again = server.call(verb, check=True)
+    assert not again.answer.refusals and server.state() == moved and server.reaches("10.77.0.11")
+    assert server.call("recover", check=True).answer.get("booted") == ""
+
+
+def test_a_part_that_does_not_go_back_is_tried_once_more_and_then_let_go(
+    server: Server, move: HostPlan
+) -> None:
+    """Nothing is replayed over its snapshot before that, and nothing is tried for ever."""
+    moved_and_rebooted(server, move)
+    assert server.call("boot", VNP_CRASH="critical:8").code == -9
+    snap = server.run_dir / "txn/boot-1/snap"
+    lines = snap.read_text().splitlines()
+    lines.insert(-1, "route4 eth0 203.0.113.0/24 via 198.51.100.250")
+    snap.write_text("\n".join(lines) + "\n")
+    quick = server.root / "quick-sleep"
+    quick.write_text("#!/bin/sh\n")
+    quick.chmod(0o755)
+    sleep = Path(shutil.which("sleep") or "/bin/sleep").resolve()
+    run(*server.inside(), "mount", "--bind", str(quick), str(sleep))
+    stuck = server.call("recover", check=True)
+    assert {note.code for note in stuck.answer.warnings} == {"boot-stuck"}
+    assert stuck.answer.get("booted") == "" and snap.exists()
+    assert server.call("recover", check=True).answer.get("booted") == "again"
+    assert server.call("recover", check=True).answer.get("booted") == ""
+
+
+def test_what_an_earlier_boot_left_half_way_is_not_gone_back_to(server: Server, move: HostPlan) -> None:
+    """Where /var/run is on the disk (EL6)."""
+    moved = moved_and_rebooted(server, move)
+    assert server.call("boot", VNP_CRASH="critical:8").code == -9
+    journal = server.run_dir / "txn/boot-1/journal"
+    left = {p.name: p.read_text() for p in journal.parent.iterdir() if p.is_file()}
+    server.reboot()
+    journal.parent.mkdir(parents=True)
+    for name, text in left.items():
+        (journal.parent / name).write_text(text)
+    journal.write_text("boot 00000000-0000-0000-0000-000000000000\nstate applying\n")
+    snap = journal.parent / "snap"
+    snap.write_text(snap.read_text().replace("addr4 eth0 192.0.2.5/32", "addr4 eth0 192.0.2.6/32"))
+    assert server.call("boot", check=True).state == "applied"
+    assert server.state() == moved
+
+
 def test_a_container_that_somebody_started_during_the_replay_joins_its_bridge() -> None:
     """Found by chaos: its hook found no bridge, and nothing looked again."""
     with vz_server("4") as vz:
