@@ -4,37 +4,40 @@
 
 boot() {
 	boot_id
+	# It stays there if this ends before its end, whatever ends it: `recover` does the rest.
 	say "$BOOT" >"$RUN/booting"
-	trap 'rc=$?; true >"$RUN/booting"; exit $rc' EXIT # a SIGKILL leaves it there
 	hold_transaction 30 || fail "$BUSY" "a transaction is at work"
-	# Where /run is on a disk, as on EL6, what was learnt of tools, and who follows, is of another boot.
-	rm -f "$RUN/tools" "$RUN/lists" "$RUN/syncs" "$RUN/following"
 	# The service may be started again by hand, with a change waiting for its confirmation.
 	! undecided || fail "$BUSY" "$P_txid is not decided yet"
-	take_back_parts || { say state=degraded && leave "$BACK"; }
+	bring_back || { say state=degraded && leave "$BACK"; }
 	[ -s "$ETC/committed" ] || { say state=empty && leave "$OK"; }
 	is_whole "$ETC/committed" || fail "$BAD" "$ETC/committed is damaged"
-	replay
-	rejoin
 	[ -z "$B_failed" ] || { say "failed=${B_failed# }" && say state=degraded && leave "$BACK"; }
 	say state=applied
 	leave "$OK"
 }
-# A replay that was killed is done again.
+# A replay that did not come to its end is done again.
 finish_boot() {
 	f_boot=''
 	[ ! -s "$RUN/booting" ] || read -r f_boot <"$RUN/booting"
 	boot_id
 	[ "$f_boot" = "$BOOT" ] && hold_transaction 0 || return 0
-	if take_back_parts; then
-		if is_whole "$ETC/committed"; then
-			replay
-			rejoin
-			say "booted=again"
-		fi
-		true >"$RUN/booting"
-	fi
+	# A change may have begun since `recover` looked.
+	if ! undecided && bring_back && is_whole "$ETC/committed"; then say "booted=again"; fi
 	exec 9>&-
+}
+# bring_back: all that is committed, done with, failed parts included; fails where that was not even tried.
+bring_back() {
+	# Another that was waited for has emptied it.
+	say "$BOOT" >"$RUN/booting"
+	# Where /run is on a disk, as on EL6, what was learnt of tools, and who follows, is of another boot.
+	rm -f "$RUN/tools" "$RUN/lists" "$RUN/syncs" "$RUN/following"
+	take_back_parts || return 1
+	if is_whole "$ETC/committed"; then
+		replay
+		rejoin
+	fi
+	true >"$RUN/booting"
 }
 # What a replay of this boot left half-way goes back before another replaces its snapshot: planned from where it stopped it
 # would be refused. What does not go back is tried once more, the next time, and then let go as `abort` does.

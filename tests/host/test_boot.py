@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
+import subprocess
+import time
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
 from networks.host.grammar import Adopt, Bridge, HostPlan, KeepBridge, RemoveBridge, Save
+from tests.host import rig
 from tests.host.rig import Server, run
 from tests.host.test_preflight import stacked
 from tests.host.vz_server import CTID, vz_server
@@ -242,6 +247,47 @@ def test_what_an_earlier_boot_left_half_way_is_not_gone_back_to(server: Server, 
     snap.write_text(snap.read_text().replace("addr4 eth0 192.0.2.5/32", "addr4 eth0 192.0.2.6/32"))
     assert server.call("boot", check=True).state == "applied"
     assert server.state() == moved
+
+
+def test_a_replay_that_bash_was_told_to_end_is_done_again(move: HostPlan) -> None:
+    """systemd's time-out: bash runs what it has trapped for its exit then, dash does not."""
+    with rig.server(("bash", "--posix")) as server:
+        moved = moved_and_rebooted(server, move)
+        argv = (*server.inside(), *server.shell, str(server.script), "boot")
+        env = os.environ | server.environment(VNP_CRASH="stop:booting")
+        boot = subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL)
+        while Path(f"/proc/{boot.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            time.sleep(0.05)
+        boot.send_signal(signal.SIGTERM)
+        boot.send_signal(signal.SIGCONT)
+        assert boot.wait(timeout=20) == -signal.SIGTERM
+        assert server.call("recover", check=True).answer.get("booted") == "again"
+        assert server.state() == moved
+
+
+def test_a_replay_that_a_waiting_change_kept_away_is_done_once_that_has_ended(server: Server) -> None:
+    assert server.apply("t", HostPlan((Bridge("vn-c"),), (KeepBridge("vn-c"),))).state == "committed"
+    server.reboot()
+    plan = HostPlan((Bridge("vn-d"),), (KeepBridge("vn-c"), KeepBridge("vn-d")))
+    digest = server.plan(plan).answer.digest
+    assert server.call("hold", "u", "15", digest, stdin=plan.render()).state == "applied"
+    assert server.call("boot").code == 75
+    assert server.call("recover").state == "busy" and "vn-c" not in server.state()
+    assert server.call("settle", "u", check=True).state == "committed"
+    assert server.call("recover", check=True).answer.get("booted") == "again"
+    assert "link vn-c UP" in server.state()
+    server.quiet()
+    assert server.call("recover", check=True).answer.get("booted") == ""
+
+
+def test_a_replay_with_nothing_or_with_failures_is_not_done_again(server: Server) -> None:
+    committed = server.root / "etc/committed"
+    assert server.call("boot", check=True).state == "empty"
+    committed.write_text("vnetpanel-committed 1\ntxid t\nkeep bridge vn-a eth0\n")
+    assert server.call("boot").code == 64
+    committed.write_text("vnetpanel-committed 1\ntxid t\nkeep bridge vn-x eth9\nend\n")
+    assert server.call("boot", VNP_WAIT="0").state == "degraded"
+    assert server.call("recover", check=True).answer.get("booted") == ""
 
 
 def test_a_container_that_somebody_started_during_the_replay_joins_its_bridge() -> None:
