@@ -96,24 +96,33 @@ do_ipadd() {
 	has_address "$2" "$3" "$4" "$5" || { differs "$(last_words)" || return 1; }
 	in_the_guest keep "$@"
 }
+# A guest that could not be asked may still have it, and gets it back from its own configuration at its next start.
 do_ipdel() {
-	has_address "$2" "$3" "$4" "$5" || { in_the_guest drop "$@"; return; }
-	s_words=$(as_vzctl vzctl_does "$@" 2>&1)
-	! has_address "$2" "$3" "$4" "$5" || { differs "$(last_words)" || return 1; }
+	has_address "$2" "$3" "$4" "$5"
+	if [ $? != 1 ]; then
+		s_words=$(as_vzctl vzctl_does "$@" 2>&1)
+		has_address "$2" "$3" "$4" "$5"
+		[ $? = 1 ] || { differs "$(last_words)" || return 1; }
+	fi
 	in_the_guest drop "$@"
 }
 # in_the_guest keep|drop KIND DIALECT CTID IFNAME ADDRESS/LENGTH: on 4.x, an address of a bridged interface outlives a
 # restart only in the guest's own configuration. What that does not allow is said; it is no reason to try again.
 in_the_guest() {
 	case $3$5 in 7* | 4venet0) return 0 ;; esac
-	is_running "$4" || return 0
+	is_running "$4" || { differs "container $4 is not running" || return 1; }
 	e_words=$(guest_text | vzctl exec2 "$4" "sh -s $1 $5 $6" 2>/dev/null 9>&-) && return 0
 	say "warn guest-$1 $6 on $5 of container $4 is as asked until the container restarts: $(say "$e_words" | tail -n 1 | tr -cd ' -~')"
 }
-# has_address DIALECT CTID IFNAME ADDRESS/LENGTH: as vzctl has saved it; bridged on 4.x, as it is inside now
+# has_address DIALECT CTID IFNAME ADDRESS/LENGTH: as vzctl has saved it; bridged on 4.x, as it is inside now. 1: it has not;
+# more: could not be asked. A guest that has no such interface could.
 has_address() {
 	case $1$3 in
 	4venet0 | 7*) awk -v key=ifname -v value="$3" -v address="$4" "$AWK_NETIF" "$CONF/$2.conf" ;;
-	*) case $(vzctl exec2 "$2" "ip -o addr show dev $3" 2>/dev/null </dev/null 9>&-) in *" $4 "*) ;; *) return 1 ;; esac ;;
+	*)
+		e_inside=$(vzctl exec2 "$2" "ip -o addr show dev $3 || [ ! -e /proc/sys/net/ipv4/conf/$3 ]" 2>/dev/null </dev/null 9>&-) ||
+			return 2
+		case $e_inside in *" $4 "*) ;; *) return 1 ;; esac
+		;;
 	esac
 }

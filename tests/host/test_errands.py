@@ -245,6 +245,42 @@ def test_on_vzctl_4_an_address_is_kept_where_the_guest_is_understood(vz4: Vz) ->
         assert ("ip addr add 10.9.0.5/24 dev eth0" in interfaces.read_text()) is kept
 
 
+def test_on_vzctl_4_an_address_that_is_to_go_waits_for_a_container_that_has_stopped(vz4: Vz) -> None:
+    """Its own configuration would give it that address again at its next start."""
+    guest = vz4.server.root / "guest"
+    interfaces = guest / "etc/network/interfaces"
+    interfaces.parent.mkdir(parents=True)
+    interfaces.write_text("auto lo\niface lo inet loopback\n")
+    vz4.server.env["VNP_GUEST"] = str(guest)
+    vz4.create(CTID)
+    vz4("start", CTID)
+    vz4.commit("one", errands=(IpAdd("4", CTID, "eth0", "10.9.0.5/24"),))
+    assert followed(vz4) == [Saved(CTID, "eth0", True)] and "10.9.0.5" in interfaces.read_text()
+    vz4("stop", CTID)
+    vz4.commit("two", errands=(IpDel("4", CTID, "eth0", "10.9.0.5/24"),))
+    answer = vz4.server.call("follow", "two")
+    assert answer.code == 75 and "not running" in answer.answer.saved[0].reason
+    assert "10.9.0.5" in interfaces.read_text()
+    vz4("start", CTID)
+    assert followed(vz4) == [Saved(CTID, "eth0", True)] and "10.9.0.5" not in interfaces.read_text()
+
+
+@pytest.mark.parametrize("interface", ["eth0", "eth7"])
+def test_on_vzctl_4_a_guest_that_could_not_be_asked_is_not_taken_to_have_no_address(
+    vz4: Vz, interface: str
+) -> None:
+    """Where the guest itself says that there is no such interface, there is nothing to take away."""
+    vz4.create(CTID)
+    vz4("start", CTID)
+    vz4.commit("one", errands=(IpDel("4", CTID, interface, "10.9.0.5/24"),))
+    vzctl = vz4.server.root / "bin/vzctl"
+    whole = vzctl.read_text()
+    vzctl.write_text(whole.replace("exec env", '[ "$1" != exec2 ] || exit 8\nexec env'))
+    assert vz4.server.call("follow", "one").code == 75
+    vzctl.write_text(whole)
+    assert followed(vz4) == [Saved(CTID, interface, True)]
+
+
 def test_a_first_interface_under_a_foreign_script_waits_for_the_container_to_stop(vz4: Vz) -> None:
     """vznetaddbr reads the conf before vzctl has saved it, and fails: exit code 130, nothing saved."""
     vz4("create", CTID, "--ostemplate", "lab")
