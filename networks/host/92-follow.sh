@@ -221,12 +221,36 @@ referred_to() (
 	done
 	return 1
 )
+# stands_on BRIDGE: sets d_upper, a VLAN adapter, macvlan or the like that would go with it. Before 3.14 the kernel does not
+# list them. A veth's iflink may be a number of another namespace; a port that is no VLAN adapter is one.
+stands_on() {
+	read -r d_release </proc/sys/kernel/osrelease
+	case $d_release in
+	2.* | 3.[0-9].* | 3.1[0-3].*) ;;
+	*)
+		for d_upper in "/sys/class/net/$1/upper_"*; do
+			d_upper=${d_upper##*/upper_}
+			[ "$d_upper" = '*' ] || return 0
+		done
+		return 1
+		;;
+	esac
+	read -r d_index <"/sys/class/net/$1/ifindex"
+	for d_link in /sys/class/net/*; do
+		d_upper=${d_link##*/}
+		[ ! -e "$d_link/brport" ] || [ -e "/proc/net/vlan/$d_upper" ] || continue
+		read -r d_below 2>/dev/null <"$d_link/iflink" || continue
+		[ "$d_upper" = "$1" ] || [ "$d_below" != "$d_index" ] || return 0
+	done
+	return 1
+}
 # A bridge that a plan emptied goes when nothing saved refers to it: a 7+ container would not start without it.
 drop_bridge() {
 	[ -d "/sys/class/net/$1/bridge" ] || return 0
 	for d_port in "/sys/class/net/$1/brif/"*; do
 		[ ! -e "$d_port" ] || { say "warn bridge-kept $1 still has ${d_port##*/}" && return 1; }
 	done
+	! stands_on "$1" || { say "warn bridge-kept $d_upper stands on $1" && return 1; }
 	! referred_to "$1" || { say "warn bridge-kept a saved container configuration refers to $1" && return 1; }
 	case $(ip -o addr show dev "$1" scope global 2>/dev/null) in
 	*inet*) say "warn bridge-kept $1 carries an address of the server" && return 1 ;;

@@ -16,6 +16,7 @@ import pytest
 from networks.host.grammar import Adopt, Bridge, HostPlan, KeepBridge, RemoveBridge, Save
 from tests.host import rig
 from tests.host.rig import Server, run
+from tests.host.test_older_kernels import calls_itself
 from tests.host.test_preflight import stacked
 from tests.host.vz_server import CTID, vz_server
 
@@ -357,6 +358,23 @@ ip addr del 192.0.2.5/32 dev eth0 2>/dev/null || ip addr add 192.0.2.5/32 dev et
     else:
         assert booted.state == "degraded" and "vn-a" in booted.answer.get("failed")
         assert "addr eth0 inet 10.77.0.11/24" in state and "vn-a" not in state
+
+
+@pytest.mark.parametrize("release", ["", "2.6.32-042stab145.3", "3.10.0-1160.90.1.vz7.200.7"])
+def test_a_bridge_stays_while_something_stands_on_it(server: Server, release: str) -> None:
+    """It would go with the bridge; kernels before 3.14 do not list what does."""
+    # An index that is that of nobody's other end elsewhere.
+    server.batch("link add vn-c index 777 type bridge")
+    assert server.apply("one", HostPlan((Bridge("vn-c"),), (KeepBridge("vn-c"),))).state == "committed"
+    server.batch("link add link vn-c name theirs type macvlan mode bridge")
+    if release:
+        calls_itself(server, release)
+    assert server.apply("two", HostPlan((RemoveBridge("vn-c"),))).state == "committed"
+    followed = server.call("follow", "two")
+    assert [note.text for note in followed.answer.warnings] == ["theirs stands on vn-c"]
+    assert followed.code == 75 and "link theirs " in server.state()
+    server.batch("link del theirs")
+    assert server.call("follow", "two").state == "agrees" and "vn-c" not in server.state()
 
 
 def test_a_bridge_is_looked_for_in_all_saved_containers_by_one_process(server: Server) -> None:
