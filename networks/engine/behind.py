@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -68,31 +69,38 @@ def missed_decision(operation: Operation, reason: str) -> None:
 
 
 def caught_up(change: Change, operations: Collection[Operation]) -> None:
-    """Their servers have committed a plan made for the whole of desired: nothing is missed any more.
+    """Their servers have committed a plan made for the whole of desired, as it was when it was made.
 
     One query where none of them was behind.
     """
     servers = {one.server_id for one in operations} - {None}
-    behind = Behind.objects.filter(server__in=servers, missed__lte=change.base).order_by("pk")
+    behind = Behind.objects.filter(server__in=servers).order_by("pk")
     for server_id in behind.values_list("server_id", flat=True):
-        nothing_missed(server_id, change.base, f"Brought forward by “{change}”.")
+        brought_to(server_id, change, f"Brought forward by “{change}”.")
 
 
-def nothing_missed(server_id: int, base: int, text: str) -> None:
-    """The server has all that revision `base` decided; `text` goes into the story of what it missed.
+def brought_to(server_id: int, change: Change, text: str) -> None:
+    """The server is as the plan of `change` wants it; `text` goes into the story of what it had missed.
 
-    What it missed must end here: were the server behind again one day, its errands would be done once more.
+    What is in that plan ends here, although the server may have missed something else since: were it brought
+    forward once more, its errands would be done once more.
     """
-    # What was decided after the plan was made, it does not have.
-    if not Behind.objects.filter(server=server_id, missed__lte=base).delete()[0]:
-        return
-    line = {"at": timezone.now().isoformat(), "text": text}
+    # Reviews from before migration 0012 do not tell.
+    carried = change.settled.get("missed", {}).get(str(server_id), [])
     missed = Operation.objects.filter(server=server_id, state=OperationState.BEHIND)
-    for one in missed.select_related("change"):
-        Operation.objects.filter(pk=one.pk, state=OperationState.BEHIND).update(
-            state=OperationState.DONE, message="", events=[*one.events, line]
-        )
-        tell_change(one.change)
+    # All or nothing: without a row, a worker that takes over would not come back to what was missed.
+    with transaction.atomic():
+        # What was decided after the plan was made, it does not have.
+        if not Behind.objects.filter(server=server_id, missed__lte=change.base).delete()[0]:
+            missed = missed.filter(pk__in=carried)
+            follows = Behind.objects.filter(server=server_id, followed__lt=change.base)
+            follows.update(followed=change.base)
+        line = {"at": timezone.now().isoformat(), "text": text}
+        for one in missed.select_related("change"):
+            Operation.objects.filter(pk=one.pk, state=OperationState.BEHIND).update(
+                state=OperationState.DONE, message="", events=[*one.events, line]
+            )
+            tell_change(one.change)
 
 
 def tell_change(change: Change) -> None:

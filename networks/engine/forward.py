@@ -12,7 +12,7 @@ from django.utils import timezone
 from networks.change_trail import record_change
 from networks.choices import TERMINAL_CHANGE_STATES, ChangeState
 from networks.desired import head_number
-from networks.engine.behind import FIRST_TRY_S, LONGEST_WAIT_S, nothing_missed
+from networks.engine.behind import FIRST_TRY_S, LONGEST_WAIT_S, brought_to
 from networks.models import Behind, Change
 from networks.services.changes import send
 from networks.services.errors import Conflict
@@ -90,7 +90,7 @@ def go_on(change: Change) -> None:
         else:
             # Its own record says so.
             for server in change.repairs:
-                nothing_missed(server, change.base, "It was found as it was decided.")
+                brought_to(server, change, "It was found as it was decided.")
         Change.objects.filter(pk=change.pk).delete()
 
 

@@ -121,9 +121,10 @@ class _Run:
             raise _Stopped(ChangeState.PARTLY, f"{why} {self._tally()}")
 
     def _give_up(self) -> None:
+        # Also of one that ends between two waves: the first may have committed.
+        caught_up(self.change, list(self.change.operations.filter(state=OperationState.DONE)))
         workers = f"{self.change.attempts - 1} workers gave up on it."
         if self.change.decided_at is not None:
-            caught_up(self.change, list(self.change.operations.filter(state=OperationState.DONE)))
             self._end(
                 ChangeState.BEHIND,
                 f"{workers} It was decided; the servers are asked whether they have committed. "

@@ -233,7 +233,8 @@ class Operation(models.Model):
 class Behind(models.Model):
     """A server that does not follow desired yet: it missed a decision, or was left out of it.
 
-    It is as revision `followed` says until a Change brings it forward; the row goes when one has.
+    It is as revision `followed` says until a Change brings it forward; the row goes when one has, unless the
+    server has missed another decision meanwhile.
     """
 
     server = models.OneToOneField(PhysicalServer, on_delete=models.CASCADE, related_name="behind")

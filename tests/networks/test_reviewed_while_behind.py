@@ -15,7 +15,7 @@ from networks.choices import ChangeState, OperationState
 from networks.desired import head
 from networks.domain.state import AddInterface, AddMember, Edit, Unassign
 from networks.engine import planning, sweeper
-from networks.engine.behind import nothing_missed
+from networks.engine.behind import brought_to
 from networks.engine.runner import run_change
 from networks.models import Behind, Change, Operation
 from networks.services import changes
@@ -119,7 +119,7 @@ def test_what_a_server_that_was_found_as_decided_had_missed_is_not_done(
 ) -> None:
     """Somebody has done it by hand: no Change was committed there."""
     change = review()
-    nothing_missed(scene.server2.pk, change.base, "It was found as it was decided.")
+    brought_to(scene.server2.pk, change, "It was found as it was decided.")
 
     with pytest.raises(Conflict, match=REFUSED):
         apply(operator, change)
@@ -132,7 +132,7 @@ def test_what_is_brought_forward_while_the_review_looks_is_not_done_again(
     operator: Any,
     fakes: Fakes,  # noqa: F811
 ) -> None:
-    fakes.before["server2", "plan"] = lambda: nothing_missed(scene.server2.pk, head().number, "")
+    fakes.before["server2", "plan"] = lambda: brought_to(scene.server2.pk, Change(base=head().number), "")
     change = review()
     assert ERRAND in change.operations.get().host_plan
 
@@ -173,6 +173,6 @@ def test_what_happens_to_other_servers_that_are_behind_does_not_matter(
     errand: Change, review: Callable[..., Change], scene: Scene, operator: Any
 ) -> None:
     change = review(Unassign(A, scene.server1.pk))
-    nothing_missed(scene.server2.pk, change.base, "It was found as it was decided.")
+    brought_to(scene.server2.pk, change, "It was found as it was decided.")
 
     apply(operator, change)
