@@ -52,7 +52,7 @@ def check_still_true(change: Change) -> None:
         if touched((*since, *done)) & (touched(edits) | set(change.repairs)):
             raise Conflict(
                 "Another change of the same networks or servers was decided since this review. "
-                "Review the draft again."
+                + _ask_again(change)
             )
     broken = refusals(newest.state, edits, change.author, found=change.is_found)
     if broken:
@@ -159,8 +159,13 @@ def _check_missed(change: Change) -> None:
     if others:
         raise Conflict(
             f"{listed(others)} {'was' if len(others) == 1 else 'were'} brought forward, or missed another "
-            "change, since this review: what is planned there might be done twice. Review the draft again."
+            f"change, since this review: what is planned there might be done twice. {_ask_again(change)}"
         )
+
+
+def _ask_again(change: Change) -> str:
+    # A repair comes from no draft.
+    return "Ask for the repair again." if change.repairs else "Review the draft again."
 
 
 def _may_go(change: Change, width: int, leave_out: Collection[int]) -> bool:
