@@ -24,10 +24,13 @@ FIRST_TRY_S = 5
 LONGEST_WAIT_S = 600
 
 
-def fell_behind(operation: Operation, missed: int, reason: str, now: datetime) -> None:
+def fell_behind(
+    operation: Operation, missed: int, reason: str, now: datetime, *, followed: int | None = None
+) -> None:
     """Remember that the operation's server has missed the decision that made revision `missed`.
 
-    One that was behind before still follows what it followed then.
+    It follows revision `followed`, the one before unless said; one that was behind before still follows what it
+    followed then.
     """
     Operation.objects.filter(pk=operation.pk).update(
         state=OperationState.BEHIND, message=reason, ended_at=now, deadline_at=None
@@ -41,7 +44,7 @@ def fell_behind(operation: Operation, missed: int, reason: str, now: datetime) -
     Behind.objects.update_or_create(
         server_id=operation.server_id,
         defaults=news,
-        create_defaults=news | {"followed": missed - 1, "since": now},
+        create_defaults=news | {"followed": missed - 1 if followed is None else followed, "since": now},
     )
 
 

@@ -74,7 +74,7 @@ def _decide(lease: Lease, change: Change, wave: int) -> None:
     columns: dict[str, object] = {"revision": revision} if revision else {}
     if wave == last_wave(change):
         columns["decided_at"] = now
-        _leave_behind(change, newest.number + 1, now)
+        _leave_behind(change, newest.number, revision, now)
     if columns:
         lease.update(**columns)
     number = revision.number if revision else newest.number
@@ -89,10 +89,12 @@ def _next_revision(change: Change, newest: Head, after: Desired) -> Revision | N
     )
 
 
-def _leave_behind(change: Change, missed: int, now: datetime) -> None:
-    """Servers that were left out are behind from the decision on."""
+def _leave_behind(change: Change, before: int, revision: Revision | None, now: datetime) -> None:
+    """Servers that were left out are behind from the decision on; a repair decides nothing newer than before."""
+    missed = revision.number if revision else before
     for operation in change.operations.filter(state=OperationState.LEFT_OUT).exclude(server=None):
-        fell_behind(operation, missed, operation.message or "It was left out of the change.", now)
+        reason = operation.message or "It was left out of the change."
+        fell_behind(operation, missed, reason, now, followed=before)
 
 
 def is_decided(change: Change, wave: int) -> bool:
