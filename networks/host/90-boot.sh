@@ -73,7 +73,7 @@ rejoin() {
 		[ ! -f "$r_conf" ] || awk -v list="${r_ctid%.conf}" "$AWK_NETIF" "$r_conf"
 	done | while read -r r_ctid r_bridge r_host; do
 		case $r_ours in *" $r_bridge "*) ;; *) continue ;; esac
-		# Before 3.9 a port of a bridge has no master there.
+		# Before 3.14 a port of a bridge has no master there.
 		[ ! -e "/sys/class/net/$r_host/master" ] || continue
 		is_in "$r_host" - || continue
 		r_why=$(joins "$r_ctid" "$r_host" "$r_bridge") ||
