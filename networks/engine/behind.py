@@ -29,8 +29,8 @@ def fell_behind(
 ) -> None:
     """Remember that the operation's server has missed the decision that made revision `missed`.
 
-    It follows revision `followed`, the one before unless said; one that was behind before still follows what it
-    followed then.
+    It follows revision `followed`, the one before unless said; one that was behind before still follows what
+    it followed then.
     """
     Operation.objects.filter(pk=operation.pk).update(
         state=OperationState.BEHIND, message=reason, ended_at=now, deadline_at=None

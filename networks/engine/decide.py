@@ -90,7 +90,7 @@ def _next_revision(change: Change, newest: Head, after: Desired) -> Revision | N
 
 
 def _leave_behind(change: Change, before: int, revision: Revision | None, now: datetime) -> None:
-    """Servers that were left out are behind from the decision on; a repair decides nothing newer than before."""
+    """Servers that were left out are behind from the decision on; a repair may have decided nothing new."""
     missed = revision.number if revision else before
     for operation in change.operations.filter(state=OperationState.LEFT_OUT).exclude(server=None):
         reason = operation.message or "It was left out of the change."
