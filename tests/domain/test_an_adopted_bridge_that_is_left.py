@@ -17,10 +17,14 @@ from networks.domain.state import (
     CreateNetwork,
     Desired,
     Edit,
+    InterfaceKey,
     RemoveMember,
     Unassign,
     apply_edits,
 )
+from networks.domain.topology.build import Kept, scene_of
+from networks.domain.topology.layout import lay_out
+from networks.domain.topology.scene import LOOSE, Dot, Scene
 from networks.domain.visibility import OtherHosts, Visibility, visibility
 from networks.domain.wanted import record_adopted
 from networks.domain.wires import ForeignBridge, LooseEnd, NetworkHere
@@ -134,3 +138,33 @@ def test_a_ring_through_it_is_still_found() -> None:
         if p.code == "ring" and p.severity == "refuse"
     ]  # fmt: skip
     assert rings and NetworkRef(A) in rings[0].subjects
+
+
+# --- the picture ---
+
+
+def drawn(*edits: Edit, kept: Kept | None = None) -> Scene:
+    return scene_of(BEFORE, apply_edits(BEFORE, edits), FOUND, kept or Kept(frozenset({1, 2, 3})))
+
+
+def dot_of(key: InterfaceKey, scene: Scene) -> Dot:
+    return next(d for c in scene.columns for box in c.boxes for d in box.dots if d.key == key)
+
+
+def test_a_stranger_in_it_is_drawn_in_its_network_while_that_has_it() -> None:
+    assert dot_of(STRANGER, drawn()).band == E
+
+
+@everyway
+def test_a_stranger_is_drawn_in_it_when_its_network_has_left(way: str) -> None:
+    scene = drawn(*WAYS[way])
+    band, name = (NEW, "New") if WAYS[way] is TAKEN_OVER else ("3/br0", "br0")
+    assert dot_of(STRANGER, scene) == Dot(STRANGER, band)
+    drops = [line.text for line in lay_out(scene).uprights if line.kind == "drop"]
+    assert f"{name} on eth0 of server3" in drops
+
+
+def test_a_stranger_is_loose_in_a_picture_that_leaves_its_bridge_out() -> None:
+    for edits in ((), *WAYS.values()):
+        kept = Kept(frozenset({3}), networks=frozenset({A}))
+        assert dot_of(STRANGER, drawn(*edits, kept=kept)).band == LOOSE

@@ -34,7 +34,7 @@ from networks.domain.topology.scene import (
     Sign,
     Socket,
 )
-from networks.domain.wires import adapter_wanted, wire_of
+from networks.domain.wires import ForeignBridge, NetworkHere, Places, adapter_wanted, wire_of
 
 COLOURS = 8
 """Bands are told apart by as many colours, and always by their names."""
@@ -163,18 +163,20 @@ class _Builder:
         if was:
             return Dot(key, mark="removed", was=was, signs=signs)
         mark = "new" if key in self._made.get(ContainerKey(key.server, key.ctid), ()) else ""
-        return Dot(key, self._found_in(key.server, view.bridge), mark=mark, signs=signs)
+        return Dot(key, self._found_in(key), mark=mark, signs=signs)
 
-    def _found_in(self, server: ServerId, bridge: str) -> BandId:
+    def _found_in(self, key: InterfaceKey) -> BandId:
         """The band of a bridge that holds an interface which is no member: adopted, foreign, or none."""
-        if not bridge or self.drafted.is_bridge_of_ours(bridge, server):
-            return LOOSE
-        if self.decided.is_bridge_of_ours(bridge, server):
-            return LOOSE
-        for view in self.inventory.adapters_on(server):
-            if view.bridge == bridge and (network := self._assigned.get(view.key)):
-                return network if self.kept.has(network) else LOOSE
-        return f"{server}/{bridge}" if self.kept.networks is None else LOOSE
+        for node in self._places.of_interface(key):
+            if isinstance(node, NetworkHere) and self.kept.has(node.network):
+                return node.network
+            if isinstance(node, ForeignBridge) and self.kept.networks is None:
+                return f"{node.server}/{node.name}"
+        return LOOSE
+
+    @cached_property
+    def _places(self) -> Places:
+        return Places(self.decided, self.drafted, self.inventory)
 
     # --- bands and where they drop ---
 
@@ -198,10 +200,6 @@ class _Builder:
         if mark == "" and socket != old:
             mark = "changed"
         return Piece(network, socket, mark, old if old != socket else "")
-
-    @cached_property
-    def _assigned(self) -> Mapping[AdapterKey, NetworkId]:
-        return {AdapterKey(a.server, a.adapter): a.network for a in self.drafted.assignments if a.adapter}
 
     def _sockets(self, server: ServerId, pieces: tuple[Piece, ...]) -> tuple[Socket, ...]:
         """Adapters that carry something, and some that do not; a NIC comes before its VLAN adapters."""
