@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from networks.domain.inventory import AdapterView, Inventory, NetworkRef, Subject
+from networks.domain.inventory import AdapterView, InterfaceView, Inventory, NetworkRef, Subject
 from networks.domain.state import (
     AdapterKey,
     Assignment,
@@ -230,13 +230,18 @@ class Places:
         members = self.after.memberships(key)
         if members:
             return tuple([self._here(member.network, key.server) for member in members])
-        view = self.inventory.interface(key)
-        if view is None or view.gone or not self._is_made_by_others(view.bridge):
+        view = self._kept(key)
+        if view is None or not self._is_made_by_others(view.bridge):
             return ()
         # A former member leaves a bridge that a network had adopted; a stranger in it stays.
         if self.before.memberships(key) and self.before.is_bridge_of_ours(view.bridge, key.server):
             return ()
         return (self.of_bridge(key.server, view.bridge),)
+
+    def _kept(self, key: InterfaceKey) -> InterfaceView | None:
+        """The interface, None if it is not there or about to be removed: inventories keep that one."""
+        view = self.inventory.interface(key)
+        return None if view is None or view.gone or key in self.after.gone_interfaces else view
 
     def _here(self, network: NetworkId, server: ServerId) -> NetworkHere:
         """The node, made once: thousands of interfaces stand on it."""
@@ -253,8 +258,8 @@ class Places:
         """As `of_interface`; a bridged interface that is in nothing stands alone with its server."""
         if found := self.of_interface(key):
             return found
-        view = self.inventory.interface(key)
-        return (LooseEnd(key),) if view and not view.gone and view.mode == "bridged" else ()
+        view = self._kept(key)
+        return (LooseEnd(key),) if view and view.mode == "bridged" else ()
 
     def joints(self) -> Iterator[Joint]:
         """Everything that joins two nodes."""

@@ -163,7 +163,7 @@ class Scene:
         """Every host by its key."""
         found: dict[HostKey, Host] = {}
         interfaces = grouped(
-            (i for i in self.inventory.interfaces if not i.gone),
+            (i for i in self.inventory.interfaces if not (i.gone or i.key in self.after.gone_interfaces)),
             lambda i: (i.key.server, i.key.ctid),
         )
         for container in self.inventory.containers:
