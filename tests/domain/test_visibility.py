@@ -457,3 +457,15 @@ def test_a_server_listens_on_an_adapter_that_is_in_no_bridge() -> None:
     assert heard.answer(ct("205"), ct("102")) == "no"
     down = sight(replace(FOUND, adapters=(*FOUND.adapters, replace(vlan, up=False))), desired)
     assert down.layer2_answer(ct("205"), ServerRef(1)) == "no"
+
+
+def test_it_will_listen_on_one_that_the_draft_makes() -> None:
+    made = apply_edits(built.DESIRED, (CreateVlan(1, "eth0.100", "eth0", 100),))
+    heard = visibility(made, built.DESIRED, FOUND)
+    assert sight().layer2_answer(ct("205"), ServerRef(1)) == "no"
+    assert heard.layer2_answer(ct("205"), ServerRef(1)) == "yes"
+    down = visibility(made, built.DESIRED, with_adapter(AdapterKey(1, "eth0"), carrier=False))
+    assert down.layer2_answer(ct("205"), ServerRef(1)) == "no"
+    # As soon as a network has it, that answers nothing: isolation is made.
+    used = apply_edits(made, (Assign(A, 1, "eth0.100"),))
+    assert visibility(used, built.DESIRED, FOUND).layer2_answer(ct("205"), ServerRef(1)) == "no"

@@ -169,7 +169,7 @@ class Scene:
         for container in self.inventory.containers:
             host = self._container(container, interfaces.get((container.server, container.ctid), ()))
             found[host.key] = host
-        adapters = grouped((a for a in self.inventory.adapters if not a.gone), lambda a: a.server)
+        adapters = grouped(self._adapters(), lambda a: a.server)
         bridges = grouped(self.inventory.bridge_views, lambda b: b.server)
         loose = self._loose_ends(found.values())
         for server in self.inventory.servers:
@@ -182,6 +182,16 @@ class Scene:
             others = OtherHosts(segment)
             found[others] = Host(others, (Port(wire, self.segment(wire), (), known=False),))
         return found
+
+    def _adapters(self) -> Iterator[AdapterView]:
+        """What is there, and the VLAN adapters that the state adds."""
+        yield from (view for view in self.inventory.adapters if not view.gone)
+        for vlan in self.after.vlans:
+            key = AdapterKey(vlan.server, vlan.name)
+            seen = self.inventory.adapter(key)
+            made = adapter_wanted(key, self.before, self.after, self.inventory)
+            if made is not None and (seen is None or seen.gone):
+                yield made
 
     def _container(
         self, container: ContainerView, interfaces: list[InterfaceView] | tuple[InterfaceView, ...]
