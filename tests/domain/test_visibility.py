@@ -441,6 +441,12 @@ def test_a_container_behind_a_bridge_that_takes_its_own_echo_is_not_known_to_hea
     joined = visibility(without, without, with_adapter(AdapterKey(3, "eth0.100"), gone=True))
     assert joined.layer2_answer(ct("303"), ct("205")) == "unknown"
     assert "comes back to" in joined.shares_layer2(ct("303"), ct("205")).text
+    # The draft that takes the adapter away, or makes it, says so already.
+    decided = apply_edits(built.DESIRED, edits)
+    assert visibility(without, decided, FOUND).layer2_answer(ct("303"), ct("205")) == "unknown"
+    made = apply_edits(without, (CreateVlan(3, "eth0.100", "eth0", 100),))
+    drafted = visibility(made, without, with_adapter(AdapterKey(3, "eth0.100"), gone=True))
+    assert drafted.layer2_answer(ct("303"), ct("205")) == "yes"
     # Whoever asks 303 has just been heard from; and the bridge of server 1 is ours, and filters tags.
     assert joined.layer2_answer(ct("205"), ct("303")) == joined.layer2_answer(ct("102"), ct("205")) == "yes"
 

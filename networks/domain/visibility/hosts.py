@@ -154,6 +154,14 @@ class Scene:
             container is not None and container.status == "running" and joint.by.ifname not in container.off
         )
 
+    @cached_property
+    def adapters(self) -> tuple[AdapterView, ...]:
+        """As they will be: with VLAN adapters that the state makes, without those that it takes away."""
+        seen = [view.key for view in self.inventory.adapters]
+        keys = dict.fromkeys([*seen, *(AdapterKey(vlan.server, vlan.name) for vlan in self.after.vlans)])
+        wanted = (adapter_wanted(key, self.before, self.after, self.inventory) for key in keys)
+        return tuple(view for view in wanted if view is not None)
+
     def segment(self, node: Node | None) -> int:
         return NOWHERE if node is None else self.layer2.segment(node)
 
@@ -169,7 +177,7 @@ class Scene:
         for container in self.inventory.containers:
             host = self._container(container, interfaces.get((container.server, container.ctid), ()))
             found[host.key] = host
-        adapters = grouped(self._adapters(), lambda a: a.server)
+        adapters = grouped(self.adapters, lambda a: a.server)
         bridges = grouped(self.inventory.bridge_views, lambda b: b.server)
         loose = self._loose_ends(found.values())
         for server in self.inventory.servers:
@@ -182,16 +190,6 @@ class Scene:
             others = OtherHosts(segment)
             found[others] = Host(others, (Port(wire, self.segment(wire), (), known=False),))
         return found
-
-    def _adapters(self) -> Iterator[AdapterView]:
-        """What is there, and the VLAN adapters that the state adds."""
-        yield from (view for view in self.inventory.adapters if not view.gone)
-        for vlan in self.after.vlans:
-            key = AdapterKey(vlan.server, vlan.name)
-            seen = self.inventory.adapter(key)
-            made = adapter_wanted(key, self.before, self.after, self.inventory)
-            if made is not None and (seen is None or seen.gone):
-                yield made
 
     def _container(
         self, container: ContainerView, interfaces: list[InterfaceView] | tuple[InterfaceView, ...]

@@ -22,7 +22,7 @@ from itertools import pairwise
 from networks.domain.inventory import AdapterView, ServerRef
 from networks.domain.state import AdapterKey, ServerId
 from networks.domain.visibility.hosts import Host, Port, Scene
-from networks.domain.wires import ForeignBridge, NetworkHere, Node, Wire
+from networks.domain.wires import ForeignBridge, NetworkHere, Node, Wire, adapter_wanted
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,15 @@ class Shadows:
     def _bases(self) -> Mapping[Node, frozenset[tuple[ServerId, str]]]:
         """NICs and bonds whose hardware address a bridge has."""
         found: dict[Node, set[tuple[ServerId, str]]] = {}
-        for view in self.scene.inventory.adapters:
+        for view in self.scene.adapters:
             if (node := self.scene.places.holder(view)) is not None:
                 found.setdefault(node, set()).add((view.server, view.base or view.name))
         return {node: frozenset(bases) for node, bases in found.items()}
 
     def _bases_of(self, server: ServerId, port: Port) -> frozenset[tuple[ServerId, str]]:
         """The same of an adapter that is in no bridge, where the server's own address may be as well."""
-        views = [self.scene.inventory.adapter(AdapterKey(server, link)) for link in port.links]
+        scene, keys = self.scene, [AdapterKey(server, link) for link in port.links]
+        views = [adapter_wanted(key, scene.before, scene.after, scene.inventory) for key in keys]
         return frozenset((server, view.base or view.name) for view in views if view is not None)
 
     def lies_on(self, a: Host, mine: Port, b: Host, other: Port) -> ServerRef | None:
@@ -89,14 +90,13 @@ class Shadows:
         """Bridges that do not filter tags, with the wires that send them their own frames back."""
         found: dict[Node, set[Node]] = {}
         scene = self.scene
-        adapters = [view for view in scene.inventory.adapters if not view.gone]
-        taken = {(view.server, view.base, view.vid) for view in adapters if view.kind == "vlan"}
+        taken = {(view.server, view.base, view.vid) for view in scene.adapters if view.kind == "vlan"}
         tagged: dict[int, set[Wire]] = {}
         for joint in scene.layer2.joints:
             for node in (joint.a, joint.b):
                 if isinstance(node, Wire) and node.vid:
                     tagged.setdefault(scene.segment(node), set()).add(node)
-        for view in adapters:
+        for view in scene.adapters:
             if view.kind == "vlan" or view.segment is None:
                 continue
             wire, bridge = Wire(view.segment), scene.places.holder(view)
