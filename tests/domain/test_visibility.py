@@ -465,6 +465,16 @@ def test_a_server_listens_on_an_adapter_that_is_in_no_bridge() -> None:
     assert down.layer2_answer(ct("205"), ServerRef(1)) == "no"
 
 
+@pytest.mark.parametrize("name", ["a", "z"])
+def test_a_server_speaks_from_where_it_has_an_address(name: str) -> None:
+    """Its eth1 is on the same segment as br0, which has its address, in a bridge that has none."""
+    adapters = with_adapter(AdapterKey(3, "eth1"), bridge=name).adapters
+    views = sorted((*FOUND.bridge_views, BridgeView(3, name, answers=True)), key=lambda view: view.name)
+    host = sight(replace(FOUND, adapters=adapters, bridge_views=tuple(views))).host(ServerRef(3))
+    assert host is not None
+    assert [port.links[0] for port in host.ports if port.segment == host.ports[0].segment] == ["br0", name]
+
+
 def test_it_will_listen_on_one_that_the_draft_makes() -> None:
     made = apply_edits(built.DESIRED, (CreateVlan(1, "eth0.100", "eth0", 100),))
     heard = visibility(made, built.DESIRED, FOUND)

@@ -183,7 +183,8 @@ class Scene:
         for server in self.inventory.servers:
             key = ServerRef(server.id)
             here = self._server_ports(server, adapters.get(server.id, []), bridges.get(server.id, []))
-            ports = (*here, *loose.get(server.id, ()))
+            # Of several on one segment it speaks from one with an address, whatever their order was found.
+            ports = (*sorted(here, key=lambda port: port.answers), *loose.get(server.id, ()))
             found[key] = Host(key, ports, True, routing=server.routing)
         for segment in sorted({a.segment for a in self.inventory.adapters if a.segment is not None}):
             wire = Wire(segment)
