@@ -117,6 +117,8 @@ def edit_group(rng: Random, found: Inventory, state: Desired) -> tuple[Edit, ...
                 *(RemoveMember(m.interface) for m in state.memberships(interface)),
                 RemoveInterface(interface),
             )
+        case "leave":
+            return _left(rng, server, state)
         case "take over":
             owner = next((a for a in state.assignments_on(server) if a.adapter == base), None)
             freed = (Assign(owner.network, server, None),) if owner else ()
@@ -126,8 +128,8 @@ def edit_group(rng: Random, found: Inventory, state: Desired) -> tuple[Edit, ...
 
 
 KINDS = ("create", "rename", "delete", "assign", "unassign", "add", "move", "remove", "vlan", "no vlan",
-         "vlan network", "take over", "swap", "new interface", "no interface")  # fmt: skip
-WEIGHTS = (2, 1, 1, 8, 1, 10, 3, 1, 1, 1, 3, 2, 4, 2, 1)
+         "vlan network", "take over", "leave", "swap", "new interface", "no interface")  # fmt: skip
+WEIGHTS = (2, 1, 1, 8, 1, 10, 3, 1, 1, 1, 3, 2, 2, 4, 2, 1)
 
 
 def _new_interface(rng: Random, network: str, beside: InterfaceKey) -> tuple[Edit, ...]:
@@ -139,6 +141,16 @@ def _new_interface(rng: Random, network: str, beside: InterfaceKey) -> tuple[Edi
     if rng.random() < 0.5:
         edits.append(AddAddress(key, f"10.77.{rng.randint(1, 9)}.5/24"))
     return tuple(edits)
+
+
+def _left(rng: Random, server: int, state: Desired) -> tuple[Edit, ...]:
+    """A network leaves a bridge that it has adopted, perhaps without some of its members."""
+    adopted = [a for a in state.assignments_on(server) if a.bridge]
+    if not adopted:
+        return ()
+    network = rng.choice(adopted).network
+    out = [m.interface for m in state.members_of(network, server) if rng.random() < 0.5]
+    return (Unassign(network, server), *(RemoveMember(key) for key in out))
 
 
 def without(network: str, state: Desired) -> Iterator[Edit]:
@@ -195,6 +207,23 @@ def tamper(rng: Random, facts: ServerFacts) -> ServerFacts:
         for c in facts.containers
     )
     return replace(facts, links=tuple(links.values()), containers=containers)
+
+
+def strangers(rng: Random, facts: ServerFacts, desired: Desired, number: int) -> ServerFacts:
+    """Somebody's hands on what is no network's: it comes into bridges that the panel did not make, or out."""
+    members = {(m.interface.ctid, m.interface.ifname) for m in desired.members_on(number)}
+    used = {i.host_ifname for c in facts.containers for i in c.interfaces if (c.ctid, i.ifname) in members}
+    used |= {a.adapter for a in desired.assignments_on(number) if a.adapter}
+    bridges = [x.name for x in facts.links if x.kind == "bridge" and x.name not in desired.bridge_names]
+    links = []
+    for link in facts.links:
+        if link.name not in used and not link.addresses and rng.random() < 0.5:
+            if link.kind == "veth":
+                link = replace(link, master=rng.choice(["", *bridges]))
+            elif link.name in ("eth1", "eth2"):
+                link = replace(link, master=rng.choice(["", "vmbr7", "vmbr7"]))
+        links.append(link)
+    return replace(facts, links=tuple(links))
 
 
 def any_edits(rng: Random) -> list[Edit]:

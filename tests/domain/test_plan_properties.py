@@ -7,56 +7,18 @@ from random import Random
 
 from hypothesis import event, given, settings
 
-from networks.domain.inventory import Inventory, ServerView
-from networks.domain.names import name_bridges
-from networks.domain.plan import ServerPlan, plan
-from networks.domain.state import Desired, InterfaceKey, Network, apply_edits
+from networks.domain.state import Desired, InterfaceKey
 from networks.domain.verify import Mismatch, mismatches
-from networks.domain.wanted import record_adopted
 from networks.host.grammar import Bridge, Port, RemoveVlan, Vlan, parse_plan
 from nodes.facts import ServerFacts
 from nodes.facts import Vlan as VlanFacts
-from tests.domain import scheme, strategies
+from tests.domain import strategies
+from tests.domain.installation import Installation, view_of
 from tests.domain.simulator import simulate
 
 SLOW = settings(max_examples=30, deadline=None)
 STEPS = 4
 """Changes in a row, each on what the one before left."""
-
-
-class Installation:
-    """Three servers and their desired state, changed one accepted draft at a time."""
-
-    def __init__(self, looks: dict[int, ServerFacts]) -> None:
-        self.looks = looks
-        self.desired = Desired(networks=tuple(Network(id, id) for id in strategies.NETWORKS[:4]))
-
-    def inventory(self) -> Inventory:
-        return scheme.inventory(self.looks)
-
-    def plans(self, after: Desired, before: Desired) -> dict[int, ServerPlan]:
-        found = self.inventory()
-        return {number: plan(_view(found, number), after, before, found) for number in self.looks}
-
-    def change(self, rng: Random) -> tuple[dict[int, ServerPlan], Desired, dict[int, ServerFacts]]:
-        """Draft, plan, apply on the simulated servers, record. The plans, the old state, the old looks."""
-        found = self.inventory()
-        edits = strategies.draft(rng, self.desired, found)
-        before, old = self.desired, dict(self.looks)
-        after = name_bridges(apply_edits(before, edits), found.bridge_names)
-        plans = self.plans(after, before)
-        for number, made in plans.items():
-            self.looks[number] = simulate(self.looks[number], made.host)
-            after = record_adopted(after, number, made.adopted)
-        self.desired = after.without_errands()
-        event(f"{min(sum(len(made.host.steps) for made in plans.values()), 10)} steps")
-        return plans, before, old
-
-
-def _view(found: Inventory, number: int) -> ServerView:
-    view = found.server(number)
-    assert view is not None
-    return view
 
 
 @SLOW
@@ -77,7 +39,7 @@ def test_a_finished_change_is_as_desired(rng: Random) -> None:
     for _ in range(STEPS):
         world.change(rng)
         for number, facts in world.looks.items():
-            assert mismatches(_view(world.inventory(), number), world.desired, facts) == ()
+            assert mismatches(view_of(world.inventory(), number), world.desired, facts) == ()
 
 
 @SLOW
@@ -87,13 +49,13 @@ def test_planning_desired_again_repairs_what_hands_did(rng: Random) -> None:
     world.change(rng)
     for number, facts in world.looks.items():
         world.looks[number] = strategies.tamper(rng, facts)
-        found = mismatches(_view(world.inventory(), number), world.desired, world.looks[number])
+        found = mismatches(view_of(world.inventory(), number), world.desired, world.looks[number])
         assert len({(m.subject, m.property, m.link) for m in found}) == len(found)
         event(f"{min(len(found), 5)} mismatches")
     anew = {number: _made_anew(number, world.desired, facts) for number, facts in world.looks.items()}
     for number, made in world.plans(world.desired, world.desired).items():
         mended = simulate(world.looks[number], made.host)
-        found = mismatches(_view(world.inventory(), number), world.desired, mended)
+        found = mismatches(view_of(world.inventory(), number), world.desired, mended)
         assert [m for m in found if not _waits_for(m, anew[number], world.desired, number)] == []
 
 
