@@ -25,6 +25,9 @@ class PanelRenderer(TemplatesSetting):
     def render(self, template_name: str, context: dict[str, Any], request: HttpRequest | None = None) -> str:
         """Render one widget, field or form; a control without a class is given its usual one."""
         widget = context.get("widget")
+        if widget is not None and widget.get("type") == "hidden":
+            # Django ties what a field showed first to its help, too; HTML allows no aria-* on hidden inputs.
+            widget["attrs"].pop("aria-describedby", None)
         if widget is not None and (css := self.css(template_name, widget)):
             given = widget["attrs"].get("class", "")
             widget["attrs"]["class"] = f"{css} {given}".strip()

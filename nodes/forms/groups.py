@@ -6,11 +6,12 @@ from typing import Any, cast
 
 from django import forms
 
+from nodes.forms.touched import TouchedForm
 from nodes.models import ServerGroup
 from nodes.querysets import AnyUser
 
 
-class GroupForm(forms.Form):
+class GroupForm(TouchedForm):
     """Name, description and place of a server group."""
 
     name = forms.CharField(max_length=100, widget=forms.TextInput(attrs={"autocomplete": "off"}))
@@ -35,6 +36,8 @@ class GroupForm(forms.Form):
         if not getattr(user, "is_superuser", False) and (group is None or group.parent_id):
             # The top belongs to superusers.
             field.required, field.empty_label = True, "---------"
+        if group is not None:
+            self.compare_with_shown()
 
 
 class RemoveForm(forms.Form):

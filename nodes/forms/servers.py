@@ -9,6 +9,7 @@ from django.db import transaction
 
 from nodes import services
 from nodes.choices import ServerOS
+from nodes.forms.touched import TouchedForm
 from nodes.forms.write_only import WriteOnlyTextarea
 from nodes.models import Credential, PhysicalServer, ServerGroup
 from nodes.querysets import AnyUser
@@ -18,7 +19,7 @@ from nodes.validators import validate_host
 _PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 
 
-class ServerForm(forms.Form):
+class ServerForm(TouchedForm):
     """What people decide about a server."""
 
     name = forms.CharField(max_length=100, widget=forms.TextInput(attrs=_PLAIN))
@@ -59,10 +60,8 @@ class ServerForm(forms.Form):
             logins = logins | Credential.objects.filter(pk=server.credential_id or 0)
         self.fields["group"].queryset = groups  # type: ignore[attr-defined]
         self.fields["credential"].queryset = logins  # type: ignore[attr-defined]
-
-    def changes(self) -> dict[str, Any]:
-        """What differs from the server as it is."""
-        return {name: self.cleaned_data[name] for name in self.changed_data}
+        if server is not None:
+            self.compare_with_shown()
 
 
 class AddServerForm(ServerForm):

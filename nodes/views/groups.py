@@ -93,7 +93,7 @@ def edit(request: HttpRequest, group_id: int) -> HttpResponse:
     form = GroupForm(request.POST or None, user=request.user, group=group, initial=initial)
     if request.method == "POST" and form.is_valid():
         with said_on(form):
-            group = services.change_group(request.user, group, **form.cleaned_data)
+            group = services.change_group(request.user, group, **form.changes())
             messages.success(request, f"Server group {group} is stored.")
             return redirect("nodes:group", group.pk)
     context = {"form": form, "title": f"Edit {group}", "submit": "Save", "group": group}

@@ -39,7 +39,7 @@ class Sent(HTMLParser):
             return
         elif tag == "option" and "selected" in given:
             self.fields[self.select] = [value]
-        elif tag == "input" and (given.get("type") == "hidden" or "checked" in given):
+        elif tag == "input" and (given.get("type") in ("hidden", "text", "number") or "checked" in given):
             self.fields.setdefault(name, []).append(value)
 
 
