@@ -107,6 +107,14 @@ class PhysicalServer(models.Model):
         """True if the panel gets in as its dedicated user, limited to three programs (nodes/gate.py)."""
         return self.credential is not None and self.credential.by_gate
 
+    @property
+    def awaits_look(self) -> bool:
+        """True if a look was asked for and has not answered yet; disabled meanwhile, it never will."""
+        asked = self.look_requested_at
+        if asked is None or not self.is_enabled:
+            return False
+        return self.looked_at is None or self.looked_at < asked
+
 
 class Look(models.Model):
     """What the last look at a server brought, whole, and how it went. One row per server."""

@@ -54,8 +54,10 @@ def approve_host_key(user: AnyUser, key: HostKey) -> None:
         PhysicalServer.objects.filter(pk=key.server_id).filter(blocked).update(
             state=ServerState.WAITING, state_reason="", state_since=now
         )
+        # Nobody looks at a disabled server.
+        if_enabled = Case(When(is_enabled=True, then=Value(now)))
         PhysicalServer.objects.filter(pk=key.server_id).update(
-            next_look_at=Case(When(is_enabled=True, then=Value(now))), look_requested_at=now
+            next_look_at=if_enabled, look_requested_at=if_enabled
         )
         transaction.on_commit(partial(tasks.send_shards, [key.server_id]))
         record("host_key.approved", f"The host key {key} was approved.", actor=user, servers=[key.server])

@@ -139,13 +139,12 @@ def preflight(request: HttpRequest, server_id: int) -> HttpResponse:
     """What stands between the server and its first Change, line by line."""
     server = server_or_404(request.user, server_id)
     checks = services.preflight(server)
-    asked = server.look_requested_at
     context = {
         "server": server,
         "group": server.group,
         "checks": checks,
         "failed": sum(check.status == services.Status.FAIL for check in checks),
-        "is_live": asked is not None and (server.looked_at is None or server.looked_at < asked),
+        "is_live": server.awaits_look,
         "may_operate": has_role(request, Role.OPERATOR, server.group),
         "may_administer": has_role(request, Role.ADMIN, server.group),
         "public_key": _key_to_install(request, server),

@@ -49,12 +49,6 @@ def _head(request: HttpRequest, server: PhysicalServer) -> dict[str, Any]:
     }
 
 
-def _is_looking(server: PhysicalServer) -> bool:
-    """A look was asked for and has not answered yet."""
-    asked = server.look_requested_at
-    return asked is not None and (server.looked_at is None or server.looked_at < asked)
-
-
 @require_safe
 def overview(request: HttpRequest, server_id: int) -> HttpResponse:
     """What is known of the server, and how the last look went."""
@@ -64,7 +58,7 @@ def overview(request: HttpRequest, server_id: int) -> HttpResponse:
         "look": look,
         "findings": look.findings if look else [],
         "host_key": server.host_keys.filter(state=HostKeyState.PINNED).first(),
-        "is_looking": _is_looking(server),
+        "is_looking": server.awaits_look,
     }
     return render(request, "nodes/server.html", context)
 
@@ -73,7 +67,7 @@ def overview(request: HttpRequest, server_id: int) -> HttpResponse:
 def state(request: HttpRequest, server_id: int) -> HttpResponse:
     """The state line alone, polled while a look is under way; unchanged answers are 304."""
     server = server_or_404(request.user, server_id)
-    is_looking = _is_looking(server)
+    is_looking = server.awaits_look
     etag = f'"{request.user.pk}-{server.pk}-{server.state}-{server.looked_at}-{is_looking}"'
     if request.headers.get("If-None-Match") == etag:
         return HttpResponse(status=304, headers={"ETag": etag})
