@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 
 from networks.models import VirtualNetwork
+from nodes.forms.touched import TouchedForm
 
 LOCAL = "local"
 NONE = "none"
@@ -33,7 +34,7 @@ class InterfaceChoice:
     detail: str = ""
 
 
-class NetworkForm(forms.Form):
+class NetworkForm(TouchedForm):
     """Name and description: all that exists of a virtual network for every server."""
 
     name = forms.CharField(
@@ -54,6 +55,7 @@ class NetworkForm(forms.Form):
         if own_id:
             # A new network starts with its name; on the page of one that exists the name comes last.
             del self.fields["name"].widget.attrs["autofocus"]
+            self.compare_with_shown()
 
     def clean_name(self) -> str:
         """Trimmed; refused at once if another network, stored or drafted, has it."""

@@ -39,9 +39,9 @@ def configure(request: HttpRequest, network_id: uuid.UUID) -> HttpResponseBase:
     network, part = drafted_or_404(request.user, network_id)
     form = _name_form(request, network, request.POST or None)
     if request.method == "POST" and form.is_valid():
-        name, description = form.cleaned_data["name"], form.cleaned_data["description"]
-        changed = (name, description) != (network.name, network.description)
-        edits = [DescribeNetwork(network.id, name, description)] if changed else []
+        now = {"name": network.name, "description": network.description}
+        wanted = now | form.changes()
+        edits = [DescribeNetwork(network.id, **wanted)] if wanted != now else []
         stage(request, edits, "The new name and description are in your draft.")
         return redirect("networks:configure", network.id)
     return _page(request, network, part, form)

@@ -9,7 +9,14 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from networks.domain.state import AddMember, Assign, CreateNetwork, RemoveMember, Unassign
+from networks.domain.state import (
+    AddMember,
+    Assign,
+    CreateNetwork,
+    DescribeNetwork,
+    RemoveMember,
+    Unassign,
+)
 from networks.services import drafts
 from networks.state_json import load_edits
 from nodes.choices import AdapterKind
@@ -129,6 +136,17 @@ def test_cells_of_a_refused_grid_show_what_others_decided(
     assert sent[f"on-{one}-{A}"] == ["adapter:eth1"] and sent[f"on-{two}-{A}"] == ["adapter:eth0"]
     as_operator.post(page, sent | {f"on-{two}-{A}": ["local"]})
     assert draft(operator) == {Assign(A, two, None)}
+
+
+def test_a_name_that_was_given_since_stays(scene: Scene, operator: Any, as_operator: Client) -> None:
+    decide(CreateNetwork(A, "A", "first"))
+    page = reverse("networks:configure", args=[A])
+    shown = as_operator.get(page).text
+    assert 'name="initial-name" value="A"' in shown and 'name="initial-description" value="first"' in shown
+    sent = {"name": ["A"], "initial-name": ["A"], "description": ["new"], "initial-description": ["first"]}
+    decide(DescribeNetwork(A, "Front", "first"))
+    as_operator.post(page, sent)
+    assert draft(operator) == {DescribeNetwork(A, "Front", "new")}
 
 
 def test_an_interface_that_was_moved_since_stays_there(
