@@ -73,7 +73,8 @@ who() {
     echo "uptime $uptime"
     [ -z "${SSH_CONNECTION:-}" ] || echo "SSH_CONNECTION=$SSH_CONNECTION"
     printf '@%s session %s\n' "$key" "$$"
-    [ -r "$sys$programs" ] && read -r version <"$sys$programs" && echo "programs $version"
+    # Not into $version, which network() asks what ip can do.
+    [ -r "$sys$programs" ] && read -r ours <"$sys$programs" && echo "programs $ours"
     [ -d /run/systemd/system ] && echo systemd
     [ -e /proc/self/ns/net ] && echo netns
     [ -d /sys/module/bridge ] && echo 'module bridge'

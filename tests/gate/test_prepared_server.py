@@ -10,6 +10,7 @@ import paramiko
 import pytest
 
 from networks import gate
+from nodes import remembered
 from nodes.commands import Command
 from nodes.gate import OtherPrograms, gate_command, require_gate
 from nodes.probe_output import parse_look
@@ -41,6 +42,16 @@ def test_a_look_goes_through_and_names_the_version(machine: Machine) -> None:
     facts = parse_look(done.stdout, NONCE)
     assert facts.programs == gate.version() and facts.panel_address == HERE
     assert facts.management_address == machine.address and facts.links
+
+
+def test_the_version_of_its_programs_is_not_taken_for_that_of_ip(machine: Machine) -> None:
+    answer = machine.ask("probe", stdin=f"{NONCE}\n".encode()).stdout
+    facts = parse_look(answer, NONCE)
+    said = machine.root("ip -V").stdout.decode()
+    assert "ip_json" in facts.capabilities and f"iproute2-{facts.tools['ip']}" in said
+    known = remembered.completed(0, answer, NONCE, None) and remembered.known_of(0)
+    remembered.forget_all()
+    assert known and "ip-version" in known.words
 
 
 def test_the_script_and_the_measurement_go_through(machine: Machine) -> None:
