@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nodes import ifcfg
 from nodes.facts import Boot, Replay, ServerFacts
 from nodes.names import shown_link_name
 
@@ -43,17 +44,7 @@ Found = tuple[dict[str, str], list[str]]
 
 
 def _initscripts(lines: list[tuple[str, str]]) -> Found:
-    files: dict[str, dict[str, str]] = {}
-    for path, line in lines:
-        name = path.rpartition("/")[2]
-        if name.startswith("ifcfg-"):
-            key, _, value = line.partition("=")
-            files.setdefault(name.removeprefix("ifcfg-"), {})[key] = value.strip("\"'")
-    starting = {
-        keys.get("DEVICE") or name: keys
-        for name, keys in files.items()
-        if keys.get("ONBOOT", "yes").lower() != "no"
-    }
+    starting = ifcfg.starting(lines)
     ports = {name: keys["BRIDGE"] for name, keys in starting.items() if keys.get("BRIDGE")}
     return ports, [name for name, keys in starting.items() if keys.get("BOOTPROTO", "").lower() == "dhcp"]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from nodes import ifcfg
 from nodes.facts import Finding
 from nodes.names import clean, shown_link_name
 
@@ -30,7 +31,7 @@ def link_owners(files: str, dhcp: str, nmcli: str, indexes: dict[int, str]) -> d
         ("networkd", _networkd(lines, indexes)),
         ("dhclient", _dhcp(dhcp, frozenset(indexes.values()))),
         ("ifupdown", _ifupdown(lines)),
-        ("initscripts", _initscripts(lines)),
+        ("initscripts", ifcfg.starting(lines)),
     ):
         for name in names:
             owners.setdefault(name, owner)
@@ -88,20 +89,6 @@ def _ifupdown(lines: list[tuple[str, str]]) -> list[str]:
         words = line.split()
         if path.startswith("/etc/network/interfaces") and len(words) >= 4 and words[0] == "iface":
             found += [words[1]] if words[3] != "manual" else []
-    return found
-
-
-def _initscripts(lines: list[tuple[str, str]]) -> list[str]:
-    files: dict[str, dict[str, str]] = {}
-    for path, line in lines:
-        if path.rpartition("/")[2].startswith("ifcfg-"):
-            key, _, value = line.partition("=")
-            files.setdefault(path, {})[key] = value.strip("\"'")
-    found = []
-    for path, keys in files.items():
-        device = keys.get("DEVICE") or path.rpartition("/ifcfg-")[2]
-        if keys.get("ONBOOT", "yes").lower() != "no":
-            found.append(device)
     return found
 
 
