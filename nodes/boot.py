@@ -8,8 +8,8 @@ from nodes import ifcfg
 from nodes.facts import Boot, Replay, ServerFacts
 from nodes.names import shown_link_name
 
-MOST = 200
-"""So many adapters, containers and lines of each kind are kept."""
+MOST = 4096
+"""So many adapters and containers are kept: as many as one adapter has VLANs, and a look has links."""
 
 
 def boot_of(files: str, replay: str, has_systemd: bool) -> Boot:
@@ -87,10 +87,14 @@ def _networkd(lines: list[tuple[str, str]]) -> Found:
 
 def boot_summary(facts: ServerFacts) -> dict[str, Any]:
     """What the rules need to know of a server's boot, as stored with the server."""
-    keeps = (line.split()[1:] for line in facts.transaction.committed if line.startswith("keep "))
+    record = facts.transaction.committed
+    # The rules name what is not in it: without its end it is not known.
+    keeps = (
+        [line.split()[1:] for line in record if line.startswith("keep ")] if record[-1:] == ("end",) else []
+    )
     return {
         "replay": facts.boot.replay,
-        "keeps": list(keeps)[:MOST],
+        "keeps": keeps,
         "ports": [list(pair) for pair in facts.boot.ports],
         "dhcp": list(facts.boot.dhcp),
         "hook": facts.vzctl_dialect != "4" or "vznet_hook" in facts.capabilities,

@@ -28,7 +28,8 @@ from nodes.vz_conf import ContainersSeen, containers_of, parse_vzlist
 from nodes.vzctl import dialect, dialect_of
 
 MAX_FINDINGS = 300
-MAX_COMMITTED_LINES = 500
+MAX_COMMITTED_LINES = 5000
+"""A plan has fewer (MAX_LINES of networks/host/grammar.py), and its record few more than the plan."""
 _NAME = rb"[a-z][a-z0-9-]{0,20}(?: [0-9A-Fa-f-]{1,36})?"
 # Of whatever nonce: a pattern for each would be compiled for each look.
 _MARK = re.compile(rb"(?m)\n@([0-9a-f]{16,64}) (look 1|done|begin (" + _NAME + rb")|rc ([0-9]{1,3}))$")

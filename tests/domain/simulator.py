@@ -193,7 +193,7 @@ class _Machine:
             proxies=tuple(self.proxies),
             containers=containers,
             links=tuple(self.links.values()),
-            transaction=Transaction("t", "", tuple(" ".join(keep.words()) for keep in plan.keeps)),
+            transaction=Transaction("t", "", (*(" ".join(keep.words()) for keep in plan.keeps), "end")),
         )
         links = [
             replace(link, ipv6_disabled=True, arp_ignore=ARP_IGNORE_ALL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from nodes.boot import boot_summary
 from nodes.facts import ServerFacts
 from nodes.probe_output import UnreadableLook, parse_look, read_sections
 
@@ -136,3 +137,26 @@ def test_host_routed_addresses_in_use_but_not_saved_are_added() -> None:
         look(names, ("conf", '/c/101.conf:IP_ADDRESS="10.9.0.1"'), ("inside-text 101", inside)), NONCE
     )
     assert facts.containers[0].host_routed == ("10.9.0.1", "10.9.0.7")
+
+
+def record(*lines: str) -> ServerFacts:
+    """A look at a server with these lines in its record."""
+    return parse_look(
+        look(("kernel", "\n".join(f"/etc/vnetpanel/committed:{line}" for line in lines))), NONCE
+    )
+
+
+def test_the_record_of_a_server_with_a_network_on_every_vlan_is_known_whole() -> None:
+    vlans = [f"keep vlan eth0.{vid} eth0 {vid}" for vid in range(1, 1001)]
+    bridges = [f"keep bridge vn-{vid} eth0.{vid}" for vid in range(1, 1001)]
+    saves = [f"save 4 {ctid} eth0 veth{ctid}.0 vn-1" for ctid in range(101, 2095)]
+    facts = record("vnetpanel-committed 1", "txid 1", *vlans, *bridges, *saves, "end")
+    assert facts.transaction.committed[-2:] == ("save 4 2094 eth0 veth2094.0 vn-1", "end")
+    keeps = boot_summary(facts)["keeps"]
+    assert len(keeps) == 2000 and keeps[-1] == ["bridge", "vn-1000", "eth0.1000"]
+
+
+def test_of_a_record_without_its_end_nobody_says_what_it_lacks() -> None:
+    lines = ("txid 1", "keep bridge vn-a eth0")
+    assert boot_summary(record(*lines, "end"))["keeps"] == [["bridge", "vn-a", "eth0"]]
+    assert boot_summary(record(*lines))["keeps"] == []
