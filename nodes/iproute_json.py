@@ -180,14 +180,15 @@ def _route(entry: dict[str, Any]) -> Route | None:
         return None
     hops = [_dict(hop) for hop in _list(entry.get("nexthops"))[:64]]
     first = hops[0] if hops else entry
-    via = _text(first, "gateway") or _text(_dict(first.get("via")), "host")
+    gateway = _text(first, "gateway")
     dst, src = _text(entry, "dst"), _text(entry, "prefsrc")
-    # Only IPv6 routes have a preference: what tells "default dev eth0" of one family from the other's.
-    is_6 = ":" in dst + via + src or "pref" in entry
+    # Only IPv6 routes have a preference: what tells "default dev eth0" of one family from the other's. Old
+    # kernels tell none; and a next hop that is said as `via` is of the family which the route is not of.
+    is_6 = ":" in dst + gateway + src or "pref" in entry
     return checked_route(
         6 if is_6 else 4,
         dst,
-        via=via,
+        via=gateway or _text(_dict(first.get("via")), "host"),
         dev=_text(first, "dev"),
         table=_text(entry, "table"),
         proto=_text(entry, "protocol"),
