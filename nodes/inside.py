@@ -36,6 +36,47 @@ def container_inside(container: Container, view: NetView) -> Container:
     )
 
 
+def by_saved_names(
+    container: Container, view: NetView, server: NetView, links: tuple[Link, ...]
+) -> tuple[NetView, dict[str, str]]:
+    """The view with each saved interface under its saved name.
+
+    Beside it the saved names of those that are called otherwise inside, by what they are called there.
+    Whoever is root in a container may rename them; what an interface is, its other end on the server tells.
+    """
+    saved = {one.host_ifname: one.ifname for one in container.interfaces if one.host_ifname}
+    server_ends = {seen.link.index: seen for seen in server.links}
+    names: dict[str, str] = {}
+    for seen in view.links:
+        end = _server_end(container.ctid, seen, server_ends, links)
+        name = saved.get(end.name, "") if end else ""
+        if name and name not in names.values():
+            names[seen.link.name] = name
+    # Others that are called as a saved one take the names that become free: no two have the same.
+    free = zip(sorted(names.values() - names.keys()), sorted(names.keys() - names.values()), strict=True)
+    renamed = {inside: name for inside, name in names.items() if inside != name}
+    return (_under(names | dict(free), view) if renamed else view), renamed
+
+
+def _under(names: dict[str, str], view: NetView) -> NetView:
+    """The view with links of these names under the others."""
+
+    def renamed(link: Link) -> Link:
+        vlan = link.vlan and replace(link.vlan, base=names.get(link.vlan.base, link.vlan.base))
+        return replace(
+            link,
+            name=names.get(link.name, link.name),
+            master=names.get(link.master, link.master),
+            vlan=vlan,
+        )
+
+    return replace(
+        view,
+        links=tuple(replace(seen, link=renamed(seen.link)) for seen in view.links),
+        routes=tuple(replace(route, dev=names.get(route.dev, route.dev)) for route in view.routes),
+    )
+
+
 def unsaved_interfaces(
     container: Container, view: NetView, server: NetView, links: tuple[Link, ...]
 ) -> tuple[ContainerInterface, ...]:
@@ -44,7 +85,7 @@ def unsaved_interfaces(
     server_ends = {seen.link.index: seen for seen in server.links}
     found = []
     for seen in view.links:
-        if seen.link.name in known or seen.link.kind != "veth":
+        if seen.link.name in known:
             continue
         end = _server_end(container.ctid, seen, server_ends, links)
         if end is not None:
@@ -68,7 +109,7 @@ def _server_end(
 
     Indexes alone do not do: the other end of a veth may be in a third namespace, and indexes repeat.
     """
-    if seen.peer_index is None:
+    if seen.peer_index is None or seen.link.kind != "veth":
         return None
     end = server_ends.get(seen.peer_index)
     if end is None or end.peer_index != seen.link.index:

@@ -4,8 +4,8 @@ A look is useless only if it is not ours, was cut off or is too large (`Unreadab
 is wrong in it (a tool that failed, a half-written conf file, broken JSON, invalid UTF-8) becomes a `Finding`
 that names it, and the rest is kept. Codes of findings: section_truncated, tool_failed, odd_text, odd_name,
 unreadable, noisy_shell, vzctl_missing, dialect_unknown, vzlist_broken, conf_broken, conf_dangling,
-conf_missing, container_hidden, inside_unknown, interface_unsaved, foreign_hook, neighbour_devs; of the
-firewall: see nodes/firewall.py.
+conf_missing, container_hidden, inside_unknown, interface_unsaved, interface_renamed, foreign_hook,
+neighbour_devs; of the firewall: see nodes/firewall.py.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nodes import iproute_json, iproute_text
 from nodes.boot import boot_of
 from nodes.facts import Container, Dialect, Finding, Link, LinkKind, ServerFacts, Transaction
 from nodes.firewall import firewall_traits
-from nodes.inside import container_inside, unsaved_interfaces
+from nodes.inside import by_saved_names, container_inside, unsaved_interfaces
 from nodes.iproute import NetView, policy_rules
 from nodes.kernel_files import KernelFiles, parse_kernel_files, server_links
 from nodes.names import clean, host_address, is_ctid
@@ -268,6 +268,10 @@ def _containers(
             rc = look.rc(section)
             look.note("inside_unknown", f"The container could not be looked into (exit code {rc})", ctid)
             continue
+        inside, renamed = by_saved_names(container, inside, view, links)
+        for name, saved in renamed.items():
+            text = f"{saved} is called {name} inside: what is done to {saved} in there does not find it"
+            look.note("interface_renamed", text, ctid)
         containers[container.ctid] = container_inside(container, inside)
         added = unsaved_interfaces(containers[container.ctid], inside, view, links)
         for interface in added:

@@ -116,7 +116,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             ip("-n", name, "link", "set", "lo", "up")
         # The first container is found by its namespace's name, as on 7+; the second only through vzctl exec.
         _containers(here, first, hidden, second)
-        _settle(names)
+        settle(names)
         yield Server(here, tree, (first, second))
     finally:
         for name in names:
@@ -124,7 +124,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         shutil.rmtree(tree, ignore_errors=True)
 
 
-def _settle(names: tuple[str, ...]) -> None:
+def settle(names: tuple[str, ...]) -> None:
     """Carrier and link-local addresses come a moment after the links: wait until it is quiet."""
     seen, since = b"", time.monotonic()
     while time.monotonic() - since < 1.0:

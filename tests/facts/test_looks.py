@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from nodes.boot import boot_summary
-from nodes.facts import ServerFacts
+from nodes.facts import Container, Finding, ServerFacts
 from nodes.probe_output import UnreadableLook, parse_look, read_sections
+from nodes.sync_values import interfaces
 
 NONCE = "0123456789abcdef"
 
@@ -160,3 +163,87 @@ def test_of_a_record_without_its_end_nobody_says_what_it_lacks() -> None:
     lines = ("txid 1", "keep bridge vn-a eth0")
     assert boot_summary(record(*lines, "end"))["keeps"] == [["bridge", "vn-a", "eth0"]]
     assert boot_summary(record(*lines))["keeps"] == []
+
+
+def veth(name: str, index: int, other: int, address: str = "", **more: str) -> dict[str, object]:
+    """One end of a veth as `ip` says it; the other end is in another namespace."""
+    return {
+        "ifindex": index, "link_index": other, "ifname": name, "flags": ["UP"],
+        "linkinfo": {"info_kind": "veth"},
+        "addr_info": [{"local": address, "prefixlen": 24}] if address else [], **more,
+    }  # fmt: skip
+
+
+def look_into(*inside: dict[str, object], saved: int = 1) -> ServerFacts:
+    """A look at a server with container 101, which has so many saved interfaces and these links inside."""
+    netif = ";".join(f"ifname=eth{n},host_ifname=veth101.{n}" for n in range(saved))
+    kernel = "\n".join(f"veth101.{n}/ifindex:{40 + n}" for n in range(3))
+    ends = [veth(f"veth101.{n}", 40 + n, 2 + n) for n in range(3)]
+    return parse_look(
+        look(
+            ("who", "tool vzctl /usr/sbin/vzctl"),
+            ("kernel", kernel),
+            ("conf-names", "file 101.conf"),
+            ("conf", f'/c/101.conf:NETIF="{netif}"'),
+            ("net-json", json.dumps(ends)),
+            ("vzctl-version", "vzctl version 4.11.1"),
+            ("vzlist", "101 running"),
+            ("inside-json 101", json.dumps(inside)),
+        ),
+        NONCE,
+    )
+
+
+def addresses(facts: ServerFacts) -> dict[str, str]:
+    return {name: str(row["addresses_text"]) for (_, name), row in interfaces(facts).items()}
+
+
+def container(facts: ServerFacts) -> Container:
+    (found,) = facts.containers
+    return found
+
+
+def test_an_interface_renamed_inside_its_container_is_still_the_saved_one() -> None:
+    route = {"dst": "default", "gateway": "10.0.0.1", "dev": "wan"}
+    tagged = {"ifindex": 9, "ifname": "wan.5", "link": "wan", "flags": [], "addr_info": []}
+    tagged["linkinfo"] = {"info_kind": "vlan", "info_data": {"id": 5}}
+    facts = look_into(veth("wan", 2, 40, "10.0.0.7"), tagged, route)
+    assert addresses(facts) == {"eth0": "10.0.0.7/24"}
+    (interface,) = container(facts).interfaces
+    assert interface.saved and interface.host_ifname == "veth101.0"
+    inside = container(facts).inside
+    assert inside is not None and [(r.via, r.dev) for r in inside.routes] == [("10.0.0.1", "eth0")]
+    assert inside.links[1].vlan is not None and inside.links[1].vlan.base == "eth0"
+    assert facts.findings == (
+        Finding(
+            "interface_renamed",
+            "eth0 is called wan inside: what is done to eth0 in there does not find it",
+            "101",
+        ),
+    )
+
+
+def test_interfaces_that_swapped_their_names_inside_are_known_by_their_ends_on_the_server() -> None:
+    facts = look_into(veth("eth1", 2, 40, "10.0.0.7"), veth("eth0", 3, 41, "10.0.1.7"), saved=2)
+    assert addresses(facts) == {"eth0": "10.0.0.7/24", "eth1": "10.0.1.7/24"}
+    assert codes(facts) == {"interface_renamed"}
+
+
+def test_another_link_inside_that_has_taken_the_saved_name_takes_the_other_one() -> None:
+    bridge = {"ifindex": 7, "ifname": "eth0", "flags": ["UP"], "linkinfo": {"info_kind": "bridge"}}
+    bridge["addr_info"] = [{"local": "10.0.0.7", "prefixlen": 24}]
+    facts = look_into(veth("peth0", 2, 40, master="eth0"), bridge)
+    assert addresses(facts) == {"eth0": "10.0.0.7/24"}
+    inside = container(facts).inside
+    assert inside is not None
+    assert [(link.name, link.kind, link.master) for link in inside.links] == [
+        ("eth0", "veth", "peth0"),
+        ("peth0", "bridge", ""),
+    ]
+
+
+def test_an_interface_with_an_end_that_nothing_saved_names_is_not_saved() -> None:
+    facts = look_into(veth("eth0", 2, 40, "10.0.0.7"), veth("wan", 4, 42, "10.0.2.7"))
+    assert addresses(facts) == {"eth0": "10.0.0.7/24", "wan": "10.0.2.7/24"}
+    assert [one.saved for one in container(facts).interfaces] == [True, False]
+    assert codes(facts) == {"interface_unsaved"}

@@ -15,7 +15,7 @@ from nodes import remembered
 from nodes.facts import Bridge, ProxyEntry, ServerFacts
 from nodes.probe import MAX_LOOK_BYTES, probe_command
 from nodes.probe_output import UnreadableLook, parse_look
-from tests.facts.conftest import NONCE, Server
+from tests.facts.conftest import NONCE, Server, settle
 
 pytestmark = pytest.mark.netns
 SHELLS = (("dash",), ("busybox", "sh"), ("bash",))
@@ -109,6 +109,27 @@ def test_it_finds_an_interface_that_is_not_saved(facts: ServerFacts, server: Ser
     (interface,) = second.interfaces
     assert (interface.ifname, interface.saved) == ("eth0", False)
     assert interface.host_ifname == f"pbb{server.ctids[1][-6:]}"
+
+
+def test_it_knows_an_interface_that_is_called_otherwise_inside(server: Server) -> None:
+    def call(name: str, other: str) -> None:
+        for words in (("down",), ("name", other), ("up",)):
+            server.run(
+                "ip", "-n", server.ctids[0], "link", "set", other if words == ("up",) else name, *words
+            )
+
+    call("eth0", "wan")
+    try:
+        facts = server.facts("sh", VZ_PREFIX="pbct")
+    finally:
+        call("wan", "eth0")
+        settle((server.ctids[0],))
+    first = next(container for container in facts.containers if container.ctid == server.ctids[0])
+    bridged = [(one.ifname, one.saved) for one in first.interfaces if one.mode == "bridged"]
+    assert bridged == [("eth0", True), ("wire0", False)]
+    assert first.inside is not None
+    (eth0,) = (one for one in first.inside.links if one.name == "eth0")
+    assert "10.1.0.101/24" in {address.cidr for address in eth0.addresses}
 
 
 def test_it_keeps_hostile_text_as_text_and_runs_none(facts: ServerFacts, server: Server) -> None:
