@@ -87,7 +87,7 @@ def close_outdated() -> None:
     if not rows:
         return
     newest = head().state
-    sight = visibility(newest, newest, inventory(servers_near(newest, {s for r in rows for s in r.servers})))
+    sight = visibility(newest, newest, inventory(servers_near({s for r in rows for s in r.servers}, newest)))
     for row in rows:
         if _is_off_the_wire(row, sight) if row.is_of_trunk else _is_outdated(row, sight):
             # A measurement may just have seen it again.

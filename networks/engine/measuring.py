@@ -63,7 +63,7 @@ def run_measurement(measurement_id: uuid.UUID) -> None:
 
 def _measure(row: Measurement) -> None:
     newest = head().state
-    known = inventory(servers_near(newest, row.servers))
+    known = inventory(servers_near(row.servers, newest))
     sight = visibility(newest, newest, known)
     whole = Sight("decided", sight, newest, False)
     made = plan(sight, _hosts(row, whole))

@@ -39,7 +39,7 @@ def offered(user: AnyUser, problem: StandingProblem) -> list[Offered]:
     state = apply_edits(head().state, draft_edits(user))
     networks = [row["network"] for row in problem.subjects if row["kind"] == "network"]
     seeds = {*servers_about(subjects), *(s for n in networks for s in state.servers_of(n))}
-    known = inventory(servers_near(state, seeds), user)
+    known = inventory(servers_near(seeds, state), user)
     if problem.cause == "breach":
         found = tuple(
             way

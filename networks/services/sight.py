@@ -23,6 +23,7 @@ from networks.domain.visibility import (
     visibility,
 )
 from networks.domain.visibility import tried as trials_of
+from networks.domain.waves import server_of
 from networks.inventory_rows import inventory
 from networks.looking_back import shown_head, then
 from networks.models import Change
@@ -37,8 +38,11 @@ SMALL = 100
 """An installation of so many servers is looked at whole; in a larger one, what networks join to a page."""
 
 
-def servers_near(state: Desired, seeds: Iterable[ServerId]) -> frozenset[ServerId]:
-    """The servers, and all others that virtual networks join to them, directly or over further ones."""
+def servers_near(seeds: Iterable[ServerId], *states: Desired) -> frozenset[ServerId]:
+    """The servers, and all others that virtual networks join to them, directly or over further ones.
+
+    Whoever compares states gives them all: those who lose sight of each other are joined before only.
+    """
     if PhysicalServer.objects.count() <= SMALL:
         return frozenset(PhysicalServer.objects.values_list("pk", flat=True))
     found: set[ServerId] = set()
@@ -49,10 +53,9 @@ def servers_near(state: Desired, seeds: Iterable[ServerId]) -> frozenset[ServerI
         if server in found:
             continue
         found.add(server)
-        for network in state.networks_on(server):
-            if network not in seen:
-                seen.add(network)
-                waiting.extend(state.servers_of(network) - found)
+        new = {network for state in states for network in state.networks_on(server)} - seen
+        seen |= new
+        waiting.extend(other for state in states for network in new for other in state.servers_of(network))
     return frozenset(found)
 
 
@@ -74,15 +77,12 @@ def sight(user: AnyUser, seeds: Collection[ServerId], state: State = "draft") ->
     newest = head()
     base = newest if then() is None else shown_head()
     edits = draft_edits(user)
-    after = apply_edits(base.state, edits)
-    known = inventory(servers_near(after, seeds), user)
-    if state == "observed":
-        found = observed(known, newest.state)
-    else:
-        found = visibility(after if state == "draft" else base.state, newest.state, known)
+    shown = apply_edits(base.state, edits) if state == "draft" else base.state
+    known = inventory(servers_near(seeds, shown), user)
+    found = observed(known, newest.state) if state == "observed" else visibility(shown, newest.state, known)
     if state == "draft" and not edits:
         state = "decided"
-    return Sight(state, found, after if state == "draft" else base.state, bool(edits))
+    return Sight(state, found, shown, bool(edits))
 
 
 def servers_of_point(point: EndPoint) -> tuple[ServerId, ...]:
@@ -182,7 +182,9 @@ def of_change(change: Change, user: AnyUser, newest: Head | None = None) -> Diff
     edits = load_edits(change.edits)
     after = apply_edits(newest.state, edits)
     seeds = {op.server_id for op in change.operations.all() if op.server_id}
-    known = inventory(servers_near(after, seeds), user)
+    # What needs no command has no operation: what is adopted is so already.
+    seeds |= {server for edit in edits if (server := server_of(edit)) is not None}
+    known = inventory(servers_near(seeds, newest.state, after), user)
     now = newest.state
     if compares_found(change):
         now = comparable_state(newest.state, known)
