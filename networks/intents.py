@@ -32,6 +32,12 @@ def _point(text: str) -> EndPoint | None:
     return short_point(text) if text else None
 
 
+def servers_meant(intents: Iterable[Intent]) -> frozenset[ServerId]:
+    """The servers that the intents' ends are, or are on: there need not be a virtual network on them."""
+    ends = (end for intent in intents for end in (intent.source, intent.target))
+    return _servers_of(*(end for end in ends if end is not None))
+
+
 def breached_by(
     before: Desired,
     after: Desired,
@@ -41,7 +47,7 @@ def breached_by(
 ) -> tuple[Problem, ...]:
     """What a draft breaches, as warnings. No query; nothing is computed where nothing is meant.
 
-    What `before` or `reviewed` breaches already is marked as `existing`.
+    What `before` or `reviewed` breaches already is marked as `existing`. `known` has the servers meant.
     """
     if not intents or before == after:
         return ()
@@ -50,12 +56,11 @@ def breached_by(
     return weighed(intents, *sights)
 
 
-def breached(state: Desired, known: Inventory) -> tuple[tuple[Breach, str], ...]:
+def breached(state: Desired, known: Inventory, intents: Collection[Intent]) -> tuple[tuple[Breach, str], ...]:
     """What is breached as decided, what only by what the last looks found, and what only as measured.
 
-    Each with "desired", "observed" or "measured".
+    Each with "desired", "observed" or "measured". `known` has the servers meant.
     """
-    intents = stored()
     if not intents:
         return ()
     decided = breaches(intents, visibility(state, state, known), state)
@@ -125,8 +130,8 @@ def _held(
             yield (origin, target, layer), measured, at
 
 
-def _servers_of(*points: HostKey) -> frozenset[ServerId]:
-    """The servers that the hosts are, or are on."""
+def _servers_of(*points: EndPoint) -> frozenset[ServerId]:
+    """The servers that the points are, or are on."""
     return frozenset(
         point.id if isinstance(point, ServerRef) else point.server
         for point in points

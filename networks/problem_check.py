@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,13 +21,13 @@ from django.utils import timezone
 from networks import gate
 from networks.choices import MeasurementState, OperationState
 from networks.desired import head, head_number
-from networks.domain.intent import HINT
+from networks.domain.intent import HINT, Intent
 from networks.domain.inventory import Inventory
 from networks.domain.rules import problems_of
 from networks.domain.state import Desired
 from networks.engine.disagreements import close_outdated
 from networks.engine.subjects import subject_rows
-from networks.intents import breached
+from networks.intents import breached, servers_meant, stored
 from networks.inventory_rows import inventory, servers_named
 from networks.models import (
     Disagreement,
@@ -110,10 +110,12 @@ def check() -> int:
 
 def check_intents() -> None:
     """Judge the intents at once, not at the next check: after a Change, and after a measurement."""
-    if not NetworkIntent.objects.exists():
+    intents = stored()
+    if not intents:
         return
     newest = head()
-    found = list(_of_intents(newest.state, inventory(servers_named(newest.state))))
+    known = inventory(servers_named(newest.state) | servers_meant(intents))
+    found = list(_of_intents(newest.state, known, intents))
     try:
         with transaction.atomic():
             standing = {key: row for key, row in _open(by_rules=True).items() if row.cause == "breach"}
@@ -165,8 +167,8 @@ def _of_rules_anew() -> Iterator[Found]:
 
 def of_rules() -> Iterator[Found]:
     """What the rules and intents say of desired as it is, on what is there."""
-    newest = head()
-    known = inventory(servers_named(newest.state))
+    newest, intents = head(), stored()
+    known = inventory(servers_named(newest.state) | servers_meant(intents))
     problems = problems_of(newest.state, known)
     count(problems)
     for problem in problems:
@@ -174,12 +176,12 @@ def of_rules() -> Iterator[Found]:
         cause = problem.code.removesuffix("-4").removesuffix("-6")
         subjects = tuple(subject_rows(problem.subjects))
         yield Found(cause, problem.severity, problem.text, problem.hint, subjects, problem.code)
-    yield from _of_intents(newest.state, known)
+    yield from _of_intents(newest.state, known, intents)
 
 
-def _of_intents(state: Desired, known: Inventory) -> Iterator[Found]:
+def _of_intents(state: Desired, known: Inventory, intents: Collection[Intent]) -> Iterator[Found]:
     """Intents that do not hold: as decided, as observed or as measured."""
-    for breach, where in breached(state, known):
+    for breach, where in breached(state, known, intents):
         text = breach.text if where == "desired" else f"As {where}: {breach.text}"
         subjects = tuple(subject_rows(breach.subjects))
         variant = f"{breach.intent} {where}"

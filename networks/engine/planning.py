@@ -33,7 +33,7 @@ from networks.engine.lease import Lease, claim, is_poisoned, kept_alive
 from networks.engine.subjects import subject_rows
 from networks.engine.threads import in_threads
 from networks.host.grammar import BadPlan
-from networks.intents import breached_by, stored
+from networks.intents import breached_by, servers_meant, stored
 from networks.inventory_rows import inventory, servers_named
 from networks.models import Change, NetworkIntent, Operation
 from networks.state_json import UnreadableState, load_edits
@@ -120,17 +120,17 @@ def _plan(lease: Lease, change: Change) -> None:
     missed_then = missed_on(concerned)
     followed = followed_by(concerned)
     looks = in_threads(_look, servers, WIDTH, "plan")
-    known = inventory(
-        servers_named(newest.state, after) | {s.pk for s in servers}, change.author, names_bridges=True
-    )
+    meant = list(NetworkIntent.objects.order_by("pk"))
+    intents = stored(meant)
+    asked = servers_named(newest.state, after) | servers_meant(intents) | {s.pk for s in servers}
+    known = inventory(asked, change.author, names_bridges=True)
     for server, facts in zip(servers, looks, strict=True):
         view = known.server(server.pk)
         if isinstance(facts, ServerFacts) and view is not None:
             known = with_look(known, view, facts)
-    meant = list(NetworkIntent.objects.order_by("pk"))
     problems = (
         *review(newest.state, edits, known, found=change.is_found),
-        *breached_by(newest.state, after, known, stored(meant)),
+        *breached_by(newest.state, after, known, intents),
     )
     missed = {server: missed_errands(server) for server in followed}
     again = (edit for errands in missed.values() for edit in errands)
@@ -144,8 +144,7 @@ def _plan(lease: Lease, change: Change) -> None:
     if not any(problem.severity == "refuse" for problem in problems):
         in_threads(_ask, reviews, WIDTH, "plan")
     sentences = (*describe(edits, newest.state, known), *_repair_sentences(change, known))
-    asked = [row.pk for row in meant]
-    settled = _settled(newest, named, reviews, asked, missed_then)
+    settled = _settled(newest, named, reviews, [row.pk for row in meant], missed_then)
     _store(lease, change, newest, sentences, _rows(problems, reviews), settled, reviews)
 
 

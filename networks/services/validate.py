@@ -28,7 +28,7 @@ from networks.domain.state import (
     Unassign,
     apply_edits,
 )
-from networks.intents import breached_by, stored
+from networks.intents import breached_by, servers_meant, stored
 from networks.inventory_rows import inventory, servers_named
 from networks.models import Assignment
 from networks.slices import Drafted, of_area
@@ -103,7 +103,7 @@ def breached_since(
         return ()
     states = (before, after) if reviewed is None else (before, after, reviewed)
     # Who sees whom depends on every container of the servers, not only on those that rules ask about.
-    known = _without(made, inventory(servers_named(*states), user))
+    known = _without(made, inventory(servers_named(*states) | servers_meant(intents), user))
     return breached_by(before, after, known, intents, reviewed)
 
 
