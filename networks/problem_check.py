@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -67,6 +67,8 @@ class Found:
     """Tells apart problems of one cause about the same things, such as IPv4 and IPv6."""
     also: frozenset[int] = frozenset()
     """Servers that the text names beside the subjects'."""
+    detail: str = ""
+    """That of the rule's problem."""
 
     @property
     def key(self) -> str:
@@ -76,7 +78,9 @@ class Found:
         """
         named = (subject for subject in self.subjects if subject["kind"] != "pair")
         about = sorted(json.dumps(subject, sort_keys=True) for subject in named)
-        return hashlib.sha256("\n".join([self.cause, self.variant, *about]).encode()).hexdigest()
+        # Without one the key is what it was before there were any: stored rows keep their acknowledgement.
+        told_apart = [self.variant, self.detail] if self.detail else [self.variant]
+        return hashlib.sha256("\n".join([self.cause, *told_apart, *about]).encode()).hexdigest()
 
     @property
     def servers(self) -> frozenset[int]:
@@ -175,7 +179,15 @@ def of_rules() -> Iterator[Found]:
         # The rule about subnets has a code for each IP version.
         cause = problem.code.removesuffix("-4").removesuffix("-6")
         subjects = tuple(subject_rows(problem.subjects))
-        yield Found(cause, problem.severity, problem.text, problem.hint, subjects, problem.code)
+        yield Found(
+            cause,
+            problem.severity,
+            problem.text,
+            problem.hint,
+            subjects,
+            variant=problem.code,
+            detail=problem.detail,
+        )
     yield from _of_intents(newest.state, known, intents)
 
 
@@ -283,6 +295,7 @@ def _is_other(cause: str) -> bool:
 def _store(found: Iterable[Found], standing: dict[str, StandingProblem], now: datetime) -> None:
     """Bring the rows to what was found: new ones, changed words, and an end for those that are gone."""
     wanted = {one.key: one for one in found}
+    standing = _with_details(standing, wanted)
     gone = [row.pk for key, row in standing.items() if key not in wanted]
     StandingProblem.objects.filter(pk__in=gone).update(ended_at=now)
     labels = _Labels(wanted.values())
@@ -313,6 +326,23 @@ def _store(found: Iterable[Found], standing: dict[str, StandingProblem], now: da
         ),
         batch_size=500,
     )
+
+
+def _with_details(
+    standing: Mapping[str, StandingProblem], wanted: Mapping[str, Found]
+) -> dict[str, StandingProblem]:
+    """The rows by key, those from before there were details by the key that their problem has now.
+
+    Their words say which of several problems it is: nobody has to acknowledge it again.
+    """
+    rows = dict(standing)
+    for key, one in wanted.items():
+        row = None if key in rows else rows.get(replace(one, detail="").key)
+        if row is not None and row.text == one.text:
+            rows[key] = rows.pop(row.key)
+            row.key = key
+            row.save(update_fields=["key"])
+    return rows
 
 
 def _links() -> Any:

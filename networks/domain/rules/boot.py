@@ -63,6 +63,7 @@ def _replay(
             "bridges: the panel's start hook of vzctl is not in vznet.conf.",
             subjects,
             "Take another EXTERNAL_SCRIPT out of /etc/vz/vznet.conf, then apply any change on that server.",
+            detail="hook",
         )
 
 
@@ -87,6 +88,7 @@ def _network(
             f"{words.sentence(where)} would come up without {name}: its own record does not name {bridge}.",
             subjects,
             "Repair the server: the record is written anew.",
+            detail="record",
         )
     if now is not None and now.adapter and was == now:
         yield from _adapter(now, bridge, boot, name, inventory)
@@ -129,6 +131,7 @@ def _adapter(
             "cannot move to a bridge.",
             subjects,
             f"Give {adapter} a static address in the server's network configuration.",
+            detail="dhcp",
         )
 
 

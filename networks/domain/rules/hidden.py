@@ -65,6 +65,7 @@ def _covered(problem: Problem, states: tuple[Desired, ...]) -> Problem:
         problem,
         text=f"{what} a problem on a physical server that you may not see.",
         hint="Ask somebody who may see it.",
+        detail="",
     )
 
 

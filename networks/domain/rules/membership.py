@@ -192,6 +192,8 @@ def _double(code: str, kind: str, address: str, members: list[Member], inventory
         f"have the same {kind} address {address} on one network.",
         (*keys, *map(NetworkRef, sorted({member.network for member in members}))),
         f"Give each its own {kind} address.",
+        # An interface has one MAC address, but may have several of IP.
+        detail=address if kind == "IP" else "",
     )
 
 

@@ -18,7 +18,8 @@ class Problem:
 
     `code` is stable, `text` and `hint` (what mends it) are for people; `subjects` are what is in the way, as
     links for pages. `existing`: it was there before the draft, which did not touch it, so nobody has to
-    tick it again. `also` are servers that the text may name beside those of the subjects.
+    tick it again. `also` are servers that the text may name beside those of the subjects. `detail` tells
+    apart problems of one code about the same subjects, such as two addresses of the same two containers.
     """
 
     code: str
@@ -28,6 +29,7 @@ class Problem:
     hint: str = ""
     existing: bool = False
     also: frozenset[ServerId] = frozenset()
+    detail: str = ""
 
 
 Rule = Callable[[Desired, Desired, Inventory], list[Problem]]
