@@ -158,7 +158,7 @@ def review(
     """The problems of the state that the edits make of `before`.
 
     One problem never blocks an unrelated edit: what was wrong before and is not touched is a warning marked
-    `existing`. Touched means: no problem of the same code in `before` already had all its subjects, so
+    `existing`. Touched means: no problem of the same kind in `before` already had all its subjects, so
     that leaving a problem as it was, or lessening it, is always possible. `found`: the edits write down
     what is so already.
     """
@@ -169,7 +169,7 @@ def review(
     for rule in (*REFUSALS, *WARNINGS):
         new = rule(before, after, expected)
         # Most rules find nothing, and then the old state need not be asked.
-        old = _subjects_by_code(rule(before, before, inventory)) if new else {}
+        old = _subjects_by_kind(rule(before, before, inventory)) if new else {}
         problems.extend(_weighed(problem, old, found=found) for problem in new)
     return tuple(as_told(problems, (after, before), inventory))
 
@@ -179,7 +179,7 @@ def breaks_between_servers(before: Desired, edits: Sequence[Edit], inventory: In
     after = apply_edits(before, edits)
     for rule in BETWEEN_SERVERS:
         new = rule(before, after, inventory)
-        old = _subjects_by_code(rule(before, before, inventory)) if new else {}
+        old = _subjects_by_kind(rule(before, before, inventory)) if new else {}
         if any(_weighed(problem, old, found=False).severity == "refuse" for problem in new):
             return True
     return False
@@ -188,9 +188,9 @@ def breaks_between_servers(before: Desired, edits: Sequence[Edit], inventory: In
 def unreviewed(now: Iterable[Problem], reviewed: Iterable[Problem]) -> tuple[Problem, ...]:
     """Warnings among `now` that somebody who saw `reviewed` did not see, so that they wait for a tick.
 
-    One with fewer subjects than one of the same code that was seen is that one, lessened.
+    One with fewer subjects than one of the same kind that was seen is that one, lessened.
     """
-    seen = _subjects_by_code(reviewed)
+    seen = _subjects_by_kind(reviewed)
     return tuple(
         problem
         for problem in now
@@ -198,19 +198,20 @@ def unreviewed(now: Iterable[Problem], reviewed: Iterable[Problem]) -> tuple[Pro
     )
 
 
-def _subjects_by_code(problems: Iterable[Problem]) -> dict[str, dict[Subject, list[frozenset[Subject]]]]:
-    """Subjects of problems by code and by their first subject, so that look-ups stay short."""
-    by_code: dict[str, dict[Subject, list[frozenset[Subject]]]] = {}
+_ByKind = dict[tuple[str, str], dict[Subject, list[frozenset[Subject]]]]
+
+
+def _subjects_by_kind(problems: Iterable[Problem]) -> _ByKind:
+    """Subjects of problems by code and detail, and by each subject, so that look-ups stay short."""
+    by_kind: _ByKind = {}
     for problem in problems:
         subjects = frozenset(problem.subjects)
         for subject in subjects:
-            by_code.setdefault(problem.code, {}).setdefault(subject, []).append(subjects)
-    return by_code
+            by_kind.setdefault((problem.code, problem.detail), {}).setdefault(subject, []).append(subjects)
+    return by_kind
 
 
-def _weighed(
-    problem: Problem, old: dict[str, dict[Subject, list[frozenset[Subject]]]], *, found: bool
-) -> Problem:
+def _weighed(problem: Problem, old: _ByKind, *, found: bool) -> Problem:
     if _is_among(problem, old):
         return replace(problem, severity="warn", existing=True)
     if found and problem.code in FOUND_NOT_MADE:
@@ -218,7 +219,9 @@ def _weighed(
     return problem
 
 
-def _is_among(problem: Problem, old: dict[str, dict[Subject, list[frozenset[Subject]]]]) -> bool:
-    """Whether one problem of the same code had all its subjects already."""
-    candidates = old.get(problem.code, {}).get(problem.subjects[0], []) if problem.subjects else []
+def _is_among(problem: Problem, old: _ByKind) -> bool:
+    """Whether one problem of the same kind had all its subjects already."""
+    candidates = (
+        old.get((problem.code, problem.detail), {}).get(problem.subjects[0], []) if problem.subjects else []
+    )
     return any(subjects.issuperset(problem.subjects) for subjects in candidates)
