@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -20,6 +21,7 @@ from typing import IO, Any
 from uuid import UUID
 
 from django.apps import apps
+from django.core.exceptions import ValidationError
 from django.core.management.color import no_style
 from django.db import DatabaseError, connection, models, transaction
 from django.db.migrations.recorder import MigrationRecorder
@@ -63,14 +65,17 @@ def read(path: Path) -> int:
     All or nothing. Raises BackupError.
     """
     try:
+        _check_sum(path)
         with gzip.open(path, "rt", encoding="utf-8") as file, transaction.atomic():
             _check_header(_parsed(file.readline()))
             _empty()
             rows = _read_lines(file)
             connection.check_constraints()
             _reset_sequences()
-    except (OSError, EOFError, UnicodeDecodeError, ValueError) as error:
+    except (OSError, EOFError, zlib.error, ValueError) as error:
         raise BackupError(f"{path} is not a whole backup: {error}. Nothing was changed.") from error
+    except (ValidationError, LookupError, TypeError, OverflowError, RecursionError) as error:
+        raise BackupError(f"{path} holds what no panel writes: {error!r}. Nothing was changed.") from error
     except DatabaseError as error:
         raise BackupError(f"{path} does not fit into this database: {error}. Nothing was changed.") from error
     return rows
@@ -133,6 +138,13 @@ def _migrations() -> list[list[str]]:
     return sorted([app, name] for app, name in MigrationRecorder(connection).applied_migrations())
 
 
+def _check_sum(path: Path) -> None:
+    """Before any row: what is damaged may read like rows, which the database would then be blamed for."""
+    with gzip.open(path) as file:
+        while file.read(1 << 20):
+            pass
+
+
 def _parsed(line: str) -> Any:
     if not line.endswith("\n"):
         raise ValueError("it ends in the middle of a line")
@@ -185,6 +197,9 @@ def _read_lines(file: IO[str]) -> int:
         if "end" in value:
             if value["end"] != total:
                 raise ValueError(f"it holds {total} rows, not {value['end']}")
+            # Also because gzip compares its checksum only when it is asked for more than there is.
+            if file.readline():
+                raise ValueError("it goes on after its end")
             return total
         model = known[value["model"]]
         fields = [model._meta.get_field(name) for name in _names(model, value["columns"])]

@@ -9,6 +9,7 @@ import resource
 import stat
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,79 @@ def test_a_file_that_was_cut_off_changes_nothing(file: Path, tmp_path: Path) -> 
         with pytest.raises(backup.BackupError, match=r"Nothing was changed|cannot"):
             backup.read(broken)
         assert not Credential.objects.exists() and not GroupRole.objects.exists()
+
+
+def unpacked(packed: bytes) -> bytes | None:
+    """What gzip itself makes of it, checksum and all; nothing where it refuses."""
+    try:
+        return gzip.decompress(packed)
+    except (OSError, EOFError, zlib.error):
+        return None
+
+
+def test_a_flipped_bit_anywhere_changes_nothing(file: Path, tmp_path: Path) -> None:
+    whole = file.read_bytes()
+    lines = gzip.decompress(whole)
+    emptied()
+    broken = tmp_path / "broken"
+    refused = 0
+    for at in range(0, len(whole), 7):
+        content = whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :]
+        if unpacked(content) == lines:  # as in the time that gzip's own header holds: no row is another
+            continue
+        broken.write_bytes(content)
+        with pytest.raises(backup.BackupError, match=r"not a whole backup.*Nothing was changed"):
+            backup.read(broken)
+        assert not Credential.objects.exists()
+        refused += 1
+    assert refused > len(whole) // 7 - 10
+
+
+def test_a_word_that_has_become_another_one_is_not_restored(file: Path, tmp_path: Path) -> None:
+    whole = file.read_bytes()
+    lines = gzip.decompress(whole)
+    assert b'"why"' in lines
+    pack = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    body = pack.compress(lines.replace(b'"why"', b'"who"')) + pack.flush()
+    emptied()
+    broken = tmp_path / "broken"
+    broken.write_bytes(whole[:10] + body + whole[-8:])
+    with pytest.raises(backup.BackupError, match=r"CRC.*Nothing was changed"):
+        backup.read(broken)
+    assert not Change.objects.exists()
+
+
+def test_lines_that_no_panel_writes_are_refused_in_a_sentence(file: Path, tmp_path: Path) -> None:
+    head, *rest, end = gzip.decompress(file.read_bytes()).splitlines(keepends=True)
+    middle = b"".join(rest)
+    emptied()
+    broken = tmp_path / "broken"
+    for content in (
+        [head, middle, end, b"[1]\n"],
+        [head, middle, end, end],
+        [head, middle, end, b"\n"],
+        [b'{"format":"vnetpanel-backup 1"}\n', middle, end],
+        [b"[" * 100_000 + b"\n", middle, end],
+        [head, middle.replace(b'"nodes.credential"', b'"nodes.credentiak"'), end],
+        [head, middle.replace(b'"columns"', b'"colunns"', 1), end],
+        [head, middle.replace(A.encode(), b"6f1c3a1e"), end],
+        [head, b'{"model":["nodes.credential"],"columns":[]}\n', middle, end],
+        [head, b'{"model":"nodes.credential","columns":7}\n', middle, end],
+        [head, b'{"model":"nodes.credential","columns":["nome"]}\n', middle, end],
+        [head, b'{"model":"nodes.adapter","columns":["id","first_seen_at"]}\n[1,"20x5"]\n', middle, end],
+        [head, b'{"model":"nodes.credential","columns":["id"]}\n[1' + b"0" * 30 + b"]\n", middle, end],
+        [head, b'{"model":"nodes.credential","columns":["id","name"]}\n[1,"\xff"]\n', middle, end],
+        [head, b'{"model":"nodes.credential","columns":["id","name"]}\n[1,"\\ud800"]\n', middle, end],
+        [head, b'{"model":"nodes.adapter","columns":["id","first_seen_at"]}\n[1,5]\n', middle, end],
+        [head, b"7\n", middle, end],
+        [head, b"null\n", middle, end],
+        [head, b'"end"\n', middle, end],
+        [head, middle, b'{"end":"many"}\n'],
+    ):
+        broken.write_bytes(gzip.compress(b"".join(content)))
+        with pytest.raises(backup.BackupError, match=r"Nothing was changed"):
+            backup.read(broken)
+        assert not Credential.objects.exists() and not Change.objects.exists()
 
 
 def test_a_backup_of_another_version_is_refused(file: Path, tmp_path: Path) -> None:
