@@ -1,8 +1,9 @@
 """The database as one file that SQLite and PostgreSQL both write and read, without the keys of its secrets.
 
-A gzip file of JSON lines: a header that names the migrations, then for each model its columns and a line for
-each row, then the number of rows, by which a file that was cut off is known. Encrypted columns are written as
-the tokens that the database holds, so a backup alone gives no password away.
+A gzip file of JSON lines: a header that names the migrations and the last key given out of each model, then
+for each model its columns and a line for each row, then the number of rows, by which a file that was cut off
+is known. Encrypted columns are written as the tokens that the database holds, so a backup alone gives no
+password away.
 """
 
 from __future__ import annotations
@@ -67,14 +68,16 @@ def read(path: Path) -> int:
     try:
         _check_sum(path)
         with gzip.open(path, "rt", encoding="utf-8") as file, transaction.atomic():
-            _check_header(_parsed(file.readline()))
+            header = _parsed(file.readline())
+            _check_header(header)
             _empty()
             rows = _read_lines(file)
             connection.check_constraints()
-            _reset_sequences()
+            # Backups of before hold none, and panels of before pass over them: the format is the same.
+            _reset_sequences(header.get("counters", {}))
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise BackupError(f"{path} is not a whole backup: {error}. Nothing was changed.") from error
-    except (ValidationError, LookupError, TypeError, OverflowError, RecursionError) as error:
+    except (ValidationError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise BackupError(f"{path} holds what no panel writes: {error!r}. Nothing was changed.") from error
     except DatabaseError as error:
         raise BackupError(f"{path} does not fit into this database: {error}. Nothing was changed.") from error
@@ -114,7 +117,8 @@ def _write_lines(file: gzip.GzipFile) -> int:
     def line(value: Any) -> None:
         file.write(json.dumps(value, separators=(",", ":"), default=_plain).encode() + b"\n")
 
-    line({"format": FORMAT, "made_at": timezone.now().isoformat(), "migrations": _migrations()})
+    header = {"format": FORMAT, "made_at": timezone.now().isoformat(), "migrations": _migrations()}
+    line(header | {"counters": _counters()})
     total = 0
     for model in kept_models():
         names = [field.attname for field in model._meta.concrete_fields]
@@ -237,8 +241,52 @@ def _insert(model: type[models.Model], fields: list[Any], rows: list[SimpleNames
         queryset._insert(part, fields=fields, using=connection.alias, raw=True)
 
 
-def _reset_sequences() -> None:
+def _reset_sequences(counters: dict[str, int]) -> None:
+    """Keys go on after the highest one here, and after every one that the backup says was given out."""
     statements = connection.ops.sequence_reset_sql(no_style(), kept_models())
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
+        fields = _counted()
+        for label, key in counters.items():
+            if key > _last_key(cursor, fields[label]):
+                _go_on_after(cursor, fields[label], key)
+
+
+def _counters() -> dict[str, int]:
+    """The last key given out of each model. Its row may be gone, while revisions and the audit trail name it:
+    whoever came to have it anew would be shown another one's past."""
+    with connection.cursor() as cursor:
+        return {label: _last_key(cursor, field) for label, field in _counted().items()}
+
+
+def _counted() -> dict[str, Any]:
+    """By model the column whose keys the database counts."""
+    return {
+        model._meta.label_lower: field
+        for model in kept_models()
+        if (field := model._meta.auto_field) is not None
+    }
+
+
+def _last_key(cursor: Any, field: Any) -> int:
+    table = field.model._meta.db_table
+    if connection.vendor == "postgresql":
+        cursor.execute(
+            "SELECT max(last_value) FROM pg_sequences "
+            "WHERE format('%%I.%%I', schemaname, sequencename) = pg_get_serial_sequence(%s, %s)",
+            [connection.ops.quote_name(table), field.column],
+        )
+    else:
+        cursor.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = %s", [table])
+    return cursor.fetchone()[0] or 0
+
+
+def _go_on_after(cursor: Any, field: Any, key: int) -> None:
+    table = field.model._meta.db_table
+    if connection.vendor == "postgresql":
+        names = [connection.ops.quote_name(table), field.column]
+        cursor.execute("SELECT setval(pg_get_serial_sequence(%s, %s), %s)", [*names, key])
+    else:
+        cursor.execute("DELETE FROM sqlite_sequence WHERE name = %s", [table])
+        cursor.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (%s, %s)", [table, key])

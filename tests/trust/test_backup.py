@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import resource
 import stat
 import subprocess
@@ -16,11 +17,12 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
 
 from networks.choices import ChangeState
 from networks.domain.state import Assign, CreateNetwork
 from networks.models import Change
-from nodes.models import Credential, GroupRole, PhysicalSegment
+from nodes.models import Credential, GroupRole, PhysicalSegment, PhysicalServer
 from tests.conftest import CI
 from tests.networks.changes import decide, planned
 from tests.networks.conftest import Scene, scene
@@ -71,6 +73,12 @@ def rows_of(path: Path) -> dict[str, list[Any]]:
     return found
 
 
+def header_of(path: Path) -> dict[str, Any]:
+    with gzip.open(path, "rt") as file:
+        found: dict[str, Any] = json.loads(file.readline())
+    return found
+
+
 @pytest.fixture
 def full(transactional_db: None, scene: Scene, admin: Any, alice: Any) -> Scene:
     """A database with something of everything."""
@@ -82,7 +90,17 @@ def full(transactional_db: None, scene: Scene, admin: Any, alice: Any) -> Scene:
     change = planned(admin, servers=(scene.server1,), reason="why")
     Change.objects.filter(pk=change.pk).update(state=ChangeState.DONE)
     record("x.done", "Done.", servers=[scene.server1], plan="ip link")
+    for gone in (passing_server(scene), passing_user()):
+        gone.delete()
     return scene
+
+
+def passing_server(scene: Scene) -> PhysicalServer:
+    return PhysicalServer.objects.create(name="passing", address="192.0.2.77", group=scene.group)
+
+
+def passing_user() -> User:
+    return User.objects.create_user("passing")
 
 
 @pytest.fixture
@@ -116,6 +134,8 @@ def test_a_new_database_is_filled_with_all_of_it(file: Path, tmp_path: Path, kin
     assert "that no key decrypts" not in done.stdout + done.stderr
     before, after = rows_of(file), rows_of(again)
     assert before == after
+    counted, then = header_of(file)["counters"], header_of(again)["counters"]
+    assert {name: then.get(name, 0) for name in counted} == counted
     assert before["nodes.physicalserver"] and before["networks.assignment"] and before["nodes.credential"]
 
 
@@ -140,6 +160,34 @@ def emptied() -> None:
     from django.core.management import call_command
 
     call_command("flush", interactive=False, verbosity=0, inhibit_post_migrate=True)
+
+
+def test_what_is_new_after_a_restore_never_has_the_key_of_what_was_removed(
+    full: Scene, tmp_path: Path
+) -> None:
+    server, user = passing_server(full), passing_user()
+    removed = server.pk, user.pk
+    server.delete()
+    user.delete()
+    backup.write(tmp_path / "first.backup")
+    emptied()
+    backup.read(tmp_path / "first.backup")
+    assert passing_server(full).pk > removed[0]
+    assert passing_user().pk > removed[1]
+
+
+def test_a_backup_of_before_such_keys_were_kept_is_restored_as_it_was_then(
+    file: Path, tmp_path: Path, scene: Scene
+) -> None:
+    head, *rest = gzip.decompress(file.read_bytes()).splitlines(keepends=True)
+    header = json.loads(head)
+    del header["counters"]
+    older = tmp_path / "older"
+    older.write_bytes(gzip.compress(json.dumps(header).encode() + b"\n" + b"".join(rest)))
+    last = max(PhysicalServer.objects.values_list("pk", flat=True))
+    emptied()
+    backup.read(older)
+    assert passing_server(scene).pk == last + 1
 
 
 def test_a_file_that_was_cut_off_changes_nothing(file: Path, tmp_path: Path) -> None:
@@ -224,6 +272,9 @@ def test_lines_that_no_panel_writes_are_refused_in_a_sentence(file: Path, tmp_pa
         [head, b'{"model":"nodes.credential","columns":["id","name"]}\n[1,"\xff"]\n', middle, end],
         [head, b'{"model":"nodes.credential","columns":["id","name"]}\n[1,"\\ud800"]\n', middle, end],
         [head, b'{"model":"nodes.adapter","columns":["id","first_seen_at"]}\n[1,5]\n', middle, end],
+        [head.replace(b'"counters":{', b'"counters":{"nodes.gone":7,'), middle, end],
+        [head.replace(b'"nodes.physicalserver":', b'"nodes.physicalserver":"7","x":'), middle, end],
+        [re.sub(rb'"counters":{[^}]*}', b'"counters":[7]', head), middle, end],
         [head, b"7\n", middle, end],
         [head, b"null\n", middle, end],
         [head, b'"end"\n', middle, end],
