@@ -6,6 +6,7 @@ Adding a line waits for other transactions that have added one, so nothing slow 
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable
 from contextvars import ContextVar
@@ -96,7 +97,16 @@ def address_of(request: HttpRequest) -> str:
     address = str(request.META.get("REMOTE_ADDR") or "")
     if settings.BEHIND_PROXY and (forwarded := request.headers.get("X-Forwarded-For")):
         address = forwarded.rsplit(",", 1)[-1].strip()
-    return clean(address, 45)
+    return clean(plain_address(address), 45)
+
+
+def plain_address(address: str) -> str:
+    """As it is; of an IPv4 address that a socket for both kinds has put into IPv6, the IPv4 address."""
+    try:
+        mapped = ipaddress.IPv6Address(address).ipv4_mapped
+    except ValueError:
+        return address
+    return str(mapped) if mapped else address
 
 
 def _who(actor: Any) -> tuple[str, int | None, str]:

@@ -17,6 +17,7 @@ from datetime import timedelta
 from django.db.models import Count
 from django.utils import timezone
 
+from trust.audit import plain_address
 from trust.models import FailedLogin
 
 WINDOW = timedelta(minutes=15)
@@ -50,6 +51,8 @@ def of_user(kind: str, user_id: int) -> Sequence[Counted]:
 
 def network_of(address: str) -> str:
     """An IPv4 address itself, of an IPv6 address its /64, which one machine has for itself."""
+    # Written as IPv6 addresses, all IPv4 addresses lie in one /64.
+    address = plain_address(address)
     try:
         known = ipaddress.ip_address(address)
     except ValueError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 
 from tests.trust.conftest import PASSWORD
@@ -85,6 +86,34 @@ def test_what_is_counted_names_nobody() -> None:
 )
 def test_an_ipv6_machine_has_a_whole_network(address: str, network: str) -> None:
     assert throttle.network_of(address) == network
+
+
+def test_browsers_whose_addresses_arrive_mapped_do_not_lock_each_other_out(
+    client: Client, alice: Any
+) -> None:
+    for number in range(51):
+        attempt(client, "wrong", f"::ffff:{HERE}", name=f"user{number}")
+    assert "Wait 15 minutes" in attempt(client, PASSWORD, f"::ffff:{HERE}").text
+    assert attempt(client, PASSWORD, f"::ffff:{THERE}").status_code == 302
+
+
+def test_an_address_is_the_same_one_however_it_arrives(rf: Any, client: Client, settings: Any) -> None:
+    for mapped in (f"::ffff:{HERE}", "::FFFF:c000:201"):
+        assert throttle.network_of(mapped) == HERE
+        assert address_of(rf.get("/", REMOTE_ADDR=mapped)) == HERE
+        settings.BEHIND_PROXY = True
+        assert address_of(rf.get("/", headers={"X-Forwarded-For": f"10.0.0.1, {mapped}"})) == HERE
+        settings.BEHIND_PROXY = False
+    attempt(client, "wrong", f"::ffff:{HERE}")
+    assert Entry.objects.get().address == HERE
+    call_command("verify_audit")
+
+
+@pytest.mark.parametrize(
+    "address", ["192.0.2.1", "2001:db8::5", "2001:DB8::5", "unix:", "", "::ffff:300.1.1.1"]
+)
+def test_an_address_that_is_not_mapped_is_written_as_it_arrives(rf: Any, address: str) -> None:
+    assert address_of(rf.get("/", REMOTE_ADDR=address)) == address
 
 
 def test_only_a_proxy_that_is_said_to_be_there_is_believed(rf: Any, settings: Any) -> None:
