@@ -17,6 +17,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from trust import proof
 from trust.audit import request_now
+from trust.models import TwoFactor
 
 
 class AuditContextMiddleware:
@@ -34,7 +35,10 @@ class AuditContextMiddleware:
 
 
 class SessionGuardMiddleware:
-    """Ends idle and old sessions; takes users without a second factor to its set-up where it is required."""
+    """Ends idle and old sessions, and those that gave no code although their user has a second factor.
+
+    Where one is required, takes users who have none to its set-up.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -48,18 +52,26 @@ class SessionGuardMiddleware:
         """Only where a login is asked for: looking at the user reads the session."""
         if not getattr(view, "login_required", True) or not request.user.is_authenticated:
             return None
-        if why := proof.why_over(request):
+        factor = getattr(request.user, "two_factor", None)
+        if why := proof.why_over(request) or _why_no_code(request, factor):
             logout(request)
             messages.info(request, why)
             # The user is nobody now: the next middleware asks for a login.
             return None
         asked_by_page = bool(getattr(request, "htmx", False)) and request.method == "GET"
         proof.note_use(request, by_person=not asked_by_page)
-        if settings.TWO_FACTOR == "required" and not request.session.get(proof.TWO_FACTOR):
+        if settings.TWO_FACTOR == "required" and factor is None:
             match = request.resolver_match
             if match is None or match.view_name not in ("two_factor", "prove", "logout"):
                 return redirect("two_factor")
         return None
+
+
+def _why_no_code(request: HttpRequest, factor: TwoFactor | None) -> str:
+    """A sentence if the session is from before the user's second factor was switched on; else ""."""
+    if factor is None or request.session.get(proof.TWO_FACTOR):
+        return ""
+    return "You were logged out: your second factor is on. Log in with a code."
 
 
 class LoginFirstMiddleware(LoginRequiredMiddleware):

@@ -13,7 +13,7 @@ from tests.networks.conftest import Scene
 from tests.pages.conftest import logged_in
 from tests.pages.test_matrix import Things, own
 from tests.pages.walk import routes
-from tests.trust.conftest import PASSWORD, clock, code_now
+from tests.trust.conftest import PASSWORD, clock, code_now, in_with_code
 from tests.vnetpanel.test_login_required import addresses
 from trust import two_factor
 
@@ -83,7 +83,7 @@ def test_a_foreign_page_is_no_way_back(page: str, admin: Any, client: Client) ->
 
 def test_the_account_is_where_its_buttons_are_pressed_again(admin: Any, clock: Any) -> None:
     two_factor.confirm(admin, secret := two_factor.new_secret(), code_now(secret))
-    client = logged_in(admin)
+    client = in_with_code(Client(), admin)
     clock.shift(PROOF_S)
     for name in ("recovery_codes", "two_factor_off"):
         door = client.post(reverse(name))

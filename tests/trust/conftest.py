@@ -6,8 +6,9 @@ import time
 from typing import Any
 
 import pytest
+from django.test import Client
 
-from trust import two_factor
+from trust import proof, two_factor
 from trust.models import TwoFactor
 
 PASSWORD = "correct-horse-battery"
@@ -21,6 +22,15 @@ def code_of(user: object) -> str:
 def code_now(secret: str, steps: int = 0) -> str:
     """The code of that secret now, or so many steps of 30 seconds away."""
     return two_factor._totp(secret).generate(int(time.time()) + steps * two_factor.STEP_S).decode()
+
+
+def in_with_code(client: Client, user: Any) -> Client:
+    """The client, logged in as who has given a code after her password."""
+    client.force_login(user)
+    session = client.session
+    session[proof.TWO_FACTOR] = True
+    session.save()
+    return client
 
 
 @pytest.fixture(autouse=True)

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.trust.conftest import PASSWORD, code_now, code_of
+from tests.trust.conftest import PASSWORD, code_now, code_of, in_with_code
 from trust import two_factor
 from trust.models import Entry, RecoveryCode, TwoFactor
 
@@ -116,8 +117,7 @@ def test_a_recovery_code_works_once_however_it_is_typed(client: Client, alice: A
 
 @pytest.mark.django_db
 def test_new_recovery_codes_end_the_old_ones(client: Client, alice: Any, codes: list[str]) -> None:
-    client.force_login(alice)
-    page = client.post("/account/recovery-codes/").text
+    page = in_with_code(client, alice).post("/account/recovery-codes/").text
     assert codes[0] not in page
     assert not two_factor.check(alice, codes[0])
     assert RecoveryCode.objects.count() == 10
@@ -142,11 +142,48 @@ def test_the_secret_is_encrypted_and_the_recovery_codes_are_digests(alice: Any, 
 
 @pytest.mark.django_db
 def test_it_is_switched_off_by_a_post(client: Client, alice: Any, codes: list[str]) -> None:
-    client.force_login(alice)
+    in_with_code(client, alice)
     assert client.get("/account/two-factor/off/").status_code == 405
     client.post("/account/two-factor/off/")
     assert not two_factor.is_on(alice)
     assert Entry.objects.filter(action="second_factor.removed").exists()
+
+
+@pytest.mark.django_db
+def test_switching_it_on_ends_sessions_that_gave_no_code(client: Client, alice: Any) -> None:
+    other = Client()
+    for each in (client, other):
+        each.force_login(alice)
+        assert each.get("/").status_code == 200
+    secret = shown_secret(client.get("/account/two-factor/").text)
+    client.post("/account/two-factor/", {"code": code_now(secret)})
+    assert client.get("/").status_code == 200
+    assert other.get("/networks/")["Location"] == "/login/?next=/networks/"
+    assert "second factor" in other.get("/login/").text
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "address", ["/account/two-factor/off/", "/account/recovery-codes/", "/account/two-factor/", "/prove/"]
+)
+def test_the_password_in_an_old_session_does_nothing_to_it(
+    client: Client, alice: Any, codes: list[str], address: str
+) -> None:
+    client.force_login(alice)
+    assert client.post(address, {"password": PASSWORD})["Location"].startswith("/login/")
+    assert client.get("/account/")["Location"].startswith("/login/")
+    assert two_factor.is_on(alice) and two_factor.check(alice, codes[0])
+
+
+@pytest.mark.django_db
+def test_whether_a_user_has_one_comes_with_the_user_and_without_its_secret(
+    client: Client, alice: Any, codes: list[str]
+) -> None:
+    in_with_code(client, alice).get("/health/")
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get("/health/").status_code == 200
+    about = [query["sql"] for query in captured if "trust_twofactor" in query["sql"]]
+    assert len(about) == 1 and "auth_user" in about[0] and '"secret"' not in about[0]
 
 
 @pytest.mark.django_db
@@ -185,9 +222,16 @@ class TestRequired:
 
     def test_a_session_from_before_comes_in_again(self, client: Client, alice: Any, codes: list[str]) -> None:
         client.force_login(alice)
-        assert client.get("/")["Location"] == "/account/two-factor/"
-        assert client.get("/account/two-factor/")["Location"] == "/login/"
+        assert client.get("/")["Location"] == "/login/?next=/"
         assert client.get("/login/").status_code == 200
+
+    def test_one_that_was_taken_away_is_set_up_again_at_once(
+        self, client: Client, alice: Any, codes: list[str]
+    ) -> None:
+        in_with_code(client, alice)
+        assert client.get("/").status_code == 200
+        TwoFactor.objects.all().delete()
+        assert client.get("/")["Location"] == "/account/two-factor/"
 
     def test_logging_out_stays_possible(self, client: Client, alice: Any) -> None:
         client.force_login(alice)

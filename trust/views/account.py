@@ -7,7 +7,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import logout
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
@@ -68,10 +67,6 @@ def set_up(request: HttpRequest) -> HttpResponse:
     """Show the secret as a QR code and as text; a first code switches the second factor on."""
     user = _user(request)
     if two_factor.is_on(user):
-        if settings.TWO_FACTOR == "required" and not request.session.get(proof.TWO_FACTOR):
-            # A session from before it was required: in again, this time with a code.
-            logout(request)
-            return redirect(settings.LOGIN_URL)
         return redirect("account")
     if SETTING_UP not in request.session:
         # The session is stored in the database, which must give no secret away.
@@ -86,6 +81,8 @@ def set_up(request: HttpRequest) -> HttpResponse:
         elif codes := two_factor.confirm(user, secret, form.cleaned_data["code"]):
             request.session[proof.TWO_FACTOR] = True
             del request.session[SETTING_UP]
+            # Not only with the answer: another page of this session that asks meanwhile would end it.
+            request.session.save()
             return render(request, "trust/recovery_codes.html", {"codes": codes, "is_new": True})
         else:
             throttle.failed(counted)
