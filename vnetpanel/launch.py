@@ -20,6 +20,7 @@ from typing import IO, TYPE_CHECKING
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
+from django.db import transaction
 
 from vnetpanel import health
 from vnetpanel.broker import private_broker
@@ -154,23 +155,29 @@ class Launcher:
                 self.boot_lab()
             if not settings.DEBUG:
                 call_command("collectstatic", interactive=False, verbosity=0)
-            password = first_login()
             self.start_broker()
             if self.with_lab:
                 self.register_lab()
             self.start_workers()
             self.start_web(listener)
         self.wait_until_healthy()
-        self.say("")
-        self.say(f"The panel is ready:  {address}")
-        if password:
-            self.say(f"First login:         {FIRST_LOGIN}  {password}")
-            self.say("                     (shown only this once)")
-        else:
-            self.say(
-                "Login:               as before; a forgotten password: "
-                f"{which_panel()}{Path(sys.executable)} manage.py changepassword {FIRST_LOGIN}"
-            )
+        self.welcome(address)
+
+    def welcome(self, address: str) -> None:
+        """Say where the panel is and how to log in; the first user is made only here."""
+        # Said before she is stored: a start that fails leaves no user whose password nobody has seen.
+        with transaction.atomic():
+            password = first_login()
+            self.say("")
+            self.say(f"The panel is ready:  {address}")
+            if password:
+                self.say(f"First login:         {FIRST_LOGIN}  {password}")
+                self.say("                     (shown only this once)")
+            else:
+                self.say(
+                    "Login:               as before; a forgotten password: "
+                    f"{which_panel()}{Path(sys.executable)} manage.py changepassword {FIRST_LOGIN}"
+                )
         self.say("Ctrl-C stops everything that was started.")
 
     def boot_lab(self) -> None:

@@ -6,8 +6,12 @@ import os
 import signal
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
+
+from vnetpanel.launch import Launcher
 
 from .conftest import RunningPanel, until
 
@@ -59,11 +63,31 @@ def test_it_prints_a_first_login_that_works_and_only_once(
     assert len(first) == 1
     for text in [*panel.logs()]:
         assert panel.password not in text
-    check = (
-        "from django.contrib.auth import authenticate; "
-        f"print(authenticate(username='admin', password='{panel.password}'))"
-    )
-    assert panel.manage("shell", "-v0", "-c", check).stdout.strip() == "admin"
+    assert lets_in(panel)
+
+
+def test_the_start_after_one_that_failed_prints_it(
+    start_panel: Callable[..., RunningPanel], tmp_path: Path
+) -> None:
+    (tmp_path / "redis-server").symlink_to("/bin/false")
+    (tmp_path / "valkey-server").symlink_to("/bin/false")
+    failed = start_panel(PATH=f"{tmp_path}:{os.environ['PATH']}")
+    failed.said("ended at once with code 1")
+    assert failed.process.wait(60) == 1
+    panel = start_panel(VNETPANEL_VAR=str(failed.var_dir))
+    assert lets_in(panel)
+    assert panel.stop() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_start_that_is_ended_while_it_prints_it_makes_nobody(django_user_model: Any) -> None:
+    def say(line: str) -> None:
+        if "First login" in line:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Launcher("127.0.0.1:0", with_lab=False, log_dir=None, say=say).welcome("http://127.0.0.1/")
+    assert not django_user_model.objects.exists()
 
 
 def test_a_part_that_is_killed_is_started_again(panel: RunningPanel) -> None:
@@ -85,6 +109,15 @@ def test_the_web_server_answers_with_hashed_compressed_files(panel: RunningPanel
     answer = urllib.request.urlopen(request)
     assert answer.headers["Content-Encoding"] == "gzip"
     assert "immutable" in answer.headers["Cache-Control"]
+
+
+def lets_in(panel: RunningPanel) -> bool:
+    """Whether the first login that it printed works."""
+    check = (
+        "from django.contrib.auth import authenticate; "
+        f"print(authenticate(username='admin', password='{panel.password}'))"
+    )
+    return panel.manage("shell", "-v0", "-c", check).stdout.strip() == "admin"
 
 
 def is_alive(pid: int) -> bool:
