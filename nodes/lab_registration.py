@@ -18,6 +18,7 @@ from nodes import observe
 from nodes.choices import HostKeyState, ServerState
 from nodes.models import Credential, HostKey, PhysicalServer, ServerGroup
 from nodes.services.credentials import Secrets, save_credential
+from trust.watch import delete_untold
 
 if TYPE_CHECKING:
     from lab.place import Place
@@ -121,7 +122,7 @@ def _pin(server: PhysicalServer, kind: str, text: str) -> None:
     HostKey.objects.filter(server=server, state=HostKeyState.PINNED).exclude(pk=key.pk).update(
         state=HostKeyState.RETIRED
     )
-    HostKey.objects.filter(server=server, state=HostKeyState.OFFERED).delete()
+    delete_untold(HostKey.objects.filter(server=server, state=HostKeyState.OFFERED))
 
 
 def _look_at(pks: list[int]) -> None:

@@ -26,6 +26,7 @@ from nodes.probe_output import UnreadableLook, parse_look
 from nodes.signals import looked
 from nodes.ssh import Pool, SshError, Target, errors
 from nodes.together import Together
+from trust.watch import delete_untold
 
 log = structlog.get_logger(__name__)
 
@@ -320,7 +321,8 @@ def _offer(server: PhysicalServer, key: ssh.HostKey) -> HostKey | None:
         )
         if row.state == HostKeyState.PINNED:
             return None
-        HostKey.objects.filter(server=server, state=HostKeyState.OFFERED).exclude(pk=row.pk).delete()
+        others = HostKey.objects.filter(server=server, state=HostKeyState.OFFERED).exclude(pk=row.pk)
+        delete_untold(others)
         if not is_new:
             # A retired key that is back is a change like any other: a person decides again.
             HostKey.objects.filter(pk=row.pk).exclude(state=HostKeyState.PINNED).update(

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from nodes.models import Adapter, Credential, GroupRole, PhysicalSegment, PhysicalServer, ServerGroup
-from trust.watch import watch
+from nodes.models import (
+    Adapter,
+    Credential,
+    DedicatedLogin,
+    GroupRole,
+    HostKey,
+    PhysicalSegment,
+    PhysicalServer,
+    ServerGroup,
+)
+from trust.watch import watch, watch_removals
 
 
 def _itself(server: PhysicalServer) -> list[Any]:
@@ -39,6 +48,9 @@ watch(
     ("name", "username", "group", "public_key"),
     secrets=("private_key", "passphrase", "password"),
 )
+# Offered, approved, made and installed by services that tell of it.
+watch_removals(HostKey, servers=_its_server)
+watch_removals(DedicatedLogin, servers=_its_server)
 watch(PhysicalSegment, ("name", "description", "is_default"))
 # Looks store adapters in bulk and so leave no lines; what comes through `save` was entered by a person.
 watch(Adapter, ("name", "kind", "base", "vlan_id", "segment"), servers=_its_server)

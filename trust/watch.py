@@ -1,8 +1,8 @@
 """Recording changes of rows, whichever way they come: page, administration, API, import, command line.
 
 A model is named once with the columns that people decide about; from then on each `save` and `delete` of a
-row leaves a line in the audit trail, in the same transaction. `QuerySet.update` and `bulk_…` do not come
-through here: services that use them call `trust.audit.record` themselves.
+row leaves a line in the audit trail, in the same transaction. `QuerySet.update`, `bulk_…` and `delete_untold`
+do not come through here: services that use them call `trust.audit.record` themselves.
 """
 
 from __future__ import annotations
@@ -42,8 +42,7 @@ def watch(
     servers: Servers = lambda row: (),
 ) -> None:
     """Record additions, changes of these columns and removals. Of `secrets` only that they changed."""
-    action = str(model._meta.verbose_name).lower().replace(" ", "_")
-    watched = Watched(model, action, tuple(columns), tuple(secrets), servers)
+    watched = Watched(model, _action(model), tuple(columns), tuple(secrets), servers)
 
     def before(sender: Any, instance: Any, raw: bool, update_fields: Any, **kwargs: Any) -> None:
         instance.__dict__["_audit_changes"] = (
@@ -59,15 +58,35 @@ def watch(
         elif changes:
             _record(watched, "changed", instance, "; ".join(changes))
 
+    pre_save.connect(before, sender=model, weak=False)
+    post_save.connect(after, sender=model, weak=False)
+    watch_removals(model, servers=servers)
+
+
+def watch_removals(model: type[models.Model], *, servers: Servers = lambda row: ()) -> None:
+    """Record removals alone: of rows that are added and changed only by what has a line of its own."""
+    watched = Watched(model, _action(model), (), (), servers)
+
     def removed(sender: Any, instance: Any, origin: Any = None, **kwargs: Any) -> None:
         # What goes along with something else is told by that one's line; what it needs may be gone already.
         if origin is not instance and getattr(origin, "model", None) is not sender:
             return
         _record(watched, "removed", instance, "")
 
-    pre_save.connect(before, sender=model, weak=False)
-    post_save.connect(after, sender=model, weak=False)
     post_delete.connect(removed, sender=model, weak=False)
+
+
+def delete_untold(rows: models.QuerySet[Any]) -> int:
+    """Remove rows to which nothing refers and of whose removal another line tells, if any; how many.
+
+    In one statement, which two requests at once rely on: `delete` reads rows whose removal is watched first
+    and removes them then, whatever they have become meanwhile.
+    """
+    return rows._raw_delete(rows.db)
+
+
+def _action(model: type[models.Model]) -> str:
+    return str(model._meta.verbose_name).lower().replace(" ", "_")
 
 
 def _record(watched: Watched, what: str, row: Any, details: str) -> None:

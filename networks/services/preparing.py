@@ -33,6 +33,7 @@ from nodes.services.credentials import Secrets, free_name, save_credential
 from nodes.services.errors import ServiceError, require_role
 from nodes.services.once import OneTimeLogin, run_once
 from trust.audit import record
+from trust.watch import delete_untold
 
 DEADLINE_S = 60.0
 LONGEST_WORDS = 600
@@ -143,7 +144,7 @@ def take_away(user: AnyUser, server: PhysicalServer, lent: OneTimeLogin | None) 
             change_server(user, server, credential=None)
         PhysicalServer.objects.filter(pk=server.pk).update(programs="")
         credential = login.credential
-        login.delete()
+        delete_untold(DedicatedLogin.objects.filter(pk=login.pk))
         if not credential.servers.exists():
             credential.delete()
         text = f"The user {USER} and the panel's programs were removed from {server}."

@@ -68,7 +68,7 @@ class DedicatedLogin(models.Model):
     installed_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
-        return f"dedicated login of {self.server}"
+        return f"of {self.server}"
 
 
 class HostKey(models.Model):

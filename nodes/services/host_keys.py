@@ -14,6 +14,7 @@ from nodes.models import HostKey, PhysicalServer
 from nodes.querysets import AnyUser
 from nodes.services.errors import ServiceError, require_role
 from trust.audit import record
+from trust.watch import delete_untold
 
 
 def ask_host_key(user: AnyUser, server: PhysicalServer) -> None:
@@ -68,6 +69,6 @@ def refuse_host_key(user: AnyUser, key: HostKey) -> None:
     """Take an offered key off the list; it is offered again if the server still presents it."""
     require_role(user, Role.ADMIN, key.server.group)
     with transaction.atomic():
-        if not HostKey.objects.filter(pk=key.pk, state=HostKeyState.OFFERED).delete()[0]:
+        if not delete_untold(HostKey.objects.filter(pk=key.pk, state=HostKeyState.OFFERED)):
             raise ServiceError("This host key is not on offer any more: somebody else has decided about it.")
         record("host_key.refused", f"The host key {key} was refused.", actor=user, servers=[key.server])

@@ -220,6 +220,8 @@ def test_taken_back_the_server_has_no_login(
     server.refresh_from_db()
     assert server.credential is None and not DedicatedLogin.objects.exists()
     assert not Credential.objects.filter(username="vnetpanel").exists()
+    assert Entry.objects.filter(action="server.unprepared").count() == 1
+    assert not Entry.objects.filter(action="dedicated_login.removed").exists()
     assert bare.root("grep vnetpanel /etc/passwd; ls /usr/local/lib/vnetpanel").exit_status != 0
 
 

@@ -6,16 +6,19 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from networks.choices import ChangeState
 from networks.domain.state import CreateNetwork
-from networks.services import changes
-from nodes import services
+from networks.services import changes, preparing
+from nodes import observe, services
 from nodes.choices import HostKeyState
-from nodes.models import Credential, GroupRole, HostKey, PhysicalServer, ServerGroup
+from nodes.models import Credential, DedicatedLogin, GroupRole, HostKey, PhysicalServer, ServerGroup
 from nodes.services import Secrets
+from nodes.ssh import HostKey as HostKeyRead
 from tests.networks.changes import planned
 from tests.networks.conftest import Scene, operator, scene, viewer
 from tests.pages.conftest import logged_in
@@ -83,6 +86,12 @@ def test_roles_and_users(admin: Any, alice: Any) -> None:
     assert "audit line" in newest("permissions.changed").text
 
 
+def offered(scene: Scene) -> HostKey:
+    return HostKey.objects.create(
+        server=scene.server1, key_type="ssh-ed25519", base64="AA", sha256="SHA256:old"
+    )
+
+
 @pytest.mark.parametrize("decision", ["approve", "refuse"])
 def test_a_host_key_decision(scene: Scene, admin: Any, decision: str) -> None:
     key = HostKey.objects.create(
@@ -134,6 +143,58 @@ def test_the_administration_is_recorded_too(admin: Any) -> None:
         {"action": "delete_selected", "_selected_action": [key], "post": "yes"},
     )
     assert newest("credential.removed").actor == "admin"
+
+
+def remove_in_the_administration(row: Any, admin: Any, by_list: bool) -> None:
+    name = f"admin:{row._meta.app_label}_{row._meta.model_name}"
+    if by_list:
+        body = {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
+        answer = logged_in(admin).post(reverse(f"{name}_changelist"), body)
+    else:
+        answer = logged_in(admin).post(reverse(f"{name}_delete", args=[row.pk]), {"post": "yes"})
+    assert answer.status_code == 302 and not type(row).objects.filter(pk=row.pk).exists()
+
+
+@pytest.mark.parametrize("by_list", [False, True])
+def test_a_host_key_removed_in_the_administration(scene: Scene, admin: Any, by_list: bool) -> None:
+    remove_in_the_administration(offered(scene), admin, by_list)
+    entry = newest("host_key.removed")
+    assert entry.text == "Host key ssh-ed25519 SHA256:old was removed."
+    assert entry.server_names == ["server1"] and entry.actor == "admin"
+
+
+@pytest.mark.parametrize("by_list", [False, True])
+def test_a_login_of_the_panel_s_own_removed_in_the_administration(
+    scene: Scene, admin: Any, by_list: bool
+) -> None:
+    login = preparing.store_login(scene.server1, "192.0.2.1", admin)
+    remove_in_the_administration(login, admin, by_list)
+    entry = newest("dedicated_login.removed")
+    assert entry.text == "Dedicated login of server1 was removed."
+    assert entry.server_names == ["server1"] and entry.actor == "admin"
+
+
+def test_what_goes_in_the_course_of_things_is_told_once(scene: Scene, admin: Any) -> None:
+    services.refuse_host_key(admin, offered(scene))
+    offered(scene)
+    observe._offer(scene.server1, HostKeyRead("ssh-ed25519", "BBBB"))
+    offered(scene)
+    preparing.store_login(scene.server1, "192.0.2.1", admin)
+    services.remove_server(admin, scene.server1)
+    assert not HostKey.objects.exists() and not DedicatedLogin.objects.exists()
+    removed = Entry.objects.filter(action__endswith=".removed").values_list("action", flat=True)
+    assert list(removed) == ["physical_server.removed"]
+    assert Entry.objects.filter(action="host_key.refused").count() == 1
+
+
+def test_a_host_key_is_refused_in_one_statement_which_finds_it_approved_meanwhile(
+    scene: Scene, admin: Any
+) -> None:
+    key = offered(scene)
+    with CaptureQueriesContext(connection) as captured:
+        services.refuse_host_key(admin, key)
+    about = [query["sql"] for query in captured if "nodes_hostkey" in query["sql"]]
+    assert len(about) == 1 and about[0].startswith("DELETE") and '"state" = ' in about[0]
 
 
 def test_a_host_key_that_was_decided_meanwhile_leaves_no_line(scene: Scene, admin: Any) -> None:
