@@ -130,7 +130,8 @@ class AdapterView:
     """A network adapter. `bridge` is the bridge that holds it now, "" if none.
 
     `segment` is the physical segment of a NIC or bond (None: unknown); a VLAN adapter is on its base's.
-    `bond_mode` is the kernel's number (0 to 6) for a bond. `addresses` are the server's own on it, as CIDR.
+    `bond_mode` is the kernel's number (0 to 6) for a bond; `bond` is the bond that it is a slave of, "" if
+    none. `addresses` are the server's own on it, as CIDR.
     `up` is whether it is switched on, `carrier` whether its cable has a signal; None is unknown.
     """
 
@@ -142,7 +143,7 @@ class AdapterView:
     segment: int | None = None
     segment_name: str = ""
     bond_mode: int | None = None
-    is_slave: bool = False
+    bond: str = ""
     gone: bool = False
     bridge: str = ""
     addresses: tuple[str, ...] = ()
@@ -152,6 +153,10 @@ class AdapterView:
     @property
     def key(self) -> AdapterKey:
         return AdapterKey(self.server, self.name)
+
+    @property
+    def is_slave(self) -> bool:
+        return bool(self.bond)
 
 
 @dataclass(frozen=True, slots=True)

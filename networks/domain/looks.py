@@ -126,7 +126,7 @@ def views_of_server(
     server: ServerView, facts: ServerFacts
 ) -> tuple[ServerView, tuple[AdapterView, ...], tuple[ContainerView, ...], tuple[InterfaceView, ...]]:
     """The views that one look gives. Physical segments are unknown to a look: they stay None."""
-    slaves = {slave for link in facts.links if link.bond for slave in link.bond.slaves}
+    bonds = {slave: link.name for link in facts.links if link.bond for slave in link.bond.slaves}
     bridges = {link.name for link in facts.links if link.kind == "bridge"}
     masters = {link.name: link.master for link in facts.links if link.master in bridges}
     view = replace(
@@ -142,7 +142,7 @@ def views_of_server(
         ),
     )
     adapters = tuple(
-        _adapter_view(server.id, link, link.name in slaves, masters.get(link.name, ""))
+        _adapter_view(server.id, link, bonds.get(link.name, ""), masters.get(link.name, ""))
         for link in facts.links
         if link.kind in ("nic", "bond", "vlan")
     )
@@ -167,7 +167,7 @@ def views_of_server(
     return view, adapters, containers, interfaces
 
 
-def _adapter_view(server: ServerId, link: Link, is_slave: bool, bridge: str) -> AdapterView:
+def _adapter_view(server: ServerId, link: Link, bond: str, bridge: str) -> AdapterView:
     kind: AdapterKind = "bond" if link.kind == "bond" else "vlan" if link.kind == "vlan" else "nic"
     return AdapterView(
         server,
@@ -176,7 +176,7 @@ def _adapter_view(server: ServerId, link: Link, is_slave: bool, bridge: str) -> 
         base=link.vlan.base if link.vlan else "",
         vid=link.vlan.vid if link.vlan else None,
         bond_mode=link.bond.mode if link.bond else None,
-        is_slave=is_slave,
+        bond=bond,
         bridge=bridge,
         addresses=tuple(a.cidr for a in link.addresses if a.scope not in ("link", "host")),
         up=link.up,

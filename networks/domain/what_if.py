@@ -47,8 +47,23 @@ def _stopped(known: Inventory, key: ContainerKey) -> Inventory:
 
 
 def _pulled(known: Inventory, key: AdapterKey) -> Inventory:
+    view = known.adapter(key)
+    known = _without_signal(known, key)
+    if view is not None and view.is_slave:
+        bond = AdapterKey(key.server, view.bond)
+        return known if _is_held(known, bond) else _without_signal(known, bond)
+    return known
+
+
+def _without_signal(known: Inventory, key: AdapterKey) -> Inventory:
     adapters = tuple(replace(a, up=True, carrier=False) if a.key == key else a for a in known.adapters)
     return replace(known, adapters=adapters)
+
+
+def _is_held(known: Inventory, bond: AdapterKey) -> bool:
+    """Whether a slave of the bond has, or may have, a signal: by that the kernel gives the bond its own."""
+    slaves = (a for a in known.adapters_on(bond.server) if a.bond == bond.name)
+    return any(a.up is not False and a.carrier is not False for a in slaves)
 
 
 def _lost(known: Inventory, server: ServerId) -> Inventory:

@@ -41,7 +41,7 @@ def adapter_wanted(
     vlan = next((v for v in after.vlans_on(key.server) if v.name == key.name), None)
     if vlan is not None:
         view = seen or AdapterView(key.server, key.name)
-        return replace(view, kind="vlan", base=vlan.base, vid=vlan.vid, gone=False, is_slave=False)
+        return replace(view, kind="vlan", base=vlan.base, vid=vlan.vid, gone=False, bond="")
     if seen is None or seen.gone or any(v.name == key.name for v in before.vlans_on(key.server)):
         return None
     return seen

@@ -75,10 +75,10 @@ def test_slaves_and_modes_of_bonds_are_seen() -> None:
         )
     )
     _, adapters, _, _ = views_of_server(ServerView(1, "s"), facts)
-    assert [(a.name, a.kind, a.bond_mode, a.is_slave, a.bridge) for a in adapters] == [
-        ("bond0", "bond", 6, False, ""),
-        ("eth0", "nic", None, True, ""),
-        ("eth1", "nic", None, True, ""),
+    assert [(a.name, a.kind, a.bond_mode, a.bond, a.bridge) for a in adapters] == [
+        ("bond0", "bond", 6, "", ""),
+        ("eth0", "nic", None, "bond0", ""),
+        ("eth1", "nic", None, "bond0", ""),
     ]
 
 

@@ -51,7 +51,7 @@ def installation() -> Inventory:
     more += [AdapterView(server, "eth2") for server in (1, 2, 3)]
     more += [
         AdapterView(1, "bond0", "bond", segment=SEGMENT, bond_mode=1),
-        AdapterView(1, "eth8", segment=SEGMENT, is_slave=True),
+        AdapterView(1, "eth8", segment=SEGMENT, bond="bond0"),
         AdapterView(1, "bond6", "bond", segment=SEGMENT, bond_mode=6),
         AdapterView(1, "eth7", segment=SEGMENT, gone=True),
         AdapterView(1, "eth1.5", "vlan", base="eth1", vid=5),

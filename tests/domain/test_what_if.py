@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from networks.domain.inventory import ContainerKey, Inventory, ServerRef
+from dataclasses import replace
+
+import pytest
+
+from networks.domain.inventory import AdapterView, ContainerKey, Inventory, ServerRef
 from networks.domain.state import AdapterKey
 from networks.domain.visibility import OtherHosts, Visibility, visibility
 from networks.domain.what_if import Happening, happened, outcome
@@ -77,3 +81,50 @@ def test_two_things_at_once_are_one_outcome() -> None:
     found = outcome(now(), [ContainerKey(2, "201"), AdapterKey(2, "eth0.100")])
     lines = " ".join(sight_lines(found.beside).lost)
     assert "202" in lines and "205" in lines
+
+
+BOND = AdapterKey(2, "eth0")
+SLAVES = (AdapterKey(2, "eth8"), AdapterKey(2, "eth9"))
+
+
+def on_a_bond(**second: bool | None) -> Visibility:
+    """The scheme with server 2's eth0, which has VLAN 100, as a bond of two cards, the second one so."""
+    adapters = (replace(a, kind="bond", bond_mode=1) if a.key == BOND else a for a in known().adapters)
+    first = AdapterView(2, "eth8", bond="eth0", segment=scheme.SEGMENT, up=True, carrier=True)
+    slaves = (first, replace(first, name="eth9", **second))
+    return visibility(built.DESIRED, built.DESIRED, replace(known(), adapters=(*adapters, *slaves)))
+
+
+def lost(sight: Visibility, *happenings: Happening) -> str:
+    return " ".join(sight_lines(outcome(sight, happenings).beside).lost)
+
+
+@pytest.mark.parametrize("slave", SLAVES)
+def test_nothing_depends_on_one_cable_of_a_bond(slave: AdapterKey) -> None:
+    found = outcome(on_a_bond(), [slave])
+    assert not found.beside and not found.with_it
+
+
+def test_a_bond_loses_its_signal_and_its_vlans_with_its_last_cable() -> None:
+    text = lost(on_a_bond(), *SLAVES)
+    assert "201" in text and "202" in text and "205" in text
+    assert text == lost(on_a_bond(), BOND)
+
+
+@pytest.mark.parametrize("second", [{"carrier": False}, {"up": False}, {"gone": True}])
+def test_a_slave_without_a_signal_holds_no_bond(second: dict[str, bool]) -> None:
+    assert lost(on_a_bond(**second), SLAVES[0]) == lost(on_a_bond(), BOND)
+
+
+def test_a_slave_of_which_nothing_is_known_may_have_a_signal() -> None:
+    assert not lost(on_a_bond(up=None, carrier=None), SLAVES[0])
+
+
+def test_a_bond_on_another_server_keeps_its_signal() -> None:
+    found = on_a_bond()
+    adapters = (replace(a, server=1) if a.key in SLAVES else a for a in found.world.scene.inventory.adapters)
+    elsewhere = replace(found.world.scene.inventory, adapters=tuple(adapters))
+    sight = visibility(built.DESIRED, built.DESIRED, elsewhere)
+    pulled = happened(sight.world.scene.inventory, [AdapterKey(1, "eth8"), AdapterKey(1, "eth9")])
+    bond = pulled.adapter(BOND)
+    assert bond is not None and bond.carrier is not False

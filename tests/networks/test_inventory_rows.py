@@ -13,6 +13,7 @@ from networks.domain.inventory import ContainerKey, ServerRef
 from networks.domain.state import Desired
 from networks.domain.visibility import HostKey, OtherHosts, observed, visibility
 from networks.inventory_rows import inventory
+from nodes.facts import Bond, Link
 from nodes.models import PhysicalSegment, PhysicalServer, ServerGroup
 from nodes.sync import Timing, store
 from proof.cells import read_cells
@@ -91,3 +92,14 @@ def test_containers_that_rules_ask_about_are_looked_up_by_their_keys_alone(keys:
     for sql in (containers, interfaces):
         condition = sql[sql.index("WHERE") :].split("ORDER BY")[0]
         assert '."id" IN (' in condition and '"server_id" IN (' not in condition
+
+
+def test_the_slaves_of_a_bond_name_it(keys: dict[int, int]) -> None:
+    names = ("eth8", "eth9")
+    slaves = (Link(name, "nic", master="bond0") for name in names)
+    links = (*built.LOOKS[1].links, Link("bond0", "bond", bond=Bond(1, names)), *slaves)
+    facts = replace(built.LOOKS[1], links=links)
+    store(keys[1], facts, Timing(timezone.now()))
+    found = {a.name: (a.bond, a.is_slave) for a in inventory([keys[1]]).adapters}
+    assert found["eth8"] == found["eth9"] == ("bond0", True)
+    assert found["bond0"] == found["eth0"] == ("", False)
