@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db.models import F, Max
 
@@ -14,7 +15,7 @@ from networks.domain.rules import Problem
 from networks.domain.state import Desired, InterfaceKey, NetworkId, ServerId
 from networks.domain.visibility import EndPoint, HostKey, OtherHosts, Visibility, observed, visibility
 from networks.models import Measurement, NetworkIntent, Operation
-from networks.points import short_point
+from networks.points import point_text, short_point
 
 
 def stored(rows: Iterable[NetworkIntent] | None = None) -> list[Intent]:
@@ -36,6 +37,21 @@ def servers_meant(intents: Iterable[Intent]) -> frozenset[ServerId]:
     """The servers that the intents' ends are, or are on: there need not be a virtual network on them."""
     ends = (end for intent in intents for end in (intent.source, intent.target))
     return _servers_of(*(end for end in ends if end is not None))
+
+
+def intent_subject(intent: Intent, where: str) -> dict[str, Any]:
+    """The row among a problem's subjects that says which intent it is of, and as what it is breached."""
+    ends = {"source": intent.source, "target": intent.target}
+    texts = {name: point_text(end) if end else "" for name, end in ends.items()}
+    return {"kind": "intent", "network": intent.network, "meant": intent.kind, **texts, "as": where}
+
+
+def intent_of_problem(subjects: Iterable[Mapping[str, Any]]) -> Intent | None:
+    """The intent that a problem with those subjects is a breach of."""
+    row = next((subject for subject in subjects if subject["kind"] == "intent"), None)
+    if row is None:
+        return None
+    return Intent(row["network"], row["meant"], _point(row["source"]), _point(row["target"]))
 
 
 def breached_by(

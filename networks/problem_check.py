@@ -27,7 +27,7 @@ from networks.domain.rules import problems_of
 from networks.domain.state import Desired
 from networks.engine.disagreements import close_outdated
 from networks.engine.subjects import subject_rows
-from networks.intents import breached, servers_meant, stored
+from networks.intents import breached, intent_subject, servers_meant, stored
 from networks.inventory_rows import inventory, servers_named
 from networks.models import (
     Disagreement,
@@ -74,9 +74,9 @@ class Found:
     def key(self) -> str:
         """The same problem has the same key at the next check, whatever its sentence says by then.
 
-        A pair is left out: its problem's variant names it.
+        A pair or an intent is left out: its problem's variant names it.
         """
-        named = (subject for subject in self.subjects if subject["kind"] != "pair")
+        named = (subject for subject in self.subjects if subject["kind"] not in ("pair", "intent"))
         about = sorted(json.dumps(subject, sort_keys=True) for subject in named)
         # Without one the key is what it was before there were any: stored rows keep their acknowledgement.
         told_apart = [self.variant, self.detail] if self.detail else [self.variant]
@@ -149,11 +149,16 @@ OTHER_CAUSES = frozenset({"drift", "behind", "needs-attention", "in-doubt", "fol
 """Causes that are not the rules'."""
 
 
+FORM = 2
+"""Counted up when what is stored of a problem changes, so that those that stand get it with an update."""
+
+
 def rules_version() -> str:
     """Changes whenever the rules could say something else."""
     # VLAN adapters are on their base's. Which adapter is where, not how many are: two may change places.
     wired = Adapter.objects.exclude(segment=None).order_by("pk")
     known = [
+        FORM,
         head_number(),
         list(PhysicalServer.objects.order_by("pk").values_list("pk", "name", "os", "look__digest")),
         list(wired.values_list("pk", "segment", "segment__name")),
@@ -195,7 +200,7 @@ def _of_intents(state: Desired, known: Inventory, intents: Collection[Intent]) -
     """Intents that do not hold: as decided, as observed or as measured."""
     for breach, where in breached(state, known, intents):
         text = breach.text if where == "desired" else f"As {where}: {breach.text}"
-        subjects = tuple(subject_rows(breach.subjects))
+        subjects = (intent_subject(breach.intent, where), *subject_rows(breach.subjects))
         variant = f"{breach.intent} {where}"
         yield Found("breach", "refuse", text, HINT, subjects, variant, breach.servers)
 
@@ -385,7 +390,7 @@ class _Labels:
                 return subject | {"label": self.networks.get(subject["network"], "a network")}
             case "change":
                 return subject | {"label": "the change"}
-            case "pair":
+            case "pair" | "intent":
                 return subject
             case "adapter":
                 return subject | {"label": f"{subject['adapter']} on {server}"}

@@ -12,7 +12,7 @@ from networks.domain.mend import MENDED, Way, servers_about, ways_of_breach, way
 from networks.domain.state import Desired, apply_edits
 from networks.domain.visibility import visibility
 from networks.engine.subjects import subject_of
-from networks.intents import stored
+from networks.intents import intent_of_problem, stored
 from networks.inventory_rows import inventory
 from networks.models import NetworkIntent, StandingProblem
 from networks.services.sight import servers_near, token
@@ -42,24 +42,18 @@ def offered(user: AnyUser, problem: StandingProblem) -> list[Offered]:
     known = inventory(servers_near(seeds, state), user)
     if problem.cause == "breach":
         found = tuple(
-            way
-            for breach in _breaches(uuid.UUID(networks[0]) if networks else None, problem, state, known)
-            for way in ways_of_breach(breach, state, known)
+            way for breach in _breaches(problem, state, known) for way in ways_of_breach(breach, state, known)
         )
     else:
         found = ways_of_rule(problem.cause, subjects, state, known)
     return [Offered(way, token(way.fix.edits)) for way in found]
 
 
-def _breaches(
-    network: uuid.UUID | None, problem: StandingProblem, state: Desired, known: Inventory
-) -> list[Breach]:
-    """The breaches of the network's intents that are told like the problem."""
-    intents = stored(NetworkIntent.objects.filter(network_id=network)) if network else []
-    found = breaches(intents, visibility(state, state, known), state)
-    # The words before the first "but" or ":" say which intent it is.
-    return [breach for breach in found if _meant(breach.text) in problem.text]
-
-
-def _meant(text: str) -> str:
-    return text.partition(", but")[0].partition(":")[0]
+def _breaches(problem: StandingProblem, state: Desired, known: Inventory) -> tuple[Breach, ...]:
+    """The breach of the intent that the problem is about, while it is meant."""
+    intent = intent_of_problem(problem.subjects)
+    if intent is None or intent not in stored(
+        NetworkIntent.objects.filter(network=uuid.UUID(intent.network))
+    ):
+        return ()
+    return breaches([intent], visibility(state, state, known), state)
