@@ -46,12 +46,13 @@ def intent_subject(intent: Intent, where: str) -> dict[str, Any]:
     return {"kind": "intent", "network": intent.network, "meant": intent.kind, **texts, "as": where}
 
 
-def intent_of_problem(subjects: Iterable[Mapping[str, Any]]) -> Intent | None:
-    """The intent that a problem with those subjects is a breach of."""
-    row = next((subject for subject in subjects if subject["kind"] == "intent"), None)
-    if row is None:
-        return None
-    return Intent(row["network"], row["meant"], _point(row["source"]), _point(row["target"]))
+def intent_of_problem(subjects: Iterable[Mapping[str, Any]]) -> tuple[Intent | None, str]:
+    """The intent that a problem with those subjects is a breach of, and as what it is breached."""
+    for row in subjects:
+        if row["kind"] == "intent":
+            ends = _point(row["source"]), _point(row["target"])
+            return Intent(row["network"], row["meant"], *ends), row["as"]
+    return None, ""
 
 
 def breached_by(

@@ -109,12 +109,12 @@ def _seen_pairs(intent: Intent, measured: Measured, sight: Visibility, state: De
         if measured.get((a, b, "ip")) == "no":
             yield _Pairs.of(a, b)
         return
-    running = [key for key in _containers(state, intent.network) if _is_up(sight, key)]
+    running = [key for key in containers(state, intent.network) if _is_up(sight, key)]
     if intent.kind == "together":
         apart = (pair for pair in combinations(running, 2) if _is_seen(measured, pair, "ip", "no"))
         yield from (_Pairs.of(*pair) for pair in apart)
         return
-    for pair in product((key for key in running if _is_all_in(key, intent, sight, state)), _others(sight)):
+    for pair in product((key for key in running if _is_all_in(key, intent, sight, state)), others(sight)):
         if _is_seen(measured, pair, "ip", "yes") or _is_seen(measured, pair, "layer2", "yes"):
             yield _Pairs.of(*pair)
 
@@ -130,7 +130,8 @@ def _is_all_in(key: ContainerKey, intent: Intent, sight: Visibility, state: Desi
     return host is not None and not host.host_routed and all(port.interface in mine for port in host.ports)
 
 
-def _others(sight: Visibility) -> list[OtherHosts]:
+def others(sight: Visibility) -> list[OtherHosts]:
+    """The other hosts of every physical segment that has a name."""
     return sorted(key for key in sight.hosts() if isinstance(key, OtherHosts))
 
 
@@ -160,19 +161,19 @@ def _pairs(intent: Intent, sight: Visibility, state: Desired) -> Iterable[_Pairs
 
 
 def _reaching_out(sight: Visibility, state: Desired, network: NetworkId) -> Iterator[_Pairs]:
-    for interfaces in _members_alike(sight, state, network):
-        for other in _others(sight):
-            if "yes" in _answers(interfaces[0], other, sight):
+    for interfaces in members_alike(sight, state, network):
+        for other in others(sight):
+            if "yes" in answers(interfaces[0], other, sight):
                 yield _Pairs((interfaces[0], other), frozenset(interfaces), frozenset((other,)))
 
 
-def _answers(a: EndPoint, b: EndPoint, sight: Visibility) -> tuple[Answer, Answer]:
+def answers(a: EndPoint, b: EndPoint, sight: Visibility) -> tuple[Answer, Answer]:
     """By IP, and at layer 2."""
     return sight.answer(a, b), sight.layer2_answer(a, b)
 
 
 def _apart(sight: Visibility, state: Desired, network: NetworkId) -> Iterator[_Pairs]:
-    running = [key for key in _containers(state, network) if _is_up(sight, key)]
+    running = [key for key in containers(state, network) if _is_up(sight, key)]
     groups = sight.groups(running)
     members = [frozenset[EndPoint](group.members) for group in groups]
     for number, group in enumerate(groups):
@@ -187,7 +188,7 @@ def _apart(sight: Visibility, state: Desired, network: NetworkId) -> Iterator[_P
                 yield _Pairs((two, one), theirs, mine)
 
 
-def _members_alike(
+def members_alike(
     sight: Visibility, state: Desired, network: NetworkId
 ) -> Iterator[tuple[InterfaceKey, ...]]:
     """The interfaces in the network of containers that see the same, group by group."""
@@ -199,7 +200,8 @@ def _members_alike(
         yield tuple(i for key in group.members if isinstance(key, ContainerKey) for i in mine[key])
 
 
-def _containers(state: Desired, network: NetworkId) -> list[ContainerKey]:
+def containers(state: Desired, network: NetworkId) -> list[ContainerKey]:
+    """The containers that are members of the network."""
     keys = (ContainerKey(m.interface.server, m.interface.ctid) for m in state.members_of(network))
     return sorted(set(keys))
 
@@ -247,7 +249,7 @@ def _why(intent: Intent, pair: Pair, sight: Visibility) -> Verdict:
 
 def _is_of_frames(intent: Intent, pair: Pair, sight: Visibility) -> bool:
     """Whether it is by frames alone that the two reach each other, not by their addresses."""
-    by_ip, by_frames = _answers(*pair, sight)
+    by_ip, by_frames = answers(*pair, sight)
     return intent.kind == "isolated" and by_ip != "yes" and by_frames == "yes"
 
 

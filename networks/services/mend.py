@@ -51,7 +51,7 @@ def offered(user: AnyUser, problem: StandingProblem) -> list[Offered]:
 
 def _breaches(problem: StandingProblem, state: Desired, known: Inventory) -> tuple[Breach, ...]:
     """The breach of the intent that the problem is about, while it is meant."""
-    intent = intent_of_problem(problem.subjects)
+    intent, _ = intent_of_problem(problem.subjects)
     if intent is None or intent not in stored(
         NetworkIntent.objects.filter(network=uuid.UUID(intent.network))
     ):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
+from networks.domain.intent import Intent
+from networks.intents import intent_of_problem
 from networks.models import StandingProblem
 from networks.services.errors import NotAllowed
 from nodes.choices import Role
@@ -25,6 +29,26 @@ def open_problems(user: AnyUser) -> QuerySet[StandingProblem]:
 def waiting_count(user: AnyUser) -> int:
     """Problems that nobody has acknowledged. One query, and one for the user's roles."""
     return open_problems(user).filter(acknowledged_at=None).count()
+
+
+@dataclass(frozen=True, slots=True)
+class Breached:
+    """An intent's problem, None where the user may not see it; `where` as networks/intents.py has it."""
+
+    problem: StandingProblem | None
+    where: str
+
+
+def breached_intents(user: AnyUser, network_id: uuid.UUID) -> dict[Intent, Breached]:
+    """The intents of the network that Problems lists as breached. One query, and one for the user's roles."""
+    seen = open_problems(user).filter(pk=OuterRef("pk"))
+    rows = StandingProblem.objects.open().filter(cause="breach", subjects__0__network=str(network_id))
+    found: dict[Intent, Breached] = {}
+    for row in rows.annotate(is_seen=Exists(seen)):
+        intent, where = intent_of_problem(row.subjects)
+        if intent is not None:
+            found[intent] = Breached(row if row.is_seen else None, where)
+    return found
 
 
 def acknowledge(user: User, ids: Collection[int], note: str) -> int:

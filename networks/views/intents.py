@@ -11,17 +11,22 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from networks.domain.intent import breaches, said
+from networks.domain.doubts import doubt
+from networks.domain.intent import Intent, breaches, said
 from networks.intents import intent_of
+from networks.looking_back import then
 from networks.models import NetworkIntent, VirtualNetwork
 from networks.models.intents import IntentKind
 from networks.points import UnknownPoint, offers
 from networks.services import intents as services
 from networks.services.errors import Conflict, NotAllowed
-from networks.services.sight import servers_of_point, sight
+from networks.services.problems import Breached, breached_intents
+from networks.services.sight import Sight, servers_of_point, sight
 from networks.slices import of_network
 from networks.views.gate import may_change, network_or_404, user_of
 from vnetpanel.past import has_a_past
+
+HIDDEN = "It is breached on physical servers that you may not see."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -68,7 +73,7 @@ def _added(request: HttpRequest, row: VirtualNetwork, typed: dict[str, str]) -> 
 
 
 def _held(request: HttpRequest, network_id: uuid.UUID) -> dict[str, Any]:
-    """Each intent in words and, where it does not hold, why."""
+    """Each intent in words, whether it holds, and why it does not or is not known to."""
     rows = list(NetworkIntent.objects.filter(network=network_id))
     if not rows:
         return {"intents": []}
@@ -77,12 +82,28 @@ def _held(request: HttpRequest, network_id: uuid.UUID) -> dict[str, Any]:
     servers = {server for end in ends for server in servers_of_point(end)}
     servers |= of_network(network_id, request.user).drafted.servers_of(str(network_id))
     found = sight(request.user, sorted(servers))
-    broken = {b.intent: b.text for b in breaches(values.values(), found.visibility, found.desired)}
+    # What stands today is no part of the past.
+    standing = breached_intents(request.user, network_id) if then() is None else {}
     shown = [
-        {"row": row, "text": said(value, found.visibility), "breach": broken.get(value, "")}
+        {"row": row, "text": said(value, found.visibility), **_state(value, found, standing.get(value))}
         for row, value in zip(rows, values.values(), strict=True)
     ]
     return {"has_draft": found.has_draft, "intents": shown}
+
+
+def _state(value: Intent, found: Sight, standing: Breached | None) -> dict[str, Any]:
+    """Whether it holds: as shown and, where the shown state does not breach it, as Problems has it."""
+    problem = standing.problem if standing else None
+    broken = breaches([value], found.visibility, found.desired)
+    if broken:
+        return {"is_breached": True, "why": broken[0].text, "problem": problem}
+    unknown = doubt(value, found.visibility, found.desired)
+    if standing is None:
+        return {"is_breached": False, "is_unknown": bool(unknown), "why": unknown}
+    # What was found or measured otherwise is so whatever the model makes of the draft.
+    is_mended = found.has_draft and standing.where == "desired" and not unknown
+    why = problem.text if problem else HIDDEN
+    return {"is_breached": True, "why": why, "problem": problem, "is_mended": is_mended}
 
 
 @require_POST

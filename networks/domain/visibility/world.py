@@ -254,6 +254,11 @@ class World:
         """Whether a physical segment that nobody has named might join two zones."""
         return _may_meet(self._vids_of_zones, a, b)
 
+    def may_lead_out(self, host: Host) -> bool:
+        """Whether it stands on, or is routed to, the untagged wire of a segment that nobody has named."""
+        nowhere = (frozenset[int](), frozenset[int]())
+        return any(0 in self._vids_of_zones.get(zone, nowhere)[1] for zone in self.zones(host))
+
     def may_be_one(self, a: Host, b: Host) -> bool:
         """Whether a physical segment that nobody has named might put the two on one segment."""
         return _may_meet(self.vids, [p.segment for p in a.ports], [p.segment for p in b.ports])
