@@ -6,6 +6,7 @@ It refuses what the kernel or the transaction script would refuse, so that a pla
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 
 from networks.domain.wanted import ARP_IGNORE_ALL, carries_layer3
 from networks.host.grammar import (
@@ -154,7 +155,7 @@ class _Machine:
         match errand:
             case NetifAdd(_, _, ifname, mac, host, bridge):
                 self.need(ifname not in interfaces, f"{ifname} exists")
-                host = host or f"veth{len(self.links):08x}"
+                host = host or next(name for n in count(1) if (name := f"veth{n:08x}") not in self.links)
                 interfaces[ifname] = ContainerInterface(
                     ifname, "bridged", mac=mac, host_ifname=host, configured_bridge=bridge
                 )
