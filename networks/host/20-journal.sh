@@ -5,7 +5,7 @@
 note() { say "$*" >>"$D/journal"; }
 journal() {
 	J_state=none J_boot='' J_path='' J_ssh='' J_deadline=0 J_limit=0 J_seconds=0 J_worker='' J_deadman='' J_armed='' J_confirmed=0
-	J_confirmed_ssh='' J_reason=''
+	J_confirmed_ssh='' J_reason='' J_forward=''
 	[ -r "$D/journal" ] || return 0
 	while read -r j_key j_value; do
 		case $j_key in
@@ -20,6 +20,7 @@ journal() {
 		deadman) J_deadman=$j_value ;;
 		confirmed) J_confirmed=${j_value%% *} J_confirmed_ssh=${j_value#* } ;;
 		reason) J_reason=$j_value ;;
+		forward) J_forward=$j_value ;;
 		esac
 	done <"$D/journal"
 }

@@ -47,6 +47,7 @@ take_back_parts() {
 		journal
 		case $J_boot$J_state in "$BOOT"applying | "$BOOT"stuck) ;; *) continue ;; esac
 		is_whole "$t_snap" || continue
+		forwards_since "$t_snap"
 		find_tools
 		if converged; then
 			ended rolledback
@@ -59,6 +60,14 @@ take_back_parts() {
 		fi
 	done
 	return 0
+}
+# forwards_since SNAP: whoever has turned ip_forward on since it was taken, as vzctl does for the first host-routed container,
+# has for every link there is: going back, those stay so, but for what we shut off (arp_ignore 8).
+forwards_since() {
+	read -r t_now </proc/sys/net/ipv4/ip_forward
+	[ "$J_forward$t_now" = 01 ] || return 0
+	sed '/^set /{/ ipv4\/arp_ignore=8 /!s| ipv4/forwarding=0 | ipv4/forwarding=1 |
+}' "$1" >"$1.new" && is_whole "$1.new" && mv -f "$1.new" "$1"
 }
 # ended STATE: of a part. Taken back much later it would undo what others have done since.
 ended() { note state "$1" 2>/dev/null || rm -f "$D/snap"; }
@@ -123,7 +132,9 @@ try_part() {
 	rm -rf "$D"
 	mkdir -p "$D" || fail "$BROKEN" "cannot write $RUN"
 	: >"$D/notes"
+	read -r b_forward </proc/sys/net/ipv4/ip_forward
 	say "boot $BOOT
+forward $b_forward
 state applying" >"$D/journal"
 	find_tools
 	feed "vnetpanel-plan 1

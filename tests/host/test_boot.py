@@ -211,6 +211,23 @@ def test_a_part_of_the_replay_that_was_killed_half_way_goes_back_before_it_is_do
     assert server.call("recover", check=True).answer.get("booted") == ""
 
 
+@pytest.mark.parametrize(("before", "kept"), [("0", "1"), ("1", "0")])
+def test_what_forwards_since_a_replay_was_killed_goes_on_to_forward(
+    server: Server, move: HostPlan, before: str, kept: str
+) -> None:
+    """vzctl turns it on for every link there is. What was off although it was on stays off."""
+    moved_and_rebooted(server, move)
+    forward, own = "/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv4/conf/{}/forwarding"
+    run(*server.inside(), "sh", "-c", f"echo {before} >{forward}; echo 0 >{own.format('eth0')}")
+    assert server.call("boot", VNP_CRASH="critical:8").code == -9
+    if before == "0":
+        run(*server.inside(), "sh", "-c", f"echo 1 >{forward}")
+    server.call("recover", check=True)
+    assert server.reaches("10.77.0.11")
+    for link in ("eth0", "vn-a"):
+        assert run(*server.inside(), "cat", own.format(link)).stdout.strip() == kept
+
+
 def test_a_part_that_does_not_go_back_is_tried_once_more_and_then_let_go(
     server: Server, move: HostPlan
 ) -> None:
