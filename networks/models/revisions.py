@@ -25,10 +25,9 @@ class Revision(models.Model):
 
 
 class Draft(models.Model):
-    """One user's pending edits, based on a revision of desired."""
+    """One user's pending edits, on top of what is decided now."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="draft")
-    base = models.PositiveBigIntegerField("based on revision", default=0)
     edits = models.TextField(default="[]", help_text="Edits as JSON; see networks/state_json.py.")
     found = models.TextField(
         default="[]", help_text="Those of the edits that only write down what was found (adopted drift)."
@@ -44,7 +43,6 @@ class DraftStep(models.Model):
     """What a user's draft was before one of her last steps, newest last: for undo."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="draft_steps")
-    base = models.PositiveBigIntegerField("based on revision", default=0)
     edits = models.TextField(default="[]")
     found = models.TextField(default="[]")
     at = models.DateTimeField(auto_now_add=True)

@@ -42,9 +42,9 @@ log = structlog.get_logger(__name__)
 
 
 def draft_of(user: User) -> Draft:
-    """The user's draft; a new, empty one on the newest revision if she has none."""
+    """The user's draft; a new, empty one if she has none."""
     draft = Draft.objects.filter(user_id=user.pk).first()
-    return draft or Draft(user_id=user.pk, base=0)
+    return draft or Draft(user_id=user.pk)
 
 
 def drafted(user: User, newest: Head | None = None) -> Desired:
@@ -112,12 +112,11 @@ def stage(user: User, edits: Iterable[Edit], *, found: bool = False) -> Draft:
     check_allowed(user, new)
     with transaction.atomic():
         draft = draft_of(user)
-        newest = head()
+        decided = head().state
         pending = edits_of(draft)
-        _check_vlans_are_ours(user, newest.state, pending, new)
-        after = apply_edits(newest.state, (*pending, *new))
-        draft.base = newest.number
-        draft.edits = dump_edits(edits_between(newest.state, after))
+        _check_vlans_are_ours(user, decided, pending, new)
+        after = apply_edits(decided, (*pending, *new))
+        draft.edits = dump_edits(edits_between(decided, after))
         if found:
             draft.found = dump_edits(dict.fromkeys((*found_of(draft), *new)))
         remember(user.pk)
@@ -129,11 +128,10 @@ def put_back(user: User, edits: Iterable[Edit], *, found: bool, reason: str) -> 
     """Put edits of a Change that came to nothing back into the user's draft, before what she added since."""
     edits = tuple(edits)
     with transaction.atomic():
-        draft, newest = draft_of(user), head()
-        after = apply_edits(newest.state, (*edits, *edits_of(draft)))
+        draft, decided = draft_of(user), head().state
+        after = apply_edits(decided, (*edits, *edits_of(draft)))
         remember(user.pk)
-        draft.base = newest.number
-        draft.edits = dump_edits(edits_between(newest.state, after))
+        draft.edits = dump_edits(edits_between(decided, after))
         draft.found = dump_edits(dict.fromkeys((*found_of(draft), *(edits if found else ()))))
         draft.reason = draft.reason or reason
         draft.save()

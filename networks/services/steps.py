@@ -14,8 +14,8 @@ MOST = 20
 def remember(user_id: int) -> None:
     """Note what the user's draft is now, before it is changed. Inside the transaction that changes it."""
     draft = Draft.objects.filter(user_id=user_id).first()
-    edits, found, base = (draft.edits, draft.found, draft.base) if draft else ("[]", "[]", 0)
-    DraftStep.objects.create(user_id=user_id, edits=edits, found=found, base=base)
+    edits, found = (draft.edits, draft.found) if draft else ("[]", "[]")
+    DraftStep.objects.create(user_id=user_id, edits=edits, found=found)
     kept = DraftStep.objects.filter(user_id=user_id).order_by("-pk").values_list("pk", flat=True)[:MOST]
     DraftStep.objects.filter(user_id=user_id).exclude(pk__in=list(kept)).delete()
 
@@ -37,7 +37,5 @@ def undo(user: User) -> bool:
         # Two clicks at once take back two steps, not one twice.
         if step is None or not DraftStep.objects.filter(pk=step.pk).delete()[0]:
             return False
-        Draft.objects.update_or_create(
-            user_id=user.pk, defaults={"edits": step.edits, "found": step.found, "base": step.base}
-        )
+        Draft.objects.update_or_create(user_id=user.pk, defaults={"edits": step.edits, "found": step.found})
     return True

@@ -206,7 +206,7 @@ def test_nothing_hidden_is_named_anywhere(
         user = with_role(django_user_model, "user", scene.group, Role(role))
     # She once had a role there: her draft still names it.
     edits = [AddMember(things["network_id"], InterfaceKey(hidden.pk, "98766", "hsh1"))]
-    Draft.objects.create(user=user, base=1, edits=dump_edits(edits))
+    Draft.objects.create(user=user, edits=dump_edits(edits))
     client, pages = logged_in(user), []
     for network in (things["network_id"], things["only_there"]):
         here = things | {"network_id": network}
