@@ -85,7 +85,7 @@ rejoin() {
 		# Before 3.14 a port of a bridge has no master there.
 		[ ! -e "/sys/class/net/$r_host/master" ] || continue
 		is_in "$r_host" - || continue
-		r_why=$(joins "$r_ctid" "$r_host" "$r_bridge") ||
+		is_joined "$r_host" "$r_bridge" || r_why=$(joins "$r_ctid" "$r_host" "$r_bridge") ||
 			say "warn not-joined container $r_ctid: $(say "$r_why" | tail -n 1 | tr -cd ' -~')"
 	done
 }

@@ -87,7 +87,7 @@ follow_save() {
 	fi
 	# Its configuration may have been put right since the plan was made.
 	[ "$S_host" != - ] || S_host=$4
-	s_words=$(joins "$2" "$S_host" "$5") || { differs "$(last_words)" || return 1; }
+	joined "$2" "$S_host" "$5" || return 1
 	say "$s_what ok"
 }
 # saved_as CTID IFNAME: S_bridge S_type S_host of its conf file, "-" for what is not said
@@ -152,7 +152,8 @@ as_vzctl_address() {
 	ipdel7*) $v_do set "$v_ctid" --ifname "$v_if" --ipdel "${1%/*}" --save ;;
 	esac
 }
-vzctl_does() (
+# As $(as_vzctl vzctl_does …): what it sets is its own.
+vzctl_does() {
 	# The start hook runs inside this too, with the conf still old: told to keep its hands off.
 	say "$$ $2" >"$RUN/following"
 	tries=3
@@ -164,17 +165,17 @@ vzctl_does() (
 		sleep 1
 	done
 	true >"$RUN/following"
-	exit "$rc"
-)
+	return "$rc"
+}
 # show_vzctl WORDS…: as they would be typed
-show_vzctl() (
-	line='follow vzctl'
-	for word in "$@"; do
-		case $word in '' | *' '*) word="'$word'" ;; esac
-		line="$line $word"
+show_vzctl() {
+	v_line='follow vzctl'
+	for v_word; do
+		case $v_word in '' | *' '*) v_word="'$v_word'" ;; esac
+		v_line="$v_line $v_word"
 	done
-	say "$line"
-)
+	say "$v_line"
+}
 # What comes after the commit, for the review.
 show_follow() {
 	while read -r f_kind f_words; do
@@ -186,7 +187,7 @@ show_follow() {
 # have been copied or written by hand, and name what another container has, or an adapter of the server: moved is only
 # what a step of a plan may move, for a container that runs. Says why not. As $(joins …): what it sets is its own.
 joins() {
-	[ -d "/sys/class/net/$2" ] && ! is_in "$2" "$3" || return 0
+	! is_joined "$2" "$3" || return 0
 	is_running "$1"
 	case $? in
 	1) return 0 ;;
@@ -209,18 +210,22 @@ ${j_keep}end" compose joins >"$D/notes" && run_commands <"$D/work" >>"$D/log" 2>
 	sed -n 's/^refuse [^ ]* //p' "$D/notes"
 	return 1
 }
+# joined CTID HOSTIF BRIDGE|-: as joins, without its process where nothing is to be done
+joined() { is_joined "$2" "$3" || s_words=$(joins "$@") || differs "$(last_words)"; }
+# is_joined HOSTIF BRIDGE|-: or is not there
+is_joined() { [ ! -d "/sys/class/net/$1" ] || is_in "$1" "$2"; }
 # is_in HOSTIF BRIDGE|-
 is_in() { if [ "$2" = - ]; then [ ! -e "/sys/class/net/$1/brport" ]; else [ -e "/sys/class/net/$2/brif/$1" ]; fi; }
-referred_to() (
+referred_to() {
 	# Hardly any says the name at all, and a process for each file would be most of what this costs. Only grep's own "no" is
 	# one: it may have failed, or a file may not be readable. Then each is read.
 	grep -Eq "^NETIF=.*=\"*$1([^-._0-9A-Za-z]|\$)" "$CONF"/*.conf 2>/dev/null
 	[ $? != 1 ] || return 1
-	for conf in "$CONF"/*.conf; do
-		[ -f "$conf" ] && awk -v bridge="$1" "$AWK_NETIF" "$conf" && return 0
+	for d_conf in "$CONF"/*.conf; do
+		[ -f "$d_conf" ] && awk -v bridge="$1" "$AWK_NETIF" "$d_conf" && return 0
 	done
 	return 1
-)
+}
 # stands_on BRIDGE: sets d_upper, a VLAN adapter, macvlan or the like that would go with it. Before 3.14 the kernel does not
 # list them. A veth's iflink may be a number of another namespace; a port that is no VLAN adapter is one.
 stands_on() {

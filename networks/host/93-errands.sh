@@ -61,7 +61,7 @@ do_netif_add() {
 		agrees "$2" "$7" || { differs "$(last_words)" || return 1; }
 	fi
 	[ -d "/sys/class/net/$S_host" ] || ! is_running "$3" || { differs "$S_host is not there: $(last_words)" || return 1; }
-	s_words=$(joins "$3" "$S_host" "$7") || { differs "$(last_words)" || return 1; }
+	joined "$3" "$S_host" "$7"
 }
 # A stock vznetaddbr reads the conf before it is saved, and fails for a container's first interface: exit code 130.
 explain_failed_add() {
