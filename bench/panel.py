@@ -16,6 +16,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
+from django.db import connection
 
 from bench.farm import Farm, prefix
 from bench.meter import Group
@@ -48,7 +49,8 @@ USED = (
     request_looks,
 )
 
-POLL_S = 0.02
+POLL_S = 0.005
+"""How often the database is asked whether something has ended: contenders end by themselves."""
 SETTLE_S = 0.3
 """So long after a Change has ended its measurement may take to be asked for."""
 
@@ -117,8 +119,9 @@ class Panel:
     def look(self, size: int) -> None:
         """Look at so many servers, from the service call to the last stored look."""
         servers = self.servers(size)
+        waiting = rows_of(servers.exclude(look_requested_at=None).values_list("pk")[:1])
         request_looks(self.user, servers)
-        _wait("looks", lambda: not servers.exclude(look_requested_at=None).exists())
+        _wait("looks", lambda: not waiting())
         bad = servers.exclude(state=ServerState.OK).values_list("name", "state_reason")
         if bad:
             raise RuntimeError(f"looks failed: {list(bad)[:3]}")
@@ -211,18 +214,23 @@ def _wait(what: str, holds: Callable[[], bool], seconds: float = 300.0) -> None:
     _waited.seconds = getattr(_waited, "seconds", 0.0) + time.thread_time() - mine
 
 
+def rows_of(queryset: Any) -> Callable[[], list[Any]]:
+    """What the queryset finds, at each call anew; its SQL is made once, as waiting must cost nothing."""
+    sql, parameters = queryset.query.sql_with_params()
+
+    def rows() -> list[Any]:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            return cursor.fetchall()
+
+    return rows
+
+
 def settled(change: Change, holds: Callable[[Change], bool]) -> Change:
     """The Change as it is when that holds of its state."""
-    found = change
-
-    def asked() -> bool:
-        nonlocal found
-        state = Change.objects.only("state").get(pk=change.pk)
-        return holds(state)
-
-    _wait("the Change", asked)
-    found = Change.objects.get(pk=change.pk)
-    return found
+    state = rows_of(Change.objects.filter(pk=change.pk).values_list("state"))
+    _wait("the Change", lambda: holds(Change(state=state()[0][0])))
+    return Change.objects.get(pk=change.pk)
 
 
 @contextmanager
