@@ -4,6 +4,7 @@
 #
 #   scripts/prepare.sh run|demo|test|lint|bench
 set -eu
+umask 022 # what is installed is for other users too, as the unit's (docs/operations.md)
 cd "$(dirname "$0")/.."
 
 LAB_PACKAGES="user-mode-linux kmod e2fsprogs openssh-server openssh-client iproute2 iputils-ping iputils-arping
@@ -36,28 +37,39 @@ missing_for_python() {
 }
 
 # openssh-server would start a server on this machine and on each boot. The lab runs sshd inside its own servers
-# only, so a service that this script brings is neither started nor enabled.
+# only, so a service that this script brings is neither started nor enabled, however this ends.
+# shellcheck disable=SC2030 # for disable_services
 install_packages() (
-    policy=/usr/sbin/policy-rc.d
-    had_ssh=$(missing_of openssh-server)
-    had_postgresql=$(missing_of postgresql)
-    if [ ! -e "$policy" ]; then
-        trap 'rm -f "$policy"' EXIT
-        printf '#!/bin/sh\nexit 101\n' >"$policy"
+    policy=${PREPARE_ROOT:-}/usr/sbin/policy-rc.d # tests have one of their own
+    lacks_ssh=$(missing_of openssh-server)
+    lacks_postgresql=$(missing_of postgresql-common) # whose unit it is, whatever the version
+    # A killed run of before left its own.
+    if [ ! -e "$policy" ] || grep -q "$MARK" "$policy"; then
+        trap 'rm -f "$policy"; disable_services' EXIT
+        printf '#!/bin/sh\n%s\nexit 101\n' "$MARK" >"$policy"
         chmod 755 "$policy"
+    else
+        trap disable_services EXIT
     fi
+    # dash runs no EXIT trap when a signal ends it.
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    trap 'exit 129' HUP
     DEBIAN_FRONTEND=noninteractive
     export DEBIAN_FRONTEND
     printf 'Installing with apt: %s\n' "$*"
-    apt-get update -qq
+    apt-get update -qq || : # of several sources one may be away
     apt-get install -y -qq --no-install-recommends "$@" >/dev/null
-    if [ -n "$had_ssh" ] && command -v systemctl >/dev/null; then
-        systemctl disable --quiet ssh.service ssh.socket 2>/dev/null || :
-    fi
-    if [ -n "$had_postgresql" ] && command -v systemctl >/dev/null; then
-        systemctl disable --quiet postgresql.service 2>/dev/null || :
-    fi
 )
+
+MARK="# made by the panel's scripts/prepare.sh, which removes it"
+
+# shellcheck disable=SC2031 # of the subshell that calls it
+disable_services() {
+    command -v systemctl >/dev/null || return 0
+    [ -z "$lacks_ssh" ] || systemctl disable --quiet ssh.service ssh.socket 2>/dev/null || :
+    [ -z "$lacks_postgresql" ] || systemctl disable --quiet postgresql.service 2>/dev/null || :
+}
 
 # What must be there, or the command stops with one sentence.
 require_packages() {
@@ -81,24 +93,22 @@ want_packages() {
     fi
 }
 
+sum_of() { sha256sum "$1" | cut -c1-16; }
+
 make_environment() {
     python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
         fail "Python 3.11 or newer is needed; $(python3 --version 2>&1 || echo 'python3 is missing')."
     lock=requirements/$1.txt
-    stamp=.venv/.installed-$1-$(python3 -c 'import sys; print(sys.version.split()[0])')-$(sha256sum "$lock" | cut -c1-16)
-    [ ! -e "$stamp" ] || return 0
+    version=$(python3 -c 'import sys; print(sys.version.split()[0])')
+    stamp=.venv/.installed-$1-$version-$(sum_of "$lock")
     # The list for development holds that for running.
-    if [ "$1" = run ]; then
-        sum=$(sha256sum requirements/dev.txt | cut -c1-16)
-        for other in .venv/.installed-dev-*-"$sum"; do
-            [ ! -e "$other" ] || return 0
-        done
-    fi
+    [ ! -e "$stamp" ] || return 0
+    [ "$1" != run ] || [ ! -e ".venv/.installed-dev-$version-$(sum_of requirements/dev.txt)" ] || return 0
     printf 'Installing Python packages into .venv\n'
-    # --clear: an environment of another Python, or one half made, is of no use.
-    .venv/bin/python -c 'import pip' 2>/dev/null || python3 -m venv --clear .venv
+    # --clear: an environment of another Python, or one half made, is of no use. Only a whole pip can say its version.
+    .venv/bin/python -m pip --version >/dev/null 2>&1 || python3 -m venv --clear .venv
+    rm -f .venv/.installed-*
     .venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r "$lock"
-    rm -f .venv/.installed-"$1"-*
     : >"$stamp"
 }
 
