@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -16,7 +16,10 @@ from django.db.models.functions import Cast
 
 from networks.choices import UNUSABLE_BOND_MODES
 from networks.domain.state import (
+    AddMember,
+    Assign,
     Assignment,
+    CreateNetwork,
     Desired,
     Edit,
     InterfaceKey,
@@ -70,7 +73,9 @@ def network_alone(network_id: uuid.UUID, user: AbstractBaseUser | AnonymousUser)
 
 def of_server(server_id: int, user: AbstractBaseUser | AnonymousUser) -> Drafted:
     """Everything about one server: the networks with something on it. Two queries."""
-    return _back([server_id]) if then() is not None else _drafted(decided_on(server_id), user)
+    if then() is not None:
+        return _back([server_id])
+    return _drafted(decided_on(server_id), user, [server_id])
 
 
 def decided_on(server_id: int) -> Desired:
@@ -128,13 +133,17 @@ def of_cells(
     network_ids: Collection[str],
     user: AbstractBaseUser | AnonymousUser,
 ) -> Cells:
-    """Where networks are assigned on those servers, and members there of some networks. One query."""
+    """Where networks are assigned on those servers, and members there of some networks. One query.
+
+    Those some networks' names the caller has: of what the draft puts there, only others are looked up.
+    """
     members = MemberRow.objects.filter(
         network_id__in=[uuid.UUID(pk) for pk in network_ids],
         interface__container__server_id__in=server_ids,
     )
     usable = Adapter.objects.filter(server_id__in=server_ids, gone_at=None, bond=None)
-    return _cells(server_ids, members, usable.exclude(bond_mode__in=UNUSABLE_BOND_MODES), user)
+    usable = usable.exclude(bond_mode__in=UNUSABLE_BOND_MODES)
+    return _cells(server_ids, members, usable, user, network_ids)
 
 
 def on_servers(server_ids: Collection[int], user: AbstractBaseUser | AnonymousUser) -> Cells:
@@ -149,6 +158,7 @@ def _cells(
     members: QuerySet[MemberRow],
     adapters: QuerySet[Adapter],
     user: AbstractBaseUser | AnonymousUser,
+    known: Collection[str] = (),
 ) -> Cells:
     looks_back = then() is not None
     # The revision that is looked back at has been read; adapters are of now.
@@ -161,7 +171,7 @@ def _cells(
     )
     networks = sorted(found.network_names.items(), key=lambda named: named[1])
     decided = found.desired([Network(pk, name) for pk, name in networks])
-    part = _back(server_ids) if looks_back else _drafted(decided, user)
+    part = _back(server_ids) if looks_back else _drafted(decided, user, server_ids, known)
     by_name = {server: sorted(there) for server, there in found.adapters.items()}
     return Cells(part.decided, part.drafted, part.edits, by_name)
 
@@ -249,7 +259,7 @@ def of_area(
     """All of those servers and all of those networks: what rules need to judge edits there. Two queries."""
     if then() is not None:
         return _back(server_ids, network_ids)
-    return _drafted(_area(server_ids, network_ids), user)
+    return _drafted(_area(server_ids, network_ids), user, server_ids)
 
 
 def _area(server_ids: Collection[int], network_ids: Collection[str]) -> Desired:
@@ -288,9 +298,32 @@ def _back(server_ids: Collection[int], network_ids: Collection[str] = ()) -> Dra
     return Drafted(part, part)
 
 
-def _drafted(decided: Desired, user: AbstractBaseUser | AnonymousUser) -> Drafted:
+def _drafted(
+    decided: Desired,
+    user: AbstractBaseUser | AnonymousUser,
+    server_ids: Collection[int] = (),
+    known: Collection[str] = (),
+) -> Drafted:
     edits = draft_edits(user)
+    # One that only the draft puts there has no row there, and would be said not to exist: one query more.
+    if missing := _put_on(set(server_ids), edits) - {n.id for n in decided.networks} - set(known):
+        rows = VirtualNetwork.objects.filter(pk__in=missing)
+        decided = replace(decided, networks=(*decided.networks, *map(_network, rows)))
     return Drafted(decided, apply_edits(decided, edits), edits)
+
+
+def _put_on(servers: Collection[int], edits: Sequence[Edit]) -> set[str]:
+    """Stored networks that the edits assign on those servers, or put containers of theirs into."""
+    found, created = set(), set()
+    for edit in edits:
+        match edit:
+            case Assign(network=network, server=server) if server in servers:
+                found.add(network)
+            case AddMember(network=network, interface=interface) if interface.server in servers:
+                found.add(network)
+            case CreateNetwork(id=network):
+                created.add(network)
+    return found - created
 
 
 def _network(row: VirtualNetwork) -> Network:

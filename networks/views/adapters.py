@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -108,7 +109,7 @@ def delete_vlan(request: HttpRequest, server_id: int, name: str) -> HttpResponse
     server = server_or_404(request.user, server_id)
     part = of_server(server.pk, request.user)
     adapter = _shown(server, part, name)
-    problems = _refusals(request, server, part, DeleteVlan(server.pk, name))
+    problems = _refusals(request, server, _as_decided(part, server, name), DeleteVlan(server.pk, name))
     if request.method == "POST" and not problems:
         stage(request, [DeleteVlan(server.pk, name)], f"Deleting {name} of {server} is in your draft.")
         return redirect("networks:server_adapters", server.pk)
@@ -121,6 +122,16 @@ def delete_vlan(request: HttpRequest, server_id: int, name: str) -> HttpResponse
     return render(
         request, "networks/vlan_delete.html", context, status=409 if request.method == "POST" else 200
     )
+
+
+def _as_decided(part: Drafted, server: PhysicalServer, name: str) -> Drafted:
+    """The part with this VLAN adapter decided, so that one only drafted is refused by what uses it.
+
+    By the rules it would else just not be there, which is no reason to somebody who asks to delete it.
+    """
+    decided = {vlan.name for vlan in part.decided.vlans_on(server.pk)}
+    drafted = [v for v in part.drafted.vlans_on(server.pk) if v.name == name and name not in decided]
+    return replace(part, decided=replace(part.decided, vlans=(*part.decided.vlans, *drafted)))
 
 
 def _shown(server: PhysicalServer, part: Drafted, name: str) -> AdapterShown:

@@ -13,6 +13,7 @@ from networks.as_of import as_of
 from networks.desired import head
 from networks.domain.state import AddMember, Assign, CreateNetwork, CreateVlan, Desired
 from networks.looking_back import looking_back
+from networks.services import drafts
 from networks.slices import decided_on, decided_on_each, of_area, of_cells, of_network, on_servers
 from nodes.models import Adapter
 from tests.networks.changes import decide
@@ -75,6 +76,31 @@ def test_a_part_takes_two_queries_and_what_cells_say_one(decided: Desired, scene
             work()
         own = [query for query in queries if '"networks_draft"' not in query["sql"]]
         assert len(own) == number, own
+
+
+def test_networks_that_only_the_draft_puts_there_are_read_by_one_query_more(scene: Scene, admin: Any) -> None:
+    one, two = scene.server1.pk, scene.server2.pk
+    decide(CreateNetwork(FIRST, "zebra"), CreateNetwork(LAST, "ant"))
+    made = str(uuid.uuid4())
+    edits = (
+        CreateNetwork(made, "made"),
+        Assign(made, one, None),
+        Assign(FIRST, one, "eth0"),
+        AddMember(LAST, scene.key(scene.server2, "202")),
+    )
+    drafts.stage(admin, edits)
+    admin.refresh_from_db()
+    for servers, names, number in (([one], {"zebra"}, 1), ([one, two], {"zebra", "ant"}, 1), ([], set(), 0)):
+        for work in (of_area, lambda servers, _, user: on_servers(servers, user)):
+            with CaptureQueriesContext(connection) as queries:
+                part = work(servers, [], admin)
+            assert {network.name for network in part.decided.networks} == names
+            assert {network.name for network in part.drafted.networks} == names | {"made"}
+            named = [q for q in queries if 'FROM "networks_virtualnetwork"' in q["sql"]]
+            assert len(named) == number, named
+    with CaptureQueriesContext(connection) as queries:
+        of_cells([one], [FIRST], admin)
+    assert len(queries) == 1, list(queries)
 
 
 def test_adapters_of_cells_are_those_that_can_be_assigned(decided: Desired, scene: Scene, admin: Any) -> None:

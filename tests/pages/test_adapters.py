@@ -179,6 +179,23 @@ def test_a_vlan_in_use_is_not_deleted_and_links_to_its_users(
     assert as_operator.post(delete_vlan(scene)).status_code == 302
 
 
+@pytest.mark.parametrize("is_decided", [True, False])
+def test_a_vlan_that_the_draft_alone_uses_names_its_user(
+    scene: Scene, operator: Any, as_operator: Client, is_decided: bool
+) -> None:
+    decide(CreateNetwork(D, "D"))
+    vlan = CreateVlan(scene.server2.pk, "eth0.100", "eth0", 100)
+    if is_decided:
+        make_vlan(scene, "eth0.100", 100)
+        decide(vlan)
+    drafts.stage(operator, [*([] if is_decided else [vlan]), Assign(D, scene.server2.pk, "eth0.100")])
+    pending = draft(operator)
+    for response in (as_operator.get(delete_vlan(scene)), as_operator.post(delete_vlan(scene))):
+        assert "cannot be deleted: Virtual Network D is assigned to it" in response.text
+        assert "does not exist" not in response.text
+    assert response.status_code == 409 and draft(operator) == pending
+
+
 def test_a_vlan_that_only_the_draft_has_is_taken_out_of_it(
     scene: Scene, operator: Any, as_operator: Client
 ) -> None:

@@ -219,6 +219,21 @@ def test_a_taken_adapter_is_refused_with_a_link_to_who_has_it(
     assert draft(operator) == ()
 
 
+def test_a_network_that_the_draft_puts_on_its_first_server_is_named_where_it_is_in_the_way(
+    scene: Scene, operator: Any, as_operator: Client
+) -> None:
+    one = scene.server1.pk
+    decide(CreateNetwork(A, "A"), CreateNetwork(B, "B"))
+    drafts.stage(operator, [Assign(B, one, "eth0")])
+    assert "eth0 (B)" in page(as_operator, which="all")
+    chosen = {"server": [one], f"on-{one}-{A}": "adapter:eth0"}
+    for address in (reverse("networks:assign", args=[A]), grid(scene)):
+        response = as_operator.post(address, chosen | {"network": [A]})
+        assert response.status_code == 422 and "eth0 (B)" in response.text
+        assert "would be assigned to Virtual Networks A and B; it can" in response.text
+    assert draft(operator) == (Assign(B, one, "eth0"),)
+
+
 def test_a_viewer_sees_it_and_changes_nothing(scene: Scene, viewer: Any, as_viewer: Client) -> None:
     decide(CreateNetwork(A, "A"), AddMember(A, scene.key(scene.server1, "102")))
     assert "<select" not in page(as_viewer)
