@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.db.models import Count, QuerySet
+
 from networks.domain.errands import HOST_ROUTED
-from networks.domain.state import AddMember, CreateNetwork, DeleteNetwork, Desired, InterfaceKey
+from networks.domain.state import (
+    AddMember,
+    CreateNetwork,
+    DeleteNetwork,
+    Desired,
+    InterfaceKey,
+    RemoveMember,
+)
 from networks.looking_back import then
 from networks.models import Member, VirtualNetwork
 from networks.offers import network_names
@@ -140,7 +150,10 @@ def _no_address(container: Container, ifname: str) -> str:
 
 
 def networks_offered(container: Container, part: Drafted) -> list[NetworkChoice]:
-    """All virtual networks, stored and drafted, for a bridged interface of the container. Two queries."""
+    """All virtual networks, stored and drafted, for a bridged interface of the container.
+
+    Two queries, three if the draft takes containers of other servers out of networks.
+    """
     deleted = {edit.id for edit in part.edits if isinstance(edit, DeleteNetwork)}
     found = {
         str(pk): name
@@ -162,14 +175,32 @@ def networks_offered(container: Container, part: Drafted) -> list[NetworkChoice]
 
 
 def _used_elsewhere(server_id: int, part: Drafted) -> set[str]:
-    """Networks with members on other servers, the draft's included."""
-    rows = Member.objects.exclude(interface__container__server_id=server_id)
-    found = {str(pk) for pk in rows.order_by().values_list("network_id", flat=True).distinct()}
-    return found | {
-        edit.network
-        for edit in part.edits
-        if isinstance(edit, AddMember) and edit.interface.server != server_id
-    }
+    """Networks with members on other servers, as the draft has them. One query, two if it takes some out."""
+    left: set[InterfaceKey] = set()
+    put: dict[InterfaceKey, set[str]] = {}
+    for edit in part.edits:
+        match edit:
+            case RemoveMember(interface=key) if key.server != server_id:
+                left.add(key)
+                put.pop(key, None)
+            case AddMember(network=network, interface=key) if key.server != server_id:
+                put.setdefault(key, set()).add(network)
+    rows = Member.objects.exclude(interface__container__server_id=server_id).order_by()
+    leaving = _members_among(left, rows)
+    counts = rows.values_list("network_id").annotate(number=Count("pk"))
+    found = {str(pk) for pk, number in counts if number > leaving[str(pk)]}
+    return found.union(*put.values())
+
+
+def _members_among(left: set[InterfaceKey], rows: QuerySet[Member]) -> Counter[str]:
+    """How many of the members are those interfaces, by network. No query for none of them."""
+    if not left:
+        return Counter()
+    # Of their servers only: there may be a hundred thousand members.
+    there = "interface__container__"
+    near = rows.filter(**{f"{there}server_id__in": {key.server for key in left}})
+    named = near.values_list("network_id", f"{there}server_id", f"{there}ctid", "interface__ifname")
+    return Counter(str(network) for network, *key in named if InterfaceKey(*key) in left)
 
 
 def next_name(shown: Iterable[InterfaceShown]) -> str:

@@ -217,6 +217,25 @@ def test_a_network_that_would_be_split_cannot_be_chosen(
     assert add(as_operator, scene, network=A).status_code == 302
 
 
+def test_a_network_whose_containers_elsewhere_leave_in_the_draft_can_be_chosen(
+    scene: Scene, operator: Any, as_operator: Client
+) -> None:
+    here, there = scene.key(scene.server1, "102"), scene.key(scene.server2, "202")
+    other = scene.key(scene.server2, "201", "eth1")
+    decide(CreateNetwork(A, "A"), AddMember(A, there), AddMember(A, other))
+    refused = "assign it to a network adapter here first"
+    for edits, is_refused in (
+        ([RemoveMember(there)], True),
+        ([RemoveMember(other)], False),
+        ([AddMember(A, there)], True),
+        ([RemoveMember(there)], False),
+    ):
+        drafts.stage(operator, edits)
+        assert (refused in as_operator.get(page(scene)).text) == is_refused, edits
+    assert as_operator.post(to("interface_membership", scene), {"network": A}).status_code == 302
+    assert AddMember(A, here) in draft(operator)
+
+
 # --- the network of an interface ---
 
 
