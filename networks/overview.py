@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Count, Exists, Min, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, Concat
 
-from networks.domain.state import CreateNetwork, Edit, InterfaceKey
+from networks.domain.state import CreateNetwork, DeleteNetwork, DescribeNetwork, Edit, InterfaceKey
 from networks.models import Assignment, Change, Drift, Member, VirtualNetwork
 from networks.services.queueing import UNDECIDED, touched_networks
 from nodes.choices import Role
@@ -109,6 +109,18 @@ def touched_by(edits: Iterable[Edit]) -> frozenset[str]:
 def created_by(edits: Iterable[Edit]) -> list[CreateNetwork]:
     """Networks that exist in the draft only."""
     return [edit for edit in edits if isinstance(edit, CreateNetwork)]
+
+
+def drafted_names(edits: Iterable[Edit]) -> dict[str, str]:
+    """What the edits call networks that they make or rename, by id; "" for those that they delete."""
+    names: dict[str, str] = {}
+    for edit in edits:
+        match edit:
+            case CreateNetwork(id=network, name=name) | DescribeNetwork(id=network, name=name):
+                names[network] = name
+            case DeleteNetwork(id=network):
+                names[network] = ""
+    return names
 
 
 def container_label(key: InterfaceKey) -> str:

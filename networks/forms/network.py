@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,9 +48,9 @@ class NetworkForm(TouchedForm):
         widget=forms.Textarea(attrs={"rows": 2}),
     )
 
-    def __init__(self, *args: Any, taken_names: Iterable[str] = (), own_id: str = "", **kwargs: Any) -> None:
+    def __init__(self, *args: Any, drafted_names: Mapping[str, str], own_id: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.taken_names = {name.casefold() for name in taken_names}
+        self.drafted_names = drafted_names
         self.own_id = own_id
         if own_id:
             # A new network starts with its name; on the page of one that exists the name comes last.
@@ -58,12 +58,13 @@ class NetworkForm(TouchedForm):
             self.compare_with_shown()
 
     def clean_name(self) -> str:
-        """Trimmed; refused at once if another network, stored or drafted, has it."""
+        """Trimmed; refused at once if another network has it as the draft has them."""
         name = " ".join(self.cleaned_data["name"].split())
-        stored = VirtualNetwork.objects.filter(name__iexact=name)
-        if self.own_id:
-            stored = stored.exclude(pk=self.own_id)
-        if name.casefold() in self.taken_names or stored.exists():
+        drafted, stored = self.drafted_names, VirtualNetwork.objects.filter(name__iexact=name)
+        # A stored name is free where the draft deletes its network or calls it otherwise.
+        holders = {str(pk) for pk in stored.values_list("pk", flat=True)} - drafted.keys()
+        holders |= {pk for pk, other in drafted.items() if other.casefold() == name.casefold()}
+        if holders - {self.own_id}:
             raise forms.ValidationError(f"A virtual network named {name} already exists. Enter another name.")
         return name
 

@@ -19,7 +19,7 @@ from networks.forms.network import NetworkForm
 from networks.grid import chosen_edits, rows, touched
 from networks.network_page import members_shown
 from networks.offers import interface_keys
-from networks.overview import created_by
+from networks.overview import drafted_names
 from networks.services.validate import problems_of, refused_at_once
 from networks.slices import Drafted, draft_edits, of_cells
 from networks.views.gate import can_operate, drafted_or_404, may_change, may_operate_somewhere, stage
@@ -52,7 +52,7 @@ def _name_form(request: HttpRequest, network: Network, data: Any = None) -> Netw
         data,
         initial={"name": network.name, "description": network.description},
         own_id=network.id,
-        taken_names=[edit.name for edit in created_by(draft_edits(request.user)) if edit.id != network.id],
+        drafted_names=drafted_names(draft_edits(request.user)),
     )
 
 

@@ -28,7 +28,7 @@ from networks.forms.network import LOCAL, NONE, NetworkForm, ServerNetworkForm, 
 from networks.looking_back import then
 from networks.network_page import members_shown, recent_changes, servers_shown
 from networks.offers import adapters_offered, interface_keys, interface_value, interfaces_offered
-from networks.overview import activity, created_by
+from networks.overview import activity, drafted_names
 from networks.services.drift import open_drifts
 from networks.services.validate import problems_of, refused_at_once
 from networks.slices import Drafted, draft_edits, of_server
@@ -51,14 +51,10 @@ MOST_DRIFTS = 20
 READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])
 
 
-def _drafted_names(request: HttpRequest) -> list[str]:
-    return [edit.name for edit in created_by(draft_edits(request.user))]
-
-
 @READ_WRITE
 def create(request: HttpRequest) -> HttpResponse:
     """New Virtual Network for all servers: name and description."""
-    form = NetworkForm(request.POST or None, taken_names=_drafted_names(request))
+    form = NetworkForm(request.POST or None, drafted_names=drafted_names(draft_edits(request.user)))
     if request.method == "POST" and form.is_valid():
         new = CreateNetwork(str(uuid.uuid4()), form.cleaned_data["name"], form.cleaned_data["description"])
         stage(request, [new], f"Virtual network {new.name} is in your draft. Now say where it goes.")
@@ -77,7 +73,7 @@ def create_on_server(request: HttpRequest, server_id: int) -> HttpResponse:
     form = ServerNetworkForm(
         request.POST or None,
         initial={"adapter": NONE},
-        taken_names=_drafted_names(request),
+        drafted_names=drafted_names(draft_edits(request.user)),
         adapters=adapters_offered(server, part, ""),
         interfaces=(interfaces := interfaces_offered(server, state, "")),
     )

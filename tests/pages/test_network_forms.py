@@ -10,16 +10,19 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from networks.desired import head
 from networks.domain.state import (
     AddInterface,
     AddMember,
     Assign,
     CreateNetwork,
     DeleteNetwork,
+    DescribeNetwork,
     RemoveMember,
     Unassign,
 )
 from networks.services import drafts
+from networks.services.validate import problems
 from networks.state_json import load_edits
 from nodes.models import Adapter, Bridge, Container, ContainerInterface
 from tests.networks.changes import decide
@@ -70,6 +73,39 @@ def test_a_name_that_is_taken_is_refused_beside_the_field(
 def test_a_name_that_the_draft_has_is_refused_too(scene: Scene, operator: Any, as_operator: Client) -> None:
     drafts.stage(operator, [CreateNetwork(A, "A")])
     assert "already exists" in as_operator.post(reverse("networks:create"), {"name": "A"}).text
+
+
+@pytest.mark.parametrize("name", ["X", "x", "  X  "])
+def test_a_name_that_the_draft_gives_to_a_stored_network_is_refused(
+    scene: Scene, operator: Any, as_operator: Client, name: str
+) -> None:
+    decide(CreateNetwork(A, "A"), CreateNetwork(B, "B"))
+    drafts.stage(operator, [DescribeNetwork(A, "X")])
+    on_server = reverse("networks:create_on_server", args=[scene.server1.pk])
+    of_b = reverse("networks:configure", args=[B])
+    for address in (reverse("networks:create"), on_server, of_b):
+        assert "already exists" in as_operator.post(address, {"name": name, "adapter": "none"}).text
+    assert draft(operator) == (DescribeNetwork(A, "X"),)
+    # Its own name is nobody else's.
+    of_a = reverse("networks:configure", args=[A])
+    assert as_operator.post(of_a, {"name": name, "description": "more"}).status_code == 302
+    assert draft(operator) == (DescribeNetwork(A, name.strip(), "more"),)
+
+
+@pytest.mark.parametrize("freed_by", [DescribeNetwork(A, "X"), DeleteNetwork(A)])
+def test_a_name_that_the_draft_frees_can_be_given_again(
+    scene: Scene, operator: Any, as_operator: Client, freed_by: Any
+) -> None:
+    decide(CreateNetwork(A, "A"), CreateNetwork(B, "B"))
+    drafts.stage(operator, [freed_by])
+    assert as_operator.post(reverse("networks:configure", args=[B]), {"name": "a"}).status_code == 302
+    assert draft(operator) == (freed_by, DescribeNetwork(B, "a"))
+    # Taken again by that, and B's is free.
+    assert "already exists" in as_operator.post(reverse("networks:create"), {"name": "A"}).text
+    assert as_operator.post(reverse("networks:create"), {"name": "B"}).status_code == 302
+    edits = draft(operator)
+    assert not [p for p in problems(head().state, edits, operator) if p.severity == "refuse"]
+    assert "a" in {network.name for network in decide(*edits).networks}
 
 
 def test_a_taken_adapter_is_shown_with_who_has_it_and_refused(
