@@ -158,8 +158,14 @@ vzctl_does() {
 	say "$$ $2" >"$RUN/following"
 	tries=3
 	while :; do
-		vzctl "$@" </dev/null 9>&-
-		rc=$?
+		if [ "$1" = exec2 ]; then
+			in_guest "$2" "$3" 1 </dev/null
+			rc=$?
+			say "$G_said"
+		else
+			vzctl "$@" </dev/null 9>&-
+			rc=$?
+		fi
 		[ $rc = 9 ] && [ $tries -gt 0 ] || break # 9: another vzctl has the container locked
 		tries=$((tries - 1))
 		sleep 1

@@ -106,12 +106,38 @@ do_ipdel() {
 	fi
 	in_the_guest drop "$@"
 }
+# in_guest CTID COMMAND [1]: G_said is what it says there, errors too with 1, and its exit code ours. Its owner decides what
+# the programs there do, for how long and how much: he must not keep us, who hold the transaction's lock. 137: no end.
+in_guest() {
+	g_patient='' g_rc=''
+	! command -v timeout >/dev/null || g_patient="timeout -s KILL ${VNP_PATIENCE:-60}"
+	G_said=$({
+		{
+			$g_patient vzctl exec2 "$1" "$2" 2>&"${3:-3}"
+			printf '\nrc %s\n' $?
+		} | head -c 65536
+	} 3>/dev/null 9>&-)
+	case ${G_said##*
+} in
+	'rc 137') ;;
+	'rc '[0-9] | 'rc '[0-9][0-9] | 'rc '[0-9][0-9][0-9]) g_rc=${G_said##*rc } ;;
+	esac
+	[ -n "$g_rc" ] || { G_said="what runs inside container $1 does not come to an end" && return 137; }
+	G_said=${G_said%
+rc *}
+	return "$g_rc"
+}
 # in_the_guest keep|drop KIND DIALECT CTID IFNAME ADDRESS/LENGTH: on 4.x, an address of a bridged interface outlives a
 # restart only in the guest's own configuration. What that does not allow is said; it is no reason to try again.
 in_the_guest() {
 	case $3$5 in 7* | 4venet0) return 0 ;; esac
 	is_running "$4" || { differs "container $4 is not running" || return 1; }
-	e_words=$(guest_text | vzctl exec2 "$4" "sh -s $1 $5 $6" 2>/dev/null 9>&-) && return 0
+	e_words=$(guest_text | {
+		in_guest "$4" "sh -s $1 $5 $6"
+		e_rc=$?
+		say "$G_said"
+		exit $e_rc
+	}) && return 0
 	say "warn guest-$1 $6 on $5 of container $4 is as asked until the container restarts: $(say "$e_words" | tail -n 1 | tr -cd ' -~')"
 }
 # has_address DIALECT CTID IFNAME ADDRESS/LENGTH: as vzctl has saved it; bridged on 4.x, as it is inside now. 1: it has not;
@@ -120,9 +146,8 @@ has_address() {
 	case $1$3 in
 	4venet0 | 7*) awk -v key=ifname -v value="$3" -v address="$4" "$AWK_NETIF" "$CONF/$2.conf" ;;
 	*)
-		e_inside=$(vzctl exec2 "$2" "ip -o addr show dev $3 || [ ! -e /proc/sys/net/ipv4/conf/$3 ]" 2>/dev/null </dev/null 9>&-) ||
-			return 2
-		case $e_inside in *" $4 "*) ;; *) return 1 ;; esac
+		in_guest "$2" "ip -o addr show dev $3 || [ ! -e /proc/sys/net/ipv4/conf/$3 ]" </dev/null || return 2
+		case $G_said in *" $4 "*) ;; *) return 1 ;; esac
 		;;
 	esac
 }
