@@ -10,6 +10,7 @@ roll_back() {
 	crash rolling
 	case $J_path in guarded | held) stop_worker ;; esac
 	find_tools
+	[ ! -e "$D/snap" ] || forwards_since "$D/snap"
 	converged
 	r_rc=$?
 	note reason "$2" 2>/dev/null

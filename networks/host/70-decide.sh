@@ -77,7 +77,7 @@ confirm_2() {
 	[ $((NOW_CS - J_confirmed)) -ge "${VNP_GAP:-300}" ] ||
 		fail "$BUSY" "the second confirmation comes 3 seconds after the first"
 	find_tools
-	verify || fail "$BACK" "the server is no longer as planned: $(tail -n 1 "$D/log")"
+	verify stands || fail "$BACK" "the server is no longer as planned: $(tail -n 1 "$D/log")"
 	commit || fail "$BROKEN" "cannot write $ETC/committed"
 	drop_decision
 	follow_at_once "$txid"

@@ -82,7 +82,9 @@ begin() {
 	# Pending first: killed between the two, it is one that never began. One write: it is begun or it is not.
 	say "$txid" >"$RUN/pending" || fail "$BROKEN" "cannot write $RUN"
 	crash pending
+	read -r b_forward </proc/sys/net/ipv4/ip_forward
 	say "boot $BOOT
+forward $b_forward
 path $p_path
 ssh $S_conn
 seconds $seconds

@@ -1,4 +1,4 @@
-# From any half state back to a snapshot, or (mode=verify) what differs from an expected end state.
+# From any half state back to a snapshot, or what differs from an expected end state (mode=verify; later on, mode=stands).
 # Runs after look.awk. -v: target (file of canonical lines), mode, hard (rebuild addresses that are out of order),
 # brctl. Prints commands in the order they must run, or differences; nothing at all when the states are equal.
 # It never replays "undo" steps: it only compares, so it can be killed and run again at any point.
@@ -31,23 +31,29 @@ function has_all(list, n, what, f, dev, i, key) {
 	for (i = 1; i <= nW[key]; i++) if (!seen_in(list, n, f SUBSEP dev, W[key, i])) return 0
 	return 1
 }
+# Proxied addresses come and go with host-routed containers: while a change waits, that is no difference.
+function same_proxies(f, dev, i) {
+	if (mode == "stands") return 1
+	if (nP[f, dev] + 0 != nW["proxy", f, dev] + 0) return 0
+	for (i = 1; i <= nP[f, dev]; i++)
+		if (!seen_in(W, nW["proxy", f, dev], "proxy" SUBSEP f SUBSEP dev, P[f, dev, i])) return 0
+	return 1
+}
 # Addresses compare in order, since order decides the source address; routes and proxies as sets. Where the plan does
 # not touch them more than there were is no difference: an address that came meanwhile may be the only one there is.
 function same_l3(dev, f, i) {
 	if (dev in still) {
 		for (f = 4; f <= 6; f += 2)
 			if (!has_all(A, nA[f, dev], "addr", f, dev) || !has_all(R, nR[f, dev], "route", f, dev) || \
-				!has_all(P, nP[f, dev], "proxy", f, dev)) return 0
+				(mode != "stands" && !has_all(P, nP[f, dev], "proxy", f, dev))) return 0
 		return 1
 	}
 	for (f = 4; f <= 6; f += 2) {
-		if (nA[f, dev] + 0 != nW["addr", f, dev] + 0 || nP[f, dev] + 0 != nW["proxy", f, dev] + 0) return 0
+		if (nA[f, dev] + 0 != nW["addr", f, dev] + 0 || !same_proxies(f, dev)) return 0
 		if (nR[f, dev] + 0 != nW["route", f, dev] + 0) return 0
 		for (i = 1; i <= nA[f, dev]; i++) if (A[f, dev, i] != W["addr", f, dev, i]) return 0
 		for (i = 1; i <= nR[f, dev]; i++)
 			if (!seen_in(W, nW["route", f, dev], "route" SUBSEP f SUBSEP dev, R[f, dev, i])) return 0
-		for (i = 1; i <= nP[f, dev]; i++)
-			if (!seen_in(W, nW["proxy", f, dev], "proxy" SUBSEP f SUBSEP dev, P[f, dev, i])) return 0
 	}
 	return 1
 }
@@ -175,7 +181,7 @@ function newcomers_away(i, j, dev, p) {
 		else ip("link del dev " dev)
 	}
 }
-function converge(i, j, dev, l3) {
+function converge(i, j, dev, l3, was, to) {
 	for (i = 1; i <= count; i++) if (!(order[i] in absent)) settings_back(order[i], 1)
 	bring_back_links()
 	for (i = 1; i <= count; i++) {
@@ -191,8 +197,12 @@ function converge(i, j, dev, l3) {
 		if (is_port_only(dev)) continue
 		link_back(dev)
 		if (l3) routes_back(dev)
-		if (was != master[dev] && was != "") for (j = 1; j <= nN[was]; j++)
-			ip("neigh replace " N[was, j] " dev " dev)
+		if (was == master[dev]) continue
+		if (was != "") for (j = 1; j <= nN[was]; j++) ip("neigh replace " N[was, j] " dev " dev)
+		# The other way round: its layer 3 goes back to the bridge.
+		to = master[dev]
+		if (nW["addr", 4, to] + nW["addr", 6, to] > 0) for (j = 1; j <= nN[dev]; j++)
+			ip("neigh replace " N[dev, j] " dev " to)
 	}
 	for (i = 1; i <= count; i++) {
 		dev = order[i]
@@ -212,7 +222,7 @@ function converge(i, j, dev, l3) {
 END {
 	if (!complete()) { print "error ip did not answer in full"; exit 74 }
 	read_target()
-	if (mode == "verify") verify()
-	else converge()
+	if (mode == "converge") converge()
+	else verify()
 	exit bad ? 1 : 0
 }

@@ -85,6 +85,12 @@ def test_a_change_undone_by_others_is_not_confirmed(server: rig.Server, move: Ho
     server.call("abort", "t", check=True)
 
 
+def test_host_routed_containers_may_start_and_stop_while_it_waits(server: rig.Server, move: HostPlan) -> None:
+    assert server.apply("t", move).state == "applied"
+    server.batch("neigh add proxy 10.77.0.201 dev vn-a\nneigh del proxy 10.77.0.101 dev vn-a")
+    assert server.confirm("t").state == "committed"
+
+
 @pytest.mark.timeout(1500)
 def test_confirming_against_the_deadline_is_never_half_true() -> None:
     """Exit code 0, "committed" and the committed file go together, always.

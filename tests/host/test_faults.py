@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from networks.host.grammar import Bridge, HostPlan, KeepBridge, Port
+from networks.host.grammar import Bridge, HostPlan, KeepBridge, Port, RemoveBridge
 from tests.host.rig import Server
 
 pytestmark = pytest.mark.netns
@@ -234,6 +234,28 @@ def test_a_guest_that_joined_meanwhile_is_let_go(server: Server, move: HostPlan)
     server.call("abort", "t", check=True)
     server.quiet()
     assert server.state() == before
+
+
+def test_forwarding_that_a_container_was_given_meanwhile_stays_on(server: Server, move: HostPlan) -> None:
+    """vzctl turns ip_forward on, for all links, with the first host-routed container after a boot."""
+    server.run("sh", "-c", "echo 0 >/proc/sys/net/ipv4/ip_forward")
+    assert server.apply("t", move).state == "applied"
+    server.run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
+    assert server.call("abort", "t").state == "rolledback"
+    assert server.run("cat", "/proc/sys/net/ipv4/conf/eth0/forwarding").strip() == "1"
+
+
+def test_a_permanent_neighbour_of_a_bridge_is_back_when_its_release_is_taken_back(
+    server: Server, move: HostPlan
+) -> None:
+    server.batch("neigh replace 10.77.0.9 lladdr 02:00:00:00:00:99 nud permanent dev eth0")
+    assert server.apply("there", move).state == "applied"
+    server.confirm("there")
+    server.quiet()
+    back = HostPlan((RemoveBridge("vn-a", "eth0"),))
+    assert server.apply("back", back).state == "applied", server.log("back")
+    assert server.call("abort", "back").state == "rolledback"
+    assert "10.77.0.9 dev vn-a lladdr 02:00:00:00:00:99 PERMANENT" in server.run("ip", "neigh", "show")
 
 
 def test_two_applies_at_once_one_wins(server: Server, move: HostPlan) -> None:
