@@ -16,6 +16,9 @@ lease_holder() (
 	for p in /proc/[0-9]*; do
 		read -r name 2>/dev/null <"$p/comm" || continue
 		case $name in dhclient* | dhcpcd* | udhcpc*) ;; *) continue ;; esac
+		# Anybody can call a program so.
+		# shellcheck disable=SC3067 # dash, busybox and bash all know -O
+		[ -O "$p" ] || continue
 		# Containers' processes are visible here: theirs are in another namespace, or on OpenVZ have an envID.
 		# shellcheck disable=SC3013 # dash, busybox and bash all know -ef
 		[ ! -e "$p/ns/net" ] || [ "$p/ns/net" -ef /proc/self/ns/net ] || continue

@@ -39,7 +39,7 @@ function is_adapter(dev) {
 # The server itself lives on dev, or on what is stacked on it: VLANs, their bridges, VLANs on those. Whoever moves it
 # may lose the server.
 function carries_us(dev, depth, v) {
-	if (has_l3(dev)) return 1
+	if (has_l3(dev) || is_given(dev)) return 1
 	if (depth > 5) return 0
 	for (v in vid) if (base[v] == dev && (carries_us(v, depth + 1) || \
 		(master[v] != "" && carries_us(master[v], depth + 1)))) return 1
@@ -150,9 +150,17 @@ function check_adapter(dev, v, mode) {
 	for (v in vid) if (base[v] == dev && unfiltered)
 		warn("tag-leak", "this kernel cannot filter tags: containers on " dev " can see and send frames of its VLANs")
 }
+# Its addresses or routes come from others, who do not give them to a bridge.
+function is_given(dev) { return ((4, dev) in dyn) || ((6, dev) in dyn) || advertised[dev] }
 # Layer 3 that cannot be moved as it is seen.
-function check_l3(dev, static) {
+function check_l3(dev, static, f, i) {
 	static = ": configure it statically"
+	for (f = 4; f <= 6; f += 2) for (i = 1; i <= nR[f, dev]; i++) check_twice(f, dev, R[f, dev, i])
+	# At boot it was so when it was decided.
+	if (txid !~ /^boot/) for (i = 1; i <= nA[4, dev]; i++) check_subnet(dev, A[4, dev, i])
+	# Its own is made of its hardware address; nobody can tell which of several that is. A bridge of ours may have two.
+	if (linklocals[dev] > 1 && !(dev in was_bridge))
+		refuse("link-local", dev " has several addresses of fe80::/64, and only one would go along: remove the other")
 	if ((4, dev) in dyn) refuse("dhcp", dev " has the dynamic address " dyn[4, dev] static ", its lease is bound to " dev)
 	if ((6, dev) in dyn)
 		refuse("slaac", dev " has " dyn[6, dev] " from router advertisements" static " and set accept_ra to 0")
@@ -161,6 +169,45 @@ function check_l3(dev, static) {
 	if (dev in odd)
 		refuse("route-" odd[dev], "a route over " dev " uses " odd[dev] ": replace it by plain routes first")
 	print dev >(dir "/moving")
+}
+# `ip route replace` takes the first route with that destination, tos, metric and table, whatever link it leads over.
+function check_twice(f, dev, words, k, i, w, identity) {
+	identity = route_identity(words)
+	for (k in nR) {
+		split(k, w, SUBSEP)
+		if (w[1] != f) continue
+		for (i = 1; i <= nR[k]; i++) if (R[k, i] != words || w[2] != dev) if (route_identity(R[k, i]) == identity)
+			refuse("route-twice", "there are two routes to " identity ", over " dev " and " w[2] ": give one another metric")
+	}
+}
+function route_identity(words, w, n, i, out) {
+	n = split(words, w, " ")
+	out = w[1]
+	for (i = 2; i < n; i++) if (w[i] ~ /^(tos|dsfield|metric|table)$/) out = out " " w[i] " " w[i + 1]
+	return out
+}
+# Of two links in one subnet the one whose address came first is used, and a move makes its the last; with a strict rp_filter
+# the other one is deaf.
+function check_subnet(dev, words, k, i, w) {
+	for (k in nA) {
+		split(k, w, SUBSEP)
+		if (w[1] != 4 || w[2] == dev || w[2] == "lo" || !is_up(w[2])) continue
+		for (i = 1; i <= nA[k]; i++) if (subnet(A[k, i]) == subnet(words) && subnet(words) != "")
+			refuse("same-subnet", dev " and " w[2] " both have addresses of " subnet(words) ", and the server would use the" \
+				" other one afterwards: leave them on one of the two, or give one of the addresses a metric")
+	}
+}
+# The destination and metric of the route that an address brings; "": it has none.
+function subnet(words, a, o, n, bits, i, metric) {
+	if (words ~ / noprefixroute( |$)/) return ""
+	split(words, a, " ")
+	for (i = 2; i in a; i++) if (a[i] == "metric") metric = " metric " a[i + 1]
+	for (i = 2; i in a; i++) if (a[i] == "peer") a[1] = a[i + 1]
+	if (split(a[1], o, /[.\/]/) != 5 || o[5] == 32) return ""
+	n = ((o[1] * 256 + o[2]) * 256 + o[3]) * 256 + o[4]
+	bits = 2 ^ (32 - o[5])
+	n = int(n / bits) * bits
+	return int(n / 16777216) "." int(n / 65536) % 256 "." int(n / 256) % 256 "." n % 256 "/" o[5] metric
 }
 # NetworkManager and networkd take back what they manage, at once or at the next carrier change.
 function check_manager(dev, line, path) {
@@ -227,6 +274,8 @@ function step_bridge(br, dev, i, p) {
 	touch(dev)
 	touch_vlans(dev)
 	if (!fresh[dev]) check_adapter(dev)
+	# What our own VLAN adapters are given by routers that they hear is not theirs to use.
+	if (is_given(dev) && !has_l3(dev) && !((dev in our_vlan) && !((4, dev) in dyn))) check_l3(dev)
 	if (master[dev] != "" && master[dev] != br) {
 		if (!ours(master[dev], dev))
 			return refuse("in-other-bridge", dev " is in the bridge " master[dev] ": adopt that one, or take it out")
@@ -296,6 +345,9 @@ function step_port(dev, br) {
 	check_port(dev)
 	if (br != "-" && !bridge[br] && !is_bridge(br)) return refuse("missing-bridge", br " is not a bridge")
 	if ((br == "-" && master[dev] == "") || master[dev] == br) return
+	if (master[dev] != "" && !(master[dev] in was_bridge) && sys(dev, "brport/isolated") + sys(dev, "brport/hairpin_mode") > 0)
+		return refuse("port-settings", dev " is isolated or sends back in the bridge " master[dev] ", as somebody has set it:" \
+			" take it out of there first")
 	print "port " dev " master " (master[dev] == "" ? "-" : master[dev]) >(dir "/snap")
 	want_port[dev] = br
 	if (br != "-" && master[dev] != "" && !(master[dev] in was_bridge))

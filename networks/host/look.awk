@@ -62,7 +62,11 @@ function take_address(dev, i, w, words, label, dynamic, tail) {
 # What is said in other words than ip takes back is odd: it could not be said again, and would end a batch.
 function take_route(i, w, dev, words, proto, special) {
 	gsub(/\\/, " ")
-	if ($1 ~ /^(local|broadcast|anycast|multicast|unreachable|blackhole|prohibit|throw|nat)$/) return
+	if ($1 ~ /^(local|broadcast|anycast|multicast|unreachable|blackhole|prohibit|throw|nat)$/) {
+		# Those of a link are of the kernel, but for what a person has added.
+		if (family == 4 && !/ proto kernel( |$)/ && match($0, / dev [^ ]+/)) odd[substr($0, RSTART + 5, RLENGTH - 5)] = $1
+		return
+	}
 	words = $1 == "default" ? (family == 4 ? "0.0.0.0/0" : "::/0") : $1
 	for (i = 2; i <= NF; i++) {
 		w = $i
