@@ -10,8 +10,9 @@ from networks.models import Change
 from networks.offers import interface_value
 from networks.services.queueing import touched_networks
 from networks.slices import Drafted
+from nodes.choices import Role
 from nodes.models import Adapter, ContainerInterface, PhysicalServer
-from nodes.querysets import AnyUser, named_on
+from nodes.querysets import AnyUser, has_role, named_on
 
 RECENT = 5
 SEARCHED = 200
@@ -41,15 +42,36 @@ class MemberShown:
     mark: str = ""
 
 
-def servers_shown(
-    part: Drafted, network_id: str, user: AnyUser, start: int = 0, most: int = 50
-) -> tuple[list[ServerShown], bool]:
-    """One page of the servers where the network is, or was before the draft, that the user may see; are there
-    more? Two queries.
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Servers where a network is, or was before the draft: those that the reader may see, and the others,
+    which count but are not named.
     """
+
+    seen: dict[int, PhysicalServer]
+    hidden: frozenset[int]
+
+
+def where(part: Drafted, network_id: str, user: AnyUser) -> Where:
+    """Where the network is, for that reader. One query."""
     ids = part.drafted.servers_of(network_id) | part.decided.servers_of(network_id)
-    found = PhysicalServer.objects.visible_to(user).filter(pk__in=ids).order_by("name")
-    servers = list(found[start : start + most + 1])
+    there = {row.pk: row for row in PhysicalServer.objects.filter(pk__in=ids).select_related("group")}
+    seen = {pk: row for pk, row in there.items() if has_role(user, Role.VIEWER, row.group)}
+    return Where(seen, frozenset(there.keys() - seen.keys()))
+
+
+def hidden_members(part: Drafted, network_id: str, servers: Where) -> int:
+    """How many members the reader may not see, those that the draft takes out included."""
+    both = {*part.drafted.members_of(network_id), *part.decided.members_of(network_id)}
+    return sum(member.interface.server in servers.hidden for member in both)
+
+
+def servers_shown(
+    part: Drafted, network_id: str, there: Where, start: int = 0, most: int = 50
+) -> tuple[list[ServerShown], bool]:
+    """One page of the servers that the reader may see; are there more? One query."""
+    found = sorted(there.seen.values(), key=lambda server: server.name)
+    servers = found[start : start + most]
     adapters = {
         (row.server_id, row.name): row
         for row in Adapter.objects.filter(server_id__in=[s.pk for s in servers], gone_at=None).select_related(
@@ -57,7 +79,7 @@ def servers_shown(
         )
     }
     shown = []
-    for server in servers[:most]:
+    for server in servers:
         now = part.drafted.assignment(network_id, server.pk)
         before = part.decided.assignment(network_id, server.pk)
         name = (now.adapter if now else "") or ""
@@ -71,7 +93,7 @@ def servers_shown(
                 _mark(before, now),
             )
         )
-    return shown, len(servers) > most
+    return shown, len(found) > start + most
 
 
 def _mark(before: Assignment | None, now: Assignment | None) -> str:
@@ -85,16 +107,16 @@ def _mark(before: Assignment | None, now: Assignment | None) -> str:
 
 
 def members_shown(
-    part: Drafted, network_id: str, user: AnyUser, start: int = 0, most: int = 50
+    part: Drafted, network_id: str, there: Where, start: int = 0, most: int = 50
 ) -> tuple[list[MemberShown], bool]:
-    """One page of the members that the user may see, those that the draft takes out included; are there more?
+    """One page of the members that she may see, those that the draft takes out included; are there more?
 
-    Two queries.
+    One query.
     """
     now = set(part.drafted.members_of(network_id))
     before = set(part.decided.members_of(network_id))
     both = now | before
-    servers = PhysicalServer.objects.visible_to(user).in_bulk({m.interface.server for m in both})
+    servers = there.seen
     order = sorted(
         (m for m in both if m.interface.server in servers),
         key=lambda m: (servers[m.interface.server].name, m.interface.ctid, m.interface.ifname),

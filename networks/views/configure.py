@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from networks.domain.state import DescribeNetwork, Network, RemoveMember
 from networks.forms.network import NetworkForm
 from networks.grid import chosen_edits, rows, touched
-from networks.network_page import members_shown
+from networks.network_page import hidden_members, members_shown, where
 from networks.offers import interface_keys
 from networks.overview import drafted_names
 from networks.services.validate import problems_of, refused_at_once
@@ -67,12 +67,15 @@ def _page(
 ) -> HttpResponse:
     refused = list(refused)
     start = (page_number(request, "members") - 1) * MEMBERS_PER_PAGE
-    members, more = members_shown(part, network.id, request.user, start, MEMBERS_PER_PAGE)
+    there = where(part, network.id, request.user)
+    members, more = members_shown(part, network.id, there, start, MEMBERS_PER_PAGE)
     context = _servers(request, network, part, posted) | {
         "network": network,
         "is_drafted_only": part.decided.network(network.id) is None,
         "form": form or _name_form(request, network),
+        "hidden_servers": len(there.hidden),
         "members": members,
+        "hidden_members": hidden_members(part, network.id, there),
         "member_pages": pages(request, "members", more, "#members"),
         "refused": with_links(refused, request.user),
         "problems": with_links(problems_of(network.id, request.user, part), request.user),

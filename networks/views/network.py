@@ -26,7 +26,13 @@ from networks.domain.state import (
 )
 from networks.forms.network import LOCAL, NONE, NetworkForm, ServerNetworkForm, ServerPartForm
 from networks.looking_back import then
-from networks.network_page import members_shown, recent_changes, servers_shown
+from networks.network_page import (
+    hidden_members,
+    members_shown,
+    recent_changes,
+    servers_shown,
+    where,
+)
 from networks.offers import adapters_offered, interface_keys, interface_value, interfaces_offered
 from networks.overview import activity, drafted_names
 from networks.services.drift import open_drifts
@@ -161,14 +167,17 @@ def _page(request: HttpRequest, network: Network, part: Drafted) -> dict[str, An
     """What the details and the page that deletes show of a network."""
     start = (page_number(request, "members") - 1) * MEMBERS_PER_PAGE
     first = (page_number(request, "servers") - 1) * SERVERS_PER_PAGE
-    servers, more_servers = servers_shown(part, network.id, request.user, first, SERVERS_PER_PAGE)
-    members, more = members_shown(part, network.id, request.user, start, MEMBERS_PER_PAGE)
+    there = where(part, network.id, request.user)
+    servers, more_servers = servers_shown(part, network.id, there, first, SERVERS_PER_PAGE)
+    members, more = members_shown(part, network.id, there, start, MEMBERS_PER_PAGE)
     return {
         "network": network,
         "is_drafted_only": part.decided.network(network.id) is None,
         "servers": servers,
         "server_pages": pages(request, "servers", more_servers, "#servers"),
+        "hidden_servers": len(there.hidden),
         "members": members,
+        "hidden_members": hidden_members(part, network.id, there),
         "member_pages": pages(request, "members", more, "#members"),
         "problems": with_links(problems_of(network.id, request.user, part), request.user),
         "drifts": list(open_drifts(request.user).filter(network=uuid.UUID(network.id))[:MOST_DRIFTS]),

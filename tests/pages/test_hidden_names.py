@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from networks import problem_check
@@ -218,3 +219,36 @@ def test_nothing_hidden_is_named_anywhere(
     assert named_on(dict.fromkeys(pages), client) == []
     # The walk would find them: a superuser is told.
     assert named_on(pages[:200], logged_in(admin)) != []
+
+
+def test_what_is_hidden_of_a_network_is_counted_where_it_is_not_named(
+    scene: Scene, django_user_model: Any
+) -> None:
+    """Found in review: "No containers yet" stood below "is in use and cannot be deleted"."""
+    hidden = hidden_server(scene)
+    network = str(uuid.uuid4())
+    there = [AddMember(network, InterfaceKey(hidden.pk, ctid, "hsh0")) for ctid in ("98765", "98766")]
+    decide(CreateNetwork(network, "there"), Assign(network, hidden.pk, "hsh0"), *there)
+    client = logged_in(with_role(django_user_model, "user", scene.group, Role.OPERATOR))
+    for page in ("networks:detail", "networks:delete", "networks:configure"):
+        text = client.get(reverse(page, args=[network])).text
+        assert "And on 1 physical server that you may not see." in text, page
+        assert "And 2 interfaces on physical servers that you may not see." in text, page
+        assert " yet." not in text, page
+    decide(AddMember(network, scene.key(scene.server1, "102")))
+    text = client.get(reverse("networks:detail", args=[network])).text
+    assert "And on 1 physical server that" in text and "And 2 interfaces" in text and "ct102" in text
+
+
+def test_nothing_is_said_of_hidden_servers_where_there_are_none(
+    scene: Scene, admin: Any, django_user_model: Any
+) -> None:
+    hidden = hidden_server(scene)
+    network = str(uuid.uuid4())
+    decide(CreateNetwork(network, "nowhere"))
+    address = reverse("networks:detail", args=[network])
+    client = logged_in(with_role(django_user_model, "user", scene.group, Role.OPERATOR))
+    text = client.get(address).text
+    assert "Not on any server yet" in text and "No containers yet" in text and "may not see" not in text
+    decide(Assign(network, hidden.pk, "hsh0"))
+    assert "may not see" not in logged_in(admin).get(address).text
