@@ -99,7 +99,7 @@ class _Page:
             name=row.name,
             kind=row.kind,
             kind_label=label,
-            state=_state(row),
+            state=link_state(row),
             mac=row.mac,
             addresses=tuple(row.addresses),
             segment=row.wire.name if row.wire else "unknown",
@@ -148,7 +148,8 @@ def _holders(state: Desired, server_id: int) -> Mapping[str, str]:
     return {a.adapter: a.network for a in state.assignments_on(server_id) if a.adapter}
 
 
-def _state(row: Adapter) -> str:
+def link_state(row: Adapter) -> str:
+    """What its link is, in a word: "down", "no link" (up, but without a carrier) or "up"."""
     if not row.is_up:
         return "down"
     return "no link" if row.has_carrier is False else "up"

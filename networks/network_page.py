@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from networks.domain.state import Assignment, InterfaceKey, Member
+from networks.adapters_page import link_state
+from networks.domain.state import Assignment, InterfaceKey, Member, VlanAdapter
 from networks.models import Change
 from networks.offers import interface_value
 from networks.services.queueing import touched_networks
@@ -21,11 +22,16 @@ SEARCHED = 200
 
 @dataclass(frozen=True, slots=True)
 class ServerShown:
-    """The network on one server. `mark` is "new", "changed" or "removed" where the draft differs."""
+    """The network on one server. `mark` is "new", "changed" or "removed" where the draft differs.
+
+    `adapter` is None where the last look did not find it; `new_vlan` is what the draft makes of that name.
+    """
 
     server: PhysicalServer
     adapter_name: str
     adapter: Adapter | None
+    new_vlan: VlanAdapter | None
+    link: str
     is_assigned: bool
     members_count: int
     mark: str = ""
@@ -83,11 +89,16 @@ def servers_shown(
         now = part.drafted.assignment(network_id, server.pk)
         before = part.decided.assignment(network_id, server.pk)
         name = (now.adapter if now else "") or ""
+        adapter = adapters.get((server.pk, name))
+        decided = part.decided.vlans_on(server.pk)
+        new = [v for v in part.drafted.vlans_on(server.pk) if v.name == name and v not in decided]
         shown.append(
             ServerShown(
                 server,
                 name,
-                adapters.get((server.pk, name)),
+                adapter,
+                new[0] if new and not adapter else None,
+                link_state(adapter) if adapter else "",
                 now is not None,
                 len(part.drafted.members_of(network_id, server.pk)),
                 _mark(before, now),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from networks.domain.state import Assign, CreateNetwork, CreateVlan, DeleteVlan, Unassign
 from networks.services import drafts
@@ -248,3 +249,39 @@ def test_the_list_is_filtered_sorted_and_saved(scene: Scene, as_viewer: Client) 
     assert text.index("eth0.9</b>") < text.index("eth0.5</b>")
     csv = b"".join(as_viewer.get(address, {"format": "csv"})).decode()  # type: ignore[arg-type]
     assert "eth0.9,VLAN made outside,up," in csv
+
+
+def on_the_details(client: Client) -> str:
+    """The words of the network's row for a server on its details."""
+    text = client.get(reverse("networks:detail", args=[D])).text
+    row = re.search(r"<tbody>.*?</tr>", text.split('id="servers"')[1], re.DOTALL)
+    assert row
+    return " ".join(re.sub(r"<[^>]+>", " ", row[0]).split())
+
+
+def test_a_networks_details_say_of_an_adapter_what_its_own_page_says(
+    scene: Scene, operator: Any, as_operator: Client
+) -> None:
+    """Found in review: a NIC without carrier was "up" there, and one that had vanished a VLAN to be made."""
+    decide(CreateNetwork(D, "D"), Assign(D, scene.server2.pk, "eth0"))
+    nic = Adapter.objects.filter(server=scene.server2)
+    assert "eth0 NIC up physical network" in on_the_details(as_operator)
+    nic.update(has_carrier=False)
+    assert "no link" in on_the_details(as_operator) and "no link" in row_of(page(as_operator, scene), "eth0")
+    nic.update(is_up=False)
+    assert "eth0 NIC down" in on_the_details(as_operator)
+    nic.update(gone_at=timezone.now())
+    row = on_the_details(as_operator)
+    assert "eth0 not found any more" in row and "to be made" not in row
+
+
+def test_a_networks_details_say_which_vlan_is_to_be_made(
+    scene: Scene, operator: Any, as_operator: Client
+) -> None:
+    new = CreateVlan(scene.server2.pk, "eth0.100", "eth0", 100)
+    decide(CreateNetwork(D, "D"))
+    drafts.stage(operator, [new, Assign(D, scene.server2.pk, "eth0.100")])
+    assert "eth0.100 VLAN 100, to be made 100 " in on_the_details(as_operator)
+    drafts.discard(operator)
+    decide(new, Assign(D, scene.server2.pk, "eth0.100"))
+    assert "eth0.100 not found any more" in on_the_details(as_operator)
