@@ -159,11 +159,12 @@ def chosen_edits(
         for network in networks:
             value = posted.get(cell_name(server, network))
             if value is not None and value != value_of(network, server, state):
-                edits += _edit(network, server, value, state)
+                edits += choice_edits(network, server, value, state)
     return edits
 
 
-def _edit(network: str, server: int, value: str, state: Desired) -> list[Edit]:
+def choice_edits(network: str, server: int, value: str, state: Desired) -> list[Edit]:
+    """The edits that a choice stands for, other than the one that is so."""
     if value == LOCAL:
         return [Assign(network, server, None)]
     if value.startswith(ADAPTER) and len(value) > len(ADAPTER):

@@ -111,7 +111,7 @@ class ServerPartForm(forms.Form):
         adapters, interfaces = list(adapters), list(interfaces)
         self.fields["adapter"].choices = [  # type: ignore[attr-defined]
             (NONE, "Not defined here"),
-            (LOCAL, "Not assigned (local): its containers see only one another"),
+            (LOCAL, "Local: bridged to no network adapter"),
             *((f"adapter:{a.name}", f"{a.label}{' — ' + a.taken if a.taken else ''}") for a in adapters),
         ]
         self.fields["adapter"].widget.disabled = {f"adapter:{a.name}": a.taken for a in adapters if a.taken}
@@ -150,6 +150,17 @@ class ServerPartForm(forms.Form):
                 choice = self._refused[value]
                 raise forms.ValidationError(f"{choice.label} cannot join: {choice.refused}.")
         return values
+
+    def clean(self) -> dict[str, Any]:
+        """With members a network is local at least. Who only ticks some where it was not yet means that."""
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("adapter") == NONE != self.shown_adapter and cleaned.get("members"):
+            self.add_error(
+                "adapter",
+                "With containers of this server in it, a virtual network is defined here. "
+                "Take the containers out as well, or choose Local.",
+            )
+        return cleaned
 
 
 class ServerNetworkForm(NetworkForm, ServerPartForm):

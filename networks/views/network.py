@@ -15,16 +15,15 @@ from django.views.decorators.http import require_http_methods, require_safe
 from networks.domain.rules import Problem
 from networks.domain.state import (
     AddMember,
-    Assign,
     CreateNetwork,
     DeleteNetwork,
     Desired,
     Edit,
     Network,
     RemoveMember,
-    Unassign,
 )
-from networks.forms.network import LOCAL, NONE, NetworkForm, ServerNetworkForm, ServerPartForm
+from networks.forms.network import NONE, NetworkForm, ServerNetworkForm, ServerPartForm
+from networks.grid import choice_edits, value_of
 from networks.looking_back import then
 from networks.network_page import (
     hidden_members,
@@ -128,29 +127,21 @@ def _rights(request: HttpRequest, server: PhysicalServer) -> dict[str, Any]:
 
 
 def _part(server: PhysicalServer, network_id: str, state: Desired) -> dict[str, Any]:
-    assignment = state.assignment(network_id, server.pk)
-    adapter = NONE if assignment is None else f"adapter:{assignment.adapter}" if assignment.adapter else LOCAL
     members = [interface_value(m.interface) for m in state.members_of(network_id, server.pk)]
-    return {"adapter": adapter, "members": members}
+    return {"adapter": value_of(network_id, server.pk, state), "members": members}
 
 
 def _part_edits(server: PhysicalServer, network_id: str, form: ServerPartForm, state: Desired) -> list[Edit]:
     """Edits from what is drafted to what was chosen; what was left as the page showed it is not touched."""
     edits: list[Edit] = []
     adapter = form.cleaned_data["adapter"]
-    if adapter not in (form.shown_adapter, _part(server, network_id, state)["adapter"]):
-        edits.append(_assign(network_id, server.pk, adapter))
+    if adapter not in (form.shown_adapter, value_of(network_id, server.pk, state)):
+        edits += choice_edits(network_id, server.pk, adapter, state)
     wanted, shown = set(interface_keys(form.cleaned_data["members"])), set(interface_keys(form.shown_members))
     have = {member.interface for member in state.members_of(network_id, server.pk)}
     edits += [RemoveMember(key) for key in sorted((shown - wanted) & have)]
     edits += [AddMember(network_id, key) for key in sorted(wanted - shown - have)]
     return edits
-
-
-def _assign(network_id: str, server_id: int, value: str) -> Edit:
-    if value == NONE:
-        return Unassign(network_id, server_id)
-    return Assign(network_id, server_id, None if value == LOCAL else value.removeprefix("adapter:"))
 
 
 @require_safe

@@ -257,3 +257,46 @@ def test_saved_untouched_the_form_changes_nothing_whatever_is_gone(
     assert "adapter:eth0" in sent["adapter"] and f"{server.pk}/102/eth0" in sent["members"]
     assert as_operator.post(address, sent).status_code == 302
     assert draft(operator) == before
+
+
+def test_a_network_with_members_alone_is_local_on_its_form_too(
+    scene: Scene, operator: Any, as_operator: Client
+) -> None:
+    """Found in review: the list said "local", and its form had "Not defined here" ticked."""
+    server = scene.server1
+    decide(CreateNetwork(A, "A"), AddMember(A, scene.key(server, "102")))
+    address = reverse("networks:configure_on_server", args=[server.pk, A])
+    text = as_operator.get(address).text
+    assert checked(text)["adapter"] == ["local"]
+    assert "Local: bridged to no network adapter" in text and "see only one another" not in text
+    as_operator.post(address, {"adapter": "none", "shown_adapter": "local", "shown_member": []})
+    assert draft(operator) == (), "nothing is assigned, and no tick was taken away"
+
+
+@pytest.mark.parametrize("adapter", ["eth0", None])
+def test_a_network_is_not_left_undefined_where_containers_stay_in_it(
+    scene: Scene, operator: Any, as_operator: Client, adapter: str | None
+) -> None:
+    server, key = scene.server1, scene.key(scene.server1, "102")
+    decide(CreateNetwork(A, "A"), Assign(A, server.pk, adapter), AddMember(A, key))
+    address = reverse("networks:configure_on_server", args=[server.pk, A])
+    response = as_operator.post(address, checked(as_operator.get(address).text) | {"adapter": ["none"]})
+    assert "Take the containers out as well, or choose Local." in response.text
+    assert draft(operator) == ()
+    as_operator.post(address, {"adapter": "none", "members": []})
+    assert set(draft(operator)) == {Unassign(A, server.pk), RemoveMember(key)}
+
+
+def test_containers_alone_make_a_network_local_where_it_was_not_yet(
+    scene: Scene, operator: Any, as_operator: Client
+) -> None:
+    server, key = scene.server1, scene.key(scene.server1, "102")
+    decide(CreateNetwork(A, "A"))
+    sent = {"adapter": "none", "members": [f"{server.pk}/102/eth0"]}
+    address = reverse("networks:configure_on_server", args=[server.pk, A])
+    assert as_operator.post(address, sent).status_code == 302
+    assert draft(operator) == (AddMember(A, key),)
+    drafts.discard(operator)
+    new = reverse("networks:create_on_server", args=[server.pk])
+    assert as_operator.post(new, sent | {"name": "B"}).status_code == 302
+    assert isinstance(draft(operator)[0], CreateNetwork) and len(draft(operator)) == 2

@@ -98,8 +98,8 @@ def test_it_is_still_so_after_the_form_came_back_with_an_error(
     again = as_operator.post(on_server(scene), sent | {"adapter": ["adapter:nowhere"]})
     assert again.status_code == 200
     sent = Sent(again.text).fields
-    as_operator.post(on_server(scene), sent | {"adapter": ["local"]})
-    assert draft(operator) == {Assign(A, scene.server1.pk, None)}
+    as_operator.post(on_server(scene), sent | {"adapter": ["adapter:eth0"]})
+    assert draft(operator) == {Assign(A, scene.server1.pk, "eth0")}
 
 
 @pytest.mark.parametrize("where", ["grid", "configure"])
