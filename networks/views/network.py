@@ -25,6 +25,7 @@ from networks.domain.state import (
 from networks.forms.network import NONE, NetworkForm, ServerNetworkForm, ServerPartForm
 from networks.grid import choice_edits, value_of
 from networks.looking_back import then
+from networks.models import NetworkIntent
 from networks.network_page import (
     hidden_members,
     members_shown,
@@ -184,7 +185,13 @@ def delete(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
     network, part = drafted_or_404(request.user, network_id)
     in_use = part.drafted.servers_of(network.id)
     if request.method == "POST" and not in_use:
-        stage(request, [DeleteNetwork(network.id)], f"Deleting {network.name} is in your draft.")
+        is_new = part.decided.network(network.id) is None
+        said = f"{network.name} is no longer in your draft." if is_new else ""
+        stage(request, [DeleteNetwork(network.id)], said or f"Deleting {network.name} is in your draft.")
         return redirect("networks:list")
-    context = _page(request, network, part) | {"in_use": bool(in_use)}
+    context = _page(request, network, part) | {
+        "in_use": bool(in_use),
+        # They hang on its row: a revert makes another one.
+        "intents_count": NetworkIntent.objects.filter(network=network_id).count(),
+    }
     return render(request, "networks/delete.html", context, status=409 if request.method == "POST" else 200)

@@ -21,6 +21,7 @@ from networks.domain.state import (
     RemoveMember,
     Unassign,
 )
+from networks.models import NetworkIntent
 from networks.services import drafts
 from networks.services.validate import problems
 from networks.state_json import load_edits
@@ -188,6 +189,34 @@ def test_an_unused_network_is_deleted_in_the_draft(scene: Scene, operator: Any, 
     as_operator.post(reverse("networks:delete", args=[A]))
     assert draft(operator) == (DeleteNetwork(A),)
     assert as_operator.get(reverse("networks:detail", args=[A])).status_code == 404
+
+
+def test_a_network_that_only_the_draft_has_is_taken_out_of_it(
+    scene: Scene, operator: Any, as_operator: Client
+) -> None:
+    """Found in review: history and revert were promised, and a draft that was empty then had the deletion."""
+    drafts.stage(operator, [CreateNetwork(A, "A")])
+    address = reverse("networks:delete", args=[A])
+    text = as_operator.get(address).text
+    assert "A is only in your draft; it is taken out of it." in text and "Take it out of the draft" in text
+    assert "history" not in text.split('id="content"')[1] and "Add the deletion" not in text
+    text = as_operator.post(address, follow=True).text
+    assert "A is no longer in your draft." in text and "Deleting A" not in text
+    assert draft(operator) == ()
+
+
+def test_it_is_said_that_intents_do_not_come_back_with_a_network(scene: Scene, as_operator: Client) -> None:
+    decide(CreateNetwork(A, "A"))
+    address = reverse("networks:delete", args=[A])
+    text = as_operator.get(address).text
+    assert "can be reverted." in text and "intent" not in text.split("can be reverted")[1].split("</p>")[0]
+    NetworkIntent.objects.create(network_id=A, kind="isolated")
+    assert "but its intent goes with it and does not come back." in as_operator.get(address).text
+    NetworkIntent.objects.create(network_id=A, kind="together")
+    assert "but its 2 intents go with it and do not come back." in as_operator.get(address).text
+    decide(DeleteNetwork(A))
+    decide(CreateNetwork(A, "A"))
+    assert not NetworkIntent.objects.exists(), "else the page would say what is not so"
 
 
 def test_a_windows_server_is_only_shown(scene: Scene, operator: Any, as_operator: Client) -> None:
