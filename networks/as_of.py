@@ -103,7 +103,7 @@ def networks_then(then: AsOf, text: str) -> list[dict[str, Any]]:
             "name": network.name,
             "description": network.description,
             "servers_count": len(then.state.servers_of(network.id)),
-            "members_count": len(then.state.members_of(network.id)),
+            "members_count": len(then.state.containers_of(network.id)),
         }
         for network in then.state.networks
         if wanted in network.name.lower() or wanted in network.description.lower()
@@ -116,7 +116,7 @@ def networks_on_then(then: AsOf, server: ServerId, text: str) -> list[dict[str, 
     for network in then.state.networks:
         if wanted in network.name.lower() or wanted in network.description.lower():
             here = then.state.assignment(network.id, server)
-            members = len(then.state.members_of(network.id, server))
+            members = len(then.state.containers_of(network.id, server))
             assigned = "local" if here or members else "not defined here"
             rows.append(
                 {
@@ -161,4 +161,4 @@ def network_then(then: AsOf, network_id: str, servers: slice, members: slice) ->
 def _server_then(then: AsOf, network_id: str, server: ServerId) -> ServerThen:
     assignment = then.state.assignment(network_id, server)
     assigned = assignment.adapter if assignment and assignment.adapter else "local"
-    return ServerThen(then.servers.get(server), assigned, len(then.state.members_of(network_id, server)))
+    return ServerThen(then.servers.get(server), assigned, len(then.state.containers_of(network_id, server)))

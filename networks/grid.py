@@ -90,7 +90,7 @@ def _cell(
     posted: Mapping[str, str],
 ) -> Cell:
     name = cell_name(server.pk, network.id)
-    members_count = len(part.drafted.members_of(network.id, server.pk))
+    members_count = len(part.drafted.containers_of(network.id, server.pk))
     shown = value_of(network.id, server.pk, part.drafted)
     chosen = posted.get(name) or shown
     holders = {a.adapter: a.network for a in part.drafted.assignments_on(server.pk) if a.adapter}

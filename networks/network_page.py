@@ -100,7 +100,7 @@ def servers_shown(
                 new[0] if new and not adapter else None,
                 link_state(adapter) if adapter else "",
                 now is not None,
-                len(part.drafted.members_of(network_id, server.pk)),
+                len(part.drafted.containers_of(network_id, server.pk)),
                 _mark(before, now),
             )
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Count, Exists, Min, OuterRef, QuerySet, Subquery, Value
+from django.db.models import Case, Count, Exists, F, Min, OuterRef, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce, Concat
 
 from networks.domain.state import CreateNetwork, DeleteNetwork, DescribeNetwork, Edit, InterfaceKey
@@ -33,11 +33,19 @@ def activity() -> Activity:
     return Activity(changing)
 
 
+# Looked up for each member by itself: by a join PostgreSQL would walk all interfaces for each network.
+CONTAINER, HOME = (
+    Subquery(ContainerInterface.objects.filter(pk=OuterRef("interface")).order_by().values(column)[:1])
+    for column in ("container", "container__server")
+)
+
+
 def with_counts(networks: QuerySet[VirtualNetwork], user: AnyUser) -> QuerySet[VirtualNetwork]:
     """The networks with counts and with where they are, all in the page's own query.
 
-    `members_count`, `servers_count`, `drift_count`, `judgement`, and words on the first servers that the
-    user may see and that it is assigned on: `on_1` to `on_3` ("server1: eth0").
+    `assigned_count`, `drift_count`, `judgement`, and words on the first servers that the user may see and
+    that it is assigned on: `on_1` to `on_3` ("server1: eth0"). They can be sorted by `containers_sorted` and
+    `servers_sorted`, which `add_members` counts for those of a page.
     """
     # By joins: asked whether a server is among those to be seen, SQLite tries them all for each network.
     seen = with_role(user, Role.VIEWER, "server__group__path")
@@ -45,47 +53,74 @@ def with_counts(networks: QuerySet[VirtualNetwork], user: AnyUser) -> QuerySet[V
     said = assigned.values(
         said=Concat("server__name", Value(": "), Coalesce("adapter__name", Value("local")))
     )
-    return networks.select_related("judgement").annotate(
-        members_count=Coalesce(Subquery(_count(Member, "network")), 0),
-        servers_count=Coalesce(Subquery(_count(Assignment, "network")), 0),
-        drift_count=Coalesce(Subquery(_drifts(Drift.objects.open())), 0),
-        on_1=Subquery(said[:1]),
-        on_2=Subquery(said[1:2]),
-        on_3=Subquery(said[2:3]),
+    assignments = Assignment.objects.filter(network=OuterRef("pk"))
+    members = Member.objects.filter(network=OuterRef("pk"))
+    assigned_there = Assignment.objects.filter(network=OuterRef("network"), server=OuterRef("home"))
+    by_members = members.alias(home=HOME).filter(~Exists(assigned_there))
+    return (
+        networks.select_related("judgement")
+        .annotate(
+            assigned_count=_number(assignments, Count("pk")),
+            drift_count=Coalesce(Subquery(_drifts(Drift.objects.open())), 0),
+            on_1=Subquery(said[:1]),
+            on_2=Subquery(said[1:2]),
+            on_3=Subquery(said[2:3]),
+        )
+        .alias(
+            containers_sorted=_number(members, Count(CONTAINER, distinct=True)),
+            servers_sorted=F("assigned_count") + _number(by_members, Count(HOME, distinct=True)),
+        )
     )
 
 
-def add_local(networks: Sequence[Any], user: AnyUser) -> None:
-    """`on_members` of each: the first server that the user may see where it has members only; "" for none.
+def add_members(networks: Sequence[Any], user: AnyUser) -> None:
+    """What members tell of each network of `with_counts`, in one query.
 
-    One query. Asked for each network by itself, PostgreSQL walks all interfaces for each.
+    `members_count`: its containers; `servers_count`: the servers where it is, by assignments or members;
+    `on_members`: the first server that the user may see where it has members only, "" for none; `names_all`:
+    whether the list names all those servers. Asked for each network by itself, PostgreSQL walks all
+    interfaces for each.
     """
     assigned_there = Assignment.objects.filter(
         network=OuterRef("network"), server=OuterRef("interface__container__server")
     )
-    members = Member.objects.filter(
-        with_role(user, Role.VIEWER, "interface__container__server__group__path"),
-        ~Exists(assigned_there),
-        network__in=[network.pk for network in networks],
+    by_members, home = ~Exists(assigned_there), "interface__container__server"
+    seen = with_role(user, Role.VIEWER, f"{home}__group__path")
+    members = Member.objects.filter(network__in=[network.pk for network in networks])
+    found = (
+        members.order_by()
+        .values("network")
+        .annotate(
+            containers=Count("interface__container", distinct=True),
+            servers=Count(home, distinct=True, filter=by_members),
+            least=Min(f"{home}__name", filter=by_members & seen),
+        )
     )
-    least = members.order_by().values("network").annotate(least=Min("interface__container__server__name"))
-    found = dict(least.values_list("network", "least"))
+    told = {
+        network: rest for network, *rest in found.values_list("network", "containers", "servers", "least")
+    }
     for network in networks:
-        network.on_members = found.get(network.pk, "")
+        network.members_count, servers, least = told.get(network.pk, (0, 0, None))
+        network.servers_count = network.assigned_count + servers
+        network.on_members = least or ""
+        named = [name for name in (network.on_1, network.on_2, network.on_3, least) if name]
+        network.names_all = len(named) == network.servers_count
 
 
 def on_server(networks: QuerySet[VirtualNetwork], server_id: int) -> QuerySet[VirtualNetwork]:
-    """The networks with what they are on one server: `assignment_id`, `adapter_name`, `members_here`."""
+    """The networks with what they are on one server: `adapter_name`, `assigned` in words, `members_here`."""
     here = Assignment.objects.filter(network=OuterRef("pk"), server_id=server_id).order_by()
     # Not by a join: PostgreSQL would walk all interfaces for each network.
     interfaces = ContainerInterface.objects.filter(container__server_id=server_id).values("pk")
     members = Member.objects.filter(network=OuterRef("pk"), interface__in=interfaces)
     return networks.annotate(
-        assignment_id=Subquery(here.values("pk")[:1]),
         adapter_name=Subquery(here.values("adapter__name")[:1]),
-        members_here=Coalesce(
-            Subquery(members.order_by().values("network").annotate(n=Count("pk")).values("n")), 0
+        assigned=Case(
+            When(adapter_name__isnull=False, then=F("adapter_name")),
+            When(Exists(here) | Exists(members), then=Value("local")),
+            default=Value("not defined here"),
         ),
+        members_here=_number(members, Count(CONTAINER, distinct=True)),
         drift_count=Coalesce(Subquery(_drifts(Drift.objects.open().filter(server_id=server_id))), 0),
     )
 
@@ -96,9 +131,9 @@ def _drifts(rows: QuerySet[Drift]) -> QuerySet[Any, Any]:
     return here.annotate(n=Count("pk")).values("n")
 
 
-def _count(model: type[Assignment] | type[Member], column: str) -> QuerySet[Assignment] | QuerySet[Member]:
-    rows = model.objects.filter(**{column: OuterRef("pk")}).order_by().values(column)
-    return rows.annotate(n=Count("pk")).values("n")
+def _number(rows: QuerySet[Any], count: Count) -> Coalesce:
+    """How many of a network's rows, or of what they are of."""
+    return Coalesce(Subquery(rows.order_by().values("network").annotate(n=count).values("n")), 0)
 
 
 def touched_by(edits: Iterable[Edit]) -> frozenset[str]:

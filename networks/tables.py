@@ -14,8 +14,14 @@ class NetworkTable(tables.Table):
 
     name = MarkupColumn(template_name="networks/cells/name.html")
     description = WordsColumn()
-    servers_count = MarkupColumn(verbose_name="Physical servers", template_name="networks/cells/servers.html")
-    members_count = tables.Column(verbose_name="Containers", attrs={"td": {"class": "num"}})
+    servers_count = MarkupColumn(
+        verbose_name="Physical servers",
+        order_by=("servers_sorted",),
+        template_name="networks/cells/servers.html",
+    )
+    members_count = tables.Column(
+        verbose_name="Containers", order_by=("containers_sorted",), attrs={"td": {"class": "num"}}
+    )
     state = MarkupColumn(verbose_name="State", orderable=False, template_name="networks/cells/state.html")
     problems = MarkupColumn(
         verbose_name="Problems",
@@ -49,9 +55,7 @@ class ServerNetworkTable(tables.Table):
     description = WordsColumn()
     assigned = MarkupColumn(
         verbose_name="Assigned to",
-        accessor="assignment_id",
-        order_by=("-assignment_id",),
-        empty_values=(),
+        order_by=("assigned", "name"),
         template_name="networks/cells/assigned.html",
     )
     members_here = tables.Column(verbose_name="Containers here", attrs={"td": {"class": "num"}})

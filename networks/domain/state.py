@@ -139,6 +139,13 @@ class Desired:
             return tuple(self._members_by_network.get(network_id, ()))
         return tuple(self._members.get((network_id, server), ()))
 
+    def containers_of(
+        self, network_id: NetworkId, server: ServerId | None = None
+    ) -> frozenset[tuple[ServerId, str]]:
+        """(server, CTID) of containers in the network, each once, on one server or on all."""
+        keys = (member.interface for member in self.members_of(network_id, server))
+        return frozenset((key.server, key.ctid) for key in keys)
+
     def assignments_of(self, network_id: NetworkId) -> tuple[Assignment, ...]:
         """Assignments of the network on all servers."""
         return tuple(self._assignments_by_network.get(network_id, ()))

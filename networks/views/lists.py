@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from networks.as_of import networks_on_then
 from networks.looking_back import then
 from networks.models import VirtualNetwork
-from networks.overview import activity, add_local, created_by, on_server, touched_by, with_counts
+from networks.overview import activity, add_members, created_by, on_server, touched_by, with_counts
 from networks.slices import draft_edits
 from networks.tables import NetworkTable, ServerNetworkTable, ServerNetworkThenTable
 from networks.views.gate import can_operate, group_or_404, may_operate_somewhere, server_or_404
@@ -41,7 +41,7 @@ def _networks(request: HttpRequest, template: str, context: dict[str, Any]) -> H
     if (revision := then()) is not None:
         return networks_as_of(request, revision.number, context.get("group"))
     rows = with_counts(_found(request), request.user)
-    table = NetworkTable(KeysFirst(rows, lambda shown: add_local(shown, request.user)), order_by="name")
+    table = NetworkTable(KeysFirst(rows, lambda shown: add_members(shown, request.user)), order_by="name")
     if response := answered(request, table, "virtual-networks"):
         return response
     paged(request, table)
