@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from networks.domain.state import Assign, Desired, Edit, Network, Unassign
@@ -147,6 +147,13 @@ def touched(posted: Mapping[str, str]) -> dict[str, str]:
         for name, value in posted.items()
         if name.startswith("on-") and posted.get(shown_name(name)) != value
     }
+
+
+def servers_of_cells(
+    posted: Mapping[str, str], servers: Iterable[int], networks: Collection[str]
+) -> set[int]:
+    """Those of the servers for which something was chosen in a cell of those networks."""
+    return {s for s in servers if any(cell_name(s, network) in posted for network in networks)}
 
 
 def chosen_edits(

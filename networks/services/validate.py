@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from itertools import islice
 
+from django.contrib.auth.models import User
 from django.db.models import Min, Q
 
 from networks.domain.intent import Intent
@@ -31,6 +32,7 @@ from networks.domain.state import (
 from networks.intents import breached_by, servers_meant, stored
 from networks.inventory_rows import inventory, servers_named
 from networks.models import Assignment
+from networks.services.drafts import check_allowed
 from networks.slices import Drafted, of_area
 from nodes.models import Adapter
 from nodes.querysets import AnyUser, named_on
@@ -176,10 +178,14 @@ def added_refusals(
     return tuple(p for p in found if p.severity == "refuse" and p not in before)
 
 
-def refused_at_once(new: Collection[Edit], user: AnyUser) -> tuple[Problem, ...]:
-    """Refusals of `new` edits that one field of a form decides; the rest waits for the draft as a whole."""
+def refused_at_once(new: Collection[Edit], user: User) -> tuple[Problem, ...]:
+    """Refusals of `new` edits that one field of a form decides; the rest waits for the draft as a whole.
+
+    NotAllowed if an edit needs a role that the user lacks: a refusal tells what is on the server.
+    """
     if not new:
         return ()
+    check_allowed(user, new)
     servers, networks = named_by(new)
     found = added_refusals(of_area(servers, networks, user), new, servers, user)
     return tuple(problem for problem in found if problem.code in AT_ONCE)

@@ -27,9 +27,8 @@ from networks.picker import (
     candidates,
     joining_edits,
 )
-from networks.services.validate import refused_at_once
 from networks.slices import draft_edits, of_area
-from networks.views.gate import network_or_404, stage
+from networks.views.gate import must_operate, network_or_404, refused_of, stage
 from networks.views.paging import AFTER, BEFORE, key_pages, place, sort_links, text_of
 from networks.views.subjects import with_links
 from vnetpanel.csv_file import csv_response
@@ -71,9 +70,10 @@ def _add(request: HttpRequest, network: Network) -> HttpResponse:
     keys = all_matching(request.user, drafted, find) if everything else interface_keys(ticked)
     more = len(keys) > MOST_AT_ONCE
     keys = keys[:MOST_AT_ONCE]
+    must_operate(request, {key.server for key in keys})
     area = of_area({key.server for key in keys}, [network.id], request.user)
     edits = joining_edits(network.id, keys, area)
-    if refused := refused_at_once(edits, request.user):
+    if refused := refused_of(request, edits):
         return _page(request, network, ticked=ticked, refused=refused)
     if not edits:
         none = "Nothing free matches." if everything else "Tick the containers that are to be added."

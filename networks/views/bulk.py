@@ -14,9 +14,8 @@ from django.views.decorators.http import require_http_methods
 from networks.bulk import OnServer, Target, on_servers
 from networks.domain.state import Network
 from networks.offers import network_names
-from networks.services.validate import refused_at_once
 from networks.slices import of_cells
-from networks.views.gate import network_or_404, stage
+from networks.views.gate import network_or_404, refused_of, stage
 from networks.views.subjects import with_links
 from nodes.models import PhysicalServer, ServerGroup
 
@@ -76,7 +75,7 @@ def assign_many(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
             ticked = set(request.POST.getlist("on"))
             chosen = [one for one in found if one.edits and str(one.server.pk) in ticked]
             edits = [edit for one in chosen for edit in one.edits]
-            refused = with_links(refused_at_once(edits, request.user), request.user)
+            refused = with_links(refused_of(request, edits), request.user)
             if edits and not refused:
                 many = "s" if len(chosen) > 1 else ""
                 stage(request, edits, f"{network.name} on {len(chosen)} server{many} is in your draft.")

@@ -16,13 +16,21 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from networks.domain.state import DescribeNetwork, Network, RemoveMember
 from networks.forms.network import NetworkForm
-from networks.grid import chosen_edits, rows, touched
+from networks.grid import chosen_edits, rows, servers_of_cells, touched
 from networks.network_page import hidden_members, members_shown, where
 from networks.offers import interface_keys
 from networks.overview import drafted_names
-from networks.services.validate import problems_of, refused_at_once
+from networks.services.validate import problems_of
 from networks.slices import Drafted, draft_edits, of_cells
-from networks.views.gate import can_operate, drafted_or_404, may_change, may_operate_somewhere, stage
+from networks.views.gate import (
+    can_operate,
+    drafted_or_404,
+    may_change,
+    may_operate_somewhere,
+    must_operate,
+    refused_of,
+    stage,
+)
 from networks.views.paging import page_number, pages, text_of
 from networks.views.subjects import with_links
 from nodes.models import PhysicalServer
@@ -116,9 +124,10 @@ def assign(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
     network, part = drafted_or_404(request.user, network_id)
     servers = numbers(request.POST.getlist("server"))
     posted = touched(request.POST.dict())
+    must_operate(request, servers_of_cells(posted, servers, [network.id]))
     cells = of_cells(servers, [network.id], request.user)
     edits = chosen_edits(posted, servers, [network.id], cells.drafted)
-    if refused := refused_at_once(edits, request.user):
+    if refused := refused_of(request, edits):
         return _page(request, network, part, posted=posted, refused=refused)
     stage(request, edits, f"Where {network.name} is assigned is in your draft.")
     return _back(network, "#assignments")
@@ -129,6 +138,7 @@ def members(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
     """Take the ticked members out."""
     network, part = drafted_or_404(request.user, network_id)
     keys = interface_keys(request.POST.getlist("remove"))
+    must_operate(request, {key.server for key in keys})
     have = {member.interface for member in part.drafted.members_of(network.id)}
     edits = [RemoveMember(key) for key in keys if key in have]
     stage(request, edits, f"Leaving {network.name} is in your draft.")

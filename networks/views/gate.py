@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 
 from django.contrib import messages
 from django.contrib.auth.models import User
@@ -11,11 +12,13 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 
+from networks.domain.rules import Problem
 from networks.domain.state import Edit, Network
 from networks.looking_back import then
 from networks.models import Change, VirtualNetwork
 from networks.services import drafts
 from networks.services.errors import NotAllowed, Refused
+from networks.services.validate import refused_at_once
 from networks.slices import Drafted, network_alone, of_network
 from nodes.choices import Role
 from nodes.models import Container, PhysicalServer, ServerGroup
@@ -71,13 +74,35 @@ def stage(request: HttpRequest, edits: Iterable[Edit], said: str) -> None:
     """Put edits into the user's draft and say so, or why not; a lacking role is 403 with the sentence."""
     wanted = list(edits)
     try:
-        drafts.stage(user_of(request), wanted)
-    except NotAllowed as error:
-        raise PermissionDenied(str(error)) from error
+        with _lacking_role_is_403():
+            drafts.stage(user_of(request), wanted)
     except Refused as error:
         messages.error(request, " ".join(f"{p.text} {p.hint}".strip() for p in error.problems))
         return
     messages.success(request, said if wanted else "Nothing was changed.")
+
+
+def refused_of(request: HttpRequest, edits: Collection[Edit]) -> tuple[Problem, ...]:
+    """What is refused at once of the edits; a lacking role is 403 with the sentence, whatever is there."""
+    with _lacking_role_is_403():
+        return refused_at_once(edits, user_of(request))
+
+
+def must_operate(request: HttpRequest, servers: Collection[int]) -> None:
+    """403 with the sentence unless the user may operate all these servers, which a form named.
+
+    Before their edits are made: which of them change nothing tells what is on the server.
+    """
+    with _lacking_role_is_403():
+        drafts.need_servers(user_of(request), servers)
+
+
+@contextmanager
+def _lacking_role_is_403() -> Iterator[None]:
+    try:
+        yield
+    except NotAllowed as error:
+        raise PermissionDenied(str(error)) from error
 
 
 def can_operate(user: AnyUser, server: PhysicalServer) -> bool:

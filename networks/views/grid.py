@@ -15,13 +15,12 @@ from django.views.decorators.http import require_http_methods
 
 from networks.domain.rules import Problem
 from networks.domain.state import Network
-from networks.grid import chosen_edits, rows, said, touched
+from networks.grid import chosen_edits, rows, said, servers_of_cells, touched
 from networks.looking_back import shown_head, then
 from networks.models import VirtualNetwork
 from networks.overview import created_by
-from networks.services.validate import refused_at_once
 from networks.slices import draft_edits, of_cells
-from networks.views.gate import group_or_404, stage
+from networks.views.gate import group_or_404, must_operate, refused_of, stage
 from networks.views.paging import page_number, pages, sort_links, text_of
 from networks.views.subjects import with_links
 from nodes.choices import Role
@@ -47,8 +46,9 @@ def group_grid(request: HttpRequest, group_id: int) -> HttpResponseBase:
     networks = [network for network in _networks(request, "") if network.id in wanted]
     posted = touched(request.POST.dict())
     ids = [network.id for network in networks]
+    must_operate(request, servers_of_cells(posted, servers, ids))
     edits = chosen_edits(posted, servers, ids, of_cells(servers, ids, request.user).drafted)
-    if refused := refused_at_once(edits, request.user):
+    if refused := refused_of(request, edits):
         return _shown(request, group, posted, refused)
     stage(request, edits, f"{len(edits)} assignment{'s' if len(edits) > 1 else ''}: in your draft.")
     response = redirect("networks:group_grid", group.pk)

@@ -36,7 +36,7 @@ from networks.network_page import (
 from networks.offers import adapters_offered, interface_keys, interface_value, interfaces_offered
 from networks.overview import activity, drafted_names
 from networks.services.drift import open_drifts
-from networks.services.validate import problems_of, refused_at_once
+from networks.services.validate import problems_of
 from networks.slices import Drafted, draft_edits, of_server
 from networks.views.configure import MEMBERS_PER_PAGE, SERVERS_PER_PAGE
 from networks.views.gate import (
@@ -44,6 +44,7 @@ from networks.views.gate import (
     drafted_or_404,
     may_change,
     network_or_404,
+    refused_of,
     server_or_404,
     stage,
 )
@@ -86,7 +87,7 @@ def create_on_server(request: HttpRequest, server_id: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         new = CreateNetwork(str(uuid.uuid4()), form.cleaned_data["name"], form.cleaned_data["description"])
         edits = [new, *_part_edits(server, new.id, form, state)]
-        if not (refused := refused_at_once(edits, request.user)):
+        if not (refused := refused_of(request, edits)):
             stage(request, edits, f"Virtual network {new.name} is in your draft.")
             return redirect("networks:configure", new.id)
     context = {
@@ -115,7 +116,7 @@ def configure_on_server(request: HttpRequest, server_id: int, network_id: uuid.U
     )
     if request.method == "POST" and form.is_valid():
         edits = _part_edits(server, network.id, form, state)
-        if not (refused := refused_at_once(edits, request.user)):
+        if not (refused := refused_of(request, edits)):
             stage(request, edits, f"{network.name} on {server.name} is in your draft.")
             return redirect("networks:server_networks", server.pk)
     context = {"form": form, "server": server, "network": network, "interfaces": interfaces}

@@ -252,3 +252,46 @@ def test_nothing_is_said_of_hidden_servers_where_there_are_none(
     assert "Not on any server yet" in text and "No containers yet" in text and "may not see" not in text
     decide(Assign(network, hidden.pk, "hsh0"))
     assert "may not see" not in logged_in(admin).get(address).text
+
+
+@pytest.mark.parametrize("role", ["none", Role.OPERATOR])
+def test_what_is_posted_about_a_hidden_server_is_answered_alike_whatever_is_there(
+    role: str, scene: Scene, django_user_model: Any
+) -> None:
+    hidden = hidden_server(scene)
+    make_container(hidden, "98767", "venet0")
+    mine, theirs = str(uuid.uuid4()), str(uuid.uuid4())
+    decide(
+        CreateNetwork(mine, "mine"),
+        CreateNetwork(theirs, "theirs"),
+        Assign(theirs, hidden.pk, "hsh0"),
+        AddMember(theirs, InterfaceKey(hidden.pk, "98765", "hsh0")),
+        Assign(mine, hidden.pk, None),
+    )
+    user = django_user_model.objects.create_user("nobody", password="x")
+    if role in Role.values:
+        user = with_role(django_user_model, "user", scene.group, Role(role))
+    client, nowhere = logged_in(user), hidden.pk + 1000
+    posts: list[tuple[str, dict[str, Any]]] = []
+    grids = [] if role == "none" else [reverse("networks:group_grid", args=[scene.group.pk])]
+    for network in (mine, theirs):
+        for server, value in (
+            *((hidden.pk, f"adapter:{name}") for name in ("hsh0", "hsh1", "eth7")),
+            (hidden.pk, "local"), (hidden.pk, "none"), (nowhere, "adapter:eth0"), (nowhere, "none"),
+        ):  # fmt: skip
+            cell = {"server": server, "network": network, f"on-{server}-{network}": value}
+            posts += [(page, cell) for page in (reverse("networks:assign", args=[network]), *grids)]
+        for key in (
+            *(f"{hidden.pk}/{ctid}/hsh0" for ctid in ("98765", "98766", "11111")),
+            f"{hidden.pk}/98767/venet0", f"{nowhere}/98765/hsh0",
+        ):  # fmt: skip
+            posts.append((reverse("networks:add_members", args=[network]), {"add": key}))
+            posts.append((reverse("networks:members", args=[network]), {"remove": key}))
+    answers = {}
+    for address, data in posts:
+        response = client.post(address, data)
+        said = re.search(r"You need the operator role on [^<]*", response.text)
+        answers[address, str(data)] = (response.status_code, said and said[0])
+    alike = (403, "You need the operator role on that server to change its networks.")
+    assert {post: answer for post, answer in answers.items() if answer != alike} == {}
+    assert not Draft.objects.exists()
