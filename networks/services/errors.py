@@ -17,5 +17,9 @@ class Refused(Exception):
         self.problems = problems
 
 
+class NobodyToAsk(Exception):
+    """None of the servers that it is about can be asked; the text says so."""
+
+
 class Conflict(Exception):
     """Somebody else's Change came first; the text says which, and what to do."""

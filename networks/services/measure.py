@@ -18,9 +18,9 @@ from networks.choices import ChangeState, MeasurementState
 from networks.engine.concerned import servers_to_measure
 from networks.models import Change, Decision, Disagreement, Measurement, Operation
 from networks.services.changes import send
-from networks.services.errors import NotAllowed
+from networks.services.errors import NobodyToAsk, NotAllowed
 from nodes.choices import ServerOS
-from nodes.models import PhysicalServer
+from nodes.models import PhysicalServer, ServerGroup
 from nodes.querysets import AnyUser
 
 log = structlog.get_logger(__name__)
@@ -48,9 +48,13 @@ def request_measurement(
 ) -> Measurement:
     """Have the worker measure who answers whom on those servers, or among the members of a network on them.
 
-    Needs the operator role on each server. Raises NotAllowed.
+    Needs the operator role on each server, or on some if there is none. Raises NotAllowed; NobodyToAsk where
+    no server can be asked: a measurement of nothing would stand before those that found something.
     """
-    servers = PhysicalServer.objects.filter(pk__in=server_ids, os=ServerOS.LINUX, is_enabled=True)
+    concerned = PhysicalServer.objects.filter(pk__in=server_ids, os=ServerOS.LINUX)
+    enabled = concerned.filter(is_enabled=True)
+    asked = sorted(enabled.values_list("pk", flat=True))
+    servers = enabled if asked else concerned
     mine = set(
         PhysicalServer.objects.operable_by(user).filter(pk__in=server_ids).values_list("pk", flat=True)
     )
@@ -58,7 +62,11 @@ def request_measurement(
     if servers.exclude(pk__in=mine).exists():
         names = ", ".join(lacking.values_list("name", flat=True))
         raise NotAllowed(f"To measure you need the operator role on {names or 'every server concerned'}.")
-    return _start(sorted(servers.values_list("pk", flat=True)), network, author_id=user.pk)
+    if not asked:
+        if not ServerGroup.objects.operable_by(user).exists():
+            raise NotAllowed("To measure you need the operator role on a server group.")
+        raise NobodyToAsk("No physical server of it can be asked.")
+    return _start(asked, network, author_id=user.pk)
 
 
 def measure_after(change_id: uuid.UUID) -> None:

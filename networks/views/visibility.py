@@ -24,7 +24,7 @@ from networks.points import UnknownPoint, offers, point_text, read_point, spoken
 from networks.services import measure
 from networks.services import sight as services
 from networks.services.drafts import drafted
-from networks.services.errors import NotAllowed
+from networks.services.errors import NobodyToAsk, NotAllowed
 from networks.services.sight import STATES, Sight, State
 from networks.views.gate import can_operate, group_or_404, network_or_404, server_or_404, stage, user_of
 from nodes.models import PhysicalServer
@@ -134,6 +134,8 @@ def _measure(
         messages.success(request, "The servers are being asked. This takes about half a minute.")
     except NotAllowed as error:
         raise PermissionDenied(str(error)) from error
+    except NobodyToAsk as error:
+        messages.error(request, str(error))
     return redirect(f"{request.path.removesuffix('measure/')}?state=decided")
 
 

@@ -19,6 +19,7 @@ from networks.state_json import dump_edits, load_edits
 from nodes.choices import Role
 from nodes.models import Container, ContainerInterface, GroupRole, PhysicalServer, ServerGroup
 from tests.domain import scheme
+from tests.networks.changes import decide
 from tests.pages.conftest import logged_in
 from tests.seeded import seed
 
@@ -321,6 +322,26 @@ def test_who_only_looks_may_not_measure(group: ServerGroup) -> None:
     user = User.objects.create_user("vera", password="x")
     GroupRole.objects.create(user=user, group=group, role=Role.VIEWER)
     assert logged_in(user).post(reverse("networks:measure_server", args=[2])).status_code == 403
+    assert not Measurement.objects.exists()
+
+
+@pytest.mark.parametrize("is_nowhere", [True, False])
+def test_where_no_server_can_be_asked_nothing_is_measured(
+    admin_client: Client, group: ServerGroup, is_nowhere: bool
+) -> None:
+    network = scheme.D
+    if is_nowhere:
+        network = "6f1c3a1e-0000-4000-8000-000000000001"
+        decide(CreateNetwork(network, "Nowhere"))
+    else:
+        PhysicalServer.objects.update(is_enabled=False)
+    url = reverse("networks:measure_network", args=[network])
+    nobody = logged_in(User.objects.create_user("nobody", password="x"))
+    viewer = User.objects.create_user("vera", password="x")
+    GroupRole.objects.create(user=viewer, group=group, role=Role.VIEWER)
+    assert [client.post(url).status_code for client in (nobody, logged_in(viewer))] == [403, 403]
+    page = words(admin_client.post(url, follow=True))
+    assert "No physical server of it can be asked." in page and "are being asked" not in page
     assert not Measurement.objects.exists()
 
 
