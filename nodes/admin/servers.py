@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.shortcuts import redirect
 from django.utils import timezone
 
 from nodes.admin.adapters import EnteredAdapterForm
@@ -14,7 +16,8 @@ from nodes.admin.observed import ObservedInline
 from nodes.choices import ServerOS, ServerState
 from nodes.facts import Dialect
 from nodes.models import Adapter, HostKey, Look, PhysicalServer
-from nodes.services import request_looks
+from nodes.services import ServiceError, request_looks
+from nodes.services.errors import refused_if_in_use
 from nodes.services.host_keys import read_host_key_soon
 from trust.proved_admin import ProvedAdmin
 from vnetpanel.long_list import LongListAdmin
@@ -105,6 +108,34 @@ class PhysicalServerAdmin(LongListAdmin, ProvedAdmin):
         super().save_model(request, obj, form, change)
         if not change and obj.is_managed:
             read_host_key_soon([obj.pk])
+
+    def delete_model(self, request: HttpRequest, obj: PhysicalServer) -> None:
+        with refused_if_in_use(f"The physical server {obj}"):
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """One by one, so that a refusal names the server."""
+        for server in queryset:
+            self.delete_model(request, server)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        """What Django does not foresee, a Change that is under way there, is said on the server's page."""
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except ServiceError as error:
+            self.message_user(request, error.message, messages.ERROR)
+            return redirect("admin:nodes_physicalserver_change", object_id)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """The same for the action that removes several: all of them or none, nor their lines in the log."""
+        if request.method != "POST":
+            return super().changelist_view(request, extra_context)
+        try:
+            with transaction.atomic():
+                return super().changelist_view(request, extra_context)
+        except ServiceError as error:
+            self.message_user(request, error.message, messages.ERROR)
+            return redirect(request.get_full_path())
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """What was seen on a server goes with it, although none of it can be deleted by itself."""

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.urls import reverse
 
 from networks.choices import ChangeState, OperationState
 from networks.domain.state import AddMember, Assign, CreateNetwork
 from networks.models import Change
 from nodes import services
+from nodes.models import PhysicalServer
 from nodes.services import ServiceError
 from tests.networks.changes import decide, planned
 from tests.networks.conftest import Scene
@@ -42,3 +46,21 @@ def test_a_server_with_a_network_on_it_stays(scene: Scene, admin: Any, what: str
     decide(CreateNetwork(A, "A"), here)
     with pytest.raises(ServiceError, match="in use"):
         services.remove_server(admin, scene.server1)
+
+
+@pytest.mark.parametrize("by_list", [False, True])
+def test_the_administration_says_why_a_server_under_a_change_stays(
+    scene: Scene, operator: Any, client: Client, admin: Any, by_list: bool
+) -> None:
+    change = planned(operator, servers=(scene.server1,))
+    change.operations.update(state=OperationState.APPLIED)
+    client.force_login(admin)
+    url, data = reverse("admin:nodes_physicalserver_delete", args=[scene.server1.pk]), {"post": "yes"}
+    if by_list:
+        url = reverse("admin:nodes_physicalserver_changelist")
+        data |= {"action": "delete_selected", "_selected_action": str(scene.server1.pk)}
+    answer = client.post(url, data, follow=True)
+    assert answer.redirect_chain and answer.status_code == 200
+    assert "The physical server server1 is in use and stays: " in answer.text
+    assert PhysicalServer.objects.filter(pk=scene.server1.pk).exists()
+    assert not LogEntry.objects.exists()
