@@ -23,6 +23,10 @@ PER_PAGE = 50
 class BoundedPaginator(LazyPaginator):
     """Counts nothing, but for a page too far, and takes no number that the database would refuse."""
 
+    def __init__(self, rows: Any, per_page: Any, **how: Any) -> None:
+        """All pages have one length: django_tables2 would take any from the page's address."""
+        super().__init__(rows, PER_PAGE, **how)
+
     def page(self, number: Any) -> Page:
         """The page of that number; of one too far, the last."""
         try:
@@ -85,7 +89,7 @@ def paged(request: HttpRequest, table: tables.Table) -> tables.Table:
 
     Nothing is counted: that costs more than the page itself, and more the longer the list is.
     """
-    pages = {"per_page": PER_PAGE, "silent": True, "paginator_class": BoundedPaginator}
+    pages = {"silent": True, "paginator_class": BoundedPaginator}
     RequestConfig(request, paginate=pages).configure(table)
     return table
 

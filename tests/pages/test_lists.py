@@ -112,6 +112,18 @@ def test_a_list_opens_whatever_page_is_asked_for(
     assert as_admin.get(reverse(name), {"page": page}).status_code == 200
 
 
+@pytest.mark.parametrize("number", ["-5", "0", "1", "100000", "9" * 25])
+@pytest.mark.parametrize("name", ["nodes:servers", "networks:list", "networks:changes", "networks:drift"])
+def test_nobody_chooses_how_long_a_page_is(scene: Scene, as_admin: Client, name: str, number: str) -> None:
+    PhysicalServer.objects.bulk_create(
+        PhysicalServer(name=f"n{n}", group=scene.group, address="192.0.2.1") for n in range(60)
+    )
+    answer = as_admin.get(reverse(name), {"per_page": number})
+    assert answer.status_code == 200
+    if name == "nodes:servers":
+        assert len(re.findall(r"<tr\b", answer.text)) == 51
+
+
 @pytest.mark.parametrize("sort", ["name", "-name", "members_count", "-servers_count"])
 def test_a_page_far_down_counts_for_its_own_rows_only(scene: Scene, as_admin: Client, sort: str) -> None:
     VirtualNetwork.objects.bulk_create(VirtualNetwork(name=f"network {n:03}") for n in range(120))
