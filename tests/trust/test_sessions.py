@@ -116,6 +116,13 @@ def test_it_leads_to_no_foreign_site(as_admin: Client, clock: Any) -> None:
     assert answer["Location"] == "/"
 
 
+@pytest.mark.parametrize("back", ["x", "account", "./x"])
+def test_a_way_back_is_an_address_and_no_name(as_admin: Client, clock: Any, back: str) -> None:
+    assert as_admin.get("/prove/", {"next": back})["Location"] == back
+    clock.shift(PROOF_S)
+    assert as_admin.post("/prove/", {"password": PASSWORD, "next": back})["Location"] == back
+
+
 def test_a_changed_host_key_needs_it_and_a_first_one_does_not(
     as_admin: Client, scene: Scene, clock: Any
 ) -> None:

@@ -236,3 +236,10 @@ class TestRequired:
     def test_logging_out_stays_possible(self, client: Client, alice: Any) -> None:
         client.force_login(alice)
         assert client.post("/logout/")["Location"] == "/login/"
+
+
+def test_after_the_code_one_comes_to_any_address_that_was_asked_for(
+    client: Client, alice: Any, codes: list[str]
+) -> None:
+    client.post("/login/?next=x", {"username": "alice", "password": PASSWORD, "next": "x"})
+    assert client.post("/login/code/", {"code": codes[0]})["Location"] == "x"

@@ -72,7 +72,7 @@ def code(request: HttpRequest) -> HttpResponse:
             del request.session[HALF]
             login(request, user, backend=half["backend"])
             request.session[proof.TWO_FACTOR] = True
-            return redirect(half["next"])
+            return HttpResponseRedirect(half["next"])
         else:
             locked = throttle.failed(counted)
             more = " Further codes are refused for 15 minutes." if locked else ""
@@ -89,13 +89,14 @@ def prove(request: HttpRequest) -> HttpResponse:
     back = request.POST.get("next") or request.GET.get("next") or ""
     if not url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure()):
         back = resolve_url(settings.LOGIN_REDIRECT_URL)
+    # Not redirect(): that takes what has no slash for the name of a route.
     assert isinstance(request.user, User)  # noqa: S101  a login is required
     form = ProofForm(request.POST or None, user=request.user)
     if form.is_valid():
         proof.prove(request)
-        return redirect(back)
+        return HttpResponseRedirect(back)
     if request.method != "POST" and proof.is_proved(request):
-        return redirect(back)
+        return HttpResponseRedirect(back)
     return render(
         request, "trust/prove.html", {"form": form, "next": back, "minutes": settings.PROOF_MINUTES}
     )
