@@ -75,7 +75,10 @@ def _day(text: str, at: time) -> datetime | None:
         day = parse_date(text)
     except ValueError:
         return None
-    return timezone.make_aware(datetime.combine(day, at)) if day else None
+    # At the edges another time zone's hour is no date any more.
+    if day is None or not 1 < day.year < 9999:
+        return None
+    return timezone.make_aware(datetime.combine(day, at))
 
 
 def filtered(rows: QuerySet[Any], filters: Filters) -> QuerySet[Any]:

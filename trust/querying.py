@@ -67,7 +67,8 @@ def _day(text: str) -> date | None:
         found = parse_date(text)
     except ValueError:
         return None
-    return found if found is not None and found.year < 9999 else None
+    # At the edges another time zone's midnight is no date any more.
+    return found if found is not None and 1 < found.year < 9999 else None
 
 
 def _midnight(day: date) -> datetime:

@@ -81,6 +81,19 @@ def test_the_list_is_filtered(
         assert "No change matches" in text
 
 
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Asia/Tokyo"])
+@pytest.mark.parametrize("page", ["networks:changes", "audit"])
+def test_a_day_at_the_edge_of_all_days_is_no_error(
+    as_viewer: Client, settings: Any, zone: str, page: str
+) -> None:
+    settings.TIME_ZONE = zone
+    for query in (
+        *({"since": day} for day in ("0001-01-01", "0001-12-31", "0002-01-01", "9999-12-31")),
+        *({"until": day} for day in ("0001-01-01", "9998-12-31", "9999-01-01", "9999-12-31")),
+    ):
+        assert as_viewer.get(reverse(page), query).status_code == 200, query
+
+
 def test_the_list_of_many_changes_takes_few_queries(scene: Scene, operator: Any, as_operator: Client) -> None:
     Change.objects.bulk_create(
         Change(author=operator, state=ChangeState.DONE, base=0, summary=f"n {n}") for n in range(300)
