@@ -8,8 +8,9 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect, render, resolve_url
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect
 
 from nodes import services
 from nodes.choices import HostKeyState, Role
@@ -92,6 +93,9 @@ def look(request: HttpRequest, server_id: int) -> HttpResponse:
         raise PermissionDenied(error.message) from error
     except ServiceError as error:
         messages.error(request, error.message)
+        if wants_fragment(request):
+            # htmx would follow a redirect unseen and put the whole page into the place of the state.
+            return HttpResponseClientRedirect(resolve_url(back, server.pk))
     else:
         if wants_fragment(request):
             server.refresh_from_db()

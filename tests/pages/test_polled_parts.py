@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -91,3 +92,16 @@ def test_approving_the_host_key_of_a_disabled_server_waits_for_no_look(
     assert parts_that_show_a_look(admin_client, server) == {}
     PhysicalServer.objects.update(is_enabled=True)
     assert parts_that_show_a_look(admin_client, server) == {}
+
+
+def test_a_look_that_is_refused_takes_the_page_back_and_not_a_page_into_its_part(
+    admin_client: Client, scene: Scene
+) -> None:
+    PhysicalServer.objects.filter(pk=scene.server1.pk).update(is_enabled=False)
+    address = reverse("nodes:server", args=[scene.server1.pk])
+    answer: Any = admin_client.post(reverse("nodes:look", args=[scene.server1.pk]), **HTMX)  # type: ignore[arg-type]
+    assert (answer.status_code, answer.headers.get("HX-Redirect")) == (200, address)
+    page = admin_client.get(address).text
+    assert "server1 is disabled. Enable it first." in page
+    assert re.search(r"<button[^>]* disabled[^>]*>(?:(?!</button>).)*Look now", page)
+    assert "Disabled: it is not looked at." in page
