@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -24,33 +25,43 @@ class Command(BaseCommand):
         parser.add_argument(
             "--from", dest="addresses", default="", metavar="ADDRESS", help="of the panel, as servers see it"
         )
-        parser.add_argument("--to", type=Path, metavar="FOLDER", help="one file per server, prepare-NAME.sh")
+        parser.add_argument("--to", type=Path, metavar="FOLDER", help="one file per server, named after it")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Make keys where there are none, and write the scripts; they hold no secret."""
-        names: list[str] = options["servers"]
+        names = list(dict.fromkeys(options["servers"]))
         if len(names) > 1 and options["to"] is None:
             raise CommandError("Several servers need a folder for their scripts: --to FOLDER.")
+        slugs = Counter(slugify(name) for name in PhysicalServer.objects.values_list("name", flat=True))
         for name in names:
-            script = self._script(name, options["addresses"])
+            server = self._server(name)
+            script = self._script(server, options["addresses"])
             if options["to"] is None:
                 self.stdout.write(script, ending="")
                 continue
-            path = options["to"] / f"prepare-{slugify(name)}.sh"
+            slug = slugify(name)
+            # "vz1.2" and "vz12" have one slug, "нода" has none: a script under another server's name would be
+            # run there, and give it the other's key. No slug holds a dot, so these names are nobody else's.
+            if not slug or slugs[slug] > 1:
+                slug = f"{slug or 'server'}.{server.pk}"
+            path = options["to"] / f"prepare-{slug}.sh"
             try:
                 path.write_text(script)
             except OSError as error:
                 raise CommandError(f"{path} cannot be written: {error.strerror}.") from error
             self.stdout.write(str(path))
 
-    def _script(self, name: str, addresses: str) -> str:
+    def _server(self, name: str) -> PhysicalServer:
         server = PhysicalServer.objects.filter(name=name).first()
         if server is None:
             raise CommandError(f"There is no physical server “{name}”.")
+        return server
+
+    def _script(self, server: PhysicalServer, addresses: str) -> str:
         login = preparing.login_of(server)
         known = addresses or (login.panel_addresses if login else server.panel_address)
         if not known:
-            raise CommandError(f"Say from where {name} sees the panel: --from ADDRESS.")
+            raise CommandError(f"Say from where {server.name} sees the panel: --from ADDRESS.")
         try:
             if login is None or addresses:
                 login = preparing.store_login(server, known, f"{getpass.getuser()} at the command line")
