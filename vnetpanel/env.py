@@ -12,6 +12,7 @@ import stat
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -53,6 +54,20 @@ def envchoice(name: str, default: str, choices: tuple[str, ...]) -> str:
     value = envstr(name, default)
     if value not in choices:
         raise ImproperlyConfigured(f"{name}={value!r}: expected one of {', '.join(choices)}.")
+    return value
+
+
+def envzone(name: str, default: str) -> str:
+    """The name of a time zone that this machine knows."""
+    value, files = envstr(name, default), Path("/usr/share/zoneinfo")
+    try:
+        ZoneInfo(value)
+        # Django asks only the system's files where there are any; Python knows a package's as well.
+        known = not files.exists() or (files / value).exists()
+    except (KeyError, ValueError, OSError):
+        known = False
+    if not known:
+        raise ImproperlyConfigured(f"{name}={value!r}: expected a time zone such as UTC or Europe/Berlin.")
     return value
 
 

@@ -75,6 +75,9 @@ env.envfolder("VNETPANEL_VAR", pathlib.Path("var"))
         ("VNETPANEL_LOG", "loud", "VNETPANEL_LOG='loud': expected one of auto, json, console"),
         ("DATABASE_URL", "mysql://db/panel", "DATABASE_URL: expected postgres://"),
         ("REDIS_URL", "amqp://broker", "REDIS_URL: expected redis://"),
+        ("VNETPANEL_TIME_ZONE", "Mars", "VNETPANEL_TIME_ZONE='Mars': expected a time zone such as UTC or"),
+        ("VNETPANEL_TIME_ZONE", "../passwd", "VNETPANEL_TIME_ZONE='../passwd': expected a time zone"),
+        ("VNETPANEL_TIME_ZONE", "Europe", "VNETPANEL_TIME_ZONE='Europe': expected a time zone"),
         ("VNETPANEL_SECRET_KEY_FILE", "/nonexistent", "The secret file /nonexistent cannot be read"),
     ],
 )
@@ -82,6 +85,25 @@ def test_it_stops_at_a_value_it_cannot_read(var_dir: Path, name: str, value: str
     done = load_settings(var_dir, **{name: value})
     assert done.returncode != 0
     assert sentence in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("VNETPANEL_DEBUG", "maybe"),
+        ("VNETPANEL_WORKERS", "99"),
+        ("DATABASE_URL", "mysql://x"),
+        ("VNETPANEL_TIME_ZONE", "Mars"),
+    ],
+)
+def test_at_the_command_line_that_is_one_sentence(var_dir: Path, name: str, value: str) -> None:
+    environment = {"PATH": os.environ["PATH"], "VNETPANEL_VAR": str(var_dir), name: value}
+    done = subprocess.run(
+        [sys.executable, "manage.py", "up"], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(name)
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_it_refuses_a_secret_file_that_others_may_read(tmp_path: Path) -> None:
