@@ -37,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def perform(options: argparse.Namespace) -> int:
     """Do what the command line says; returns the exit code. Errors become one sentence and 1."""
-    lab = Lab(report=lambda sentence: print(sentence, file=sys.stderr, flush=True))
     try:
+        lab = Lab(report=lambda sentence: print(sentence, file=sys.stderr, flush=True))
         return _perform(lab, options)
     except (LabError, ValueError) as error:
         print(error, file=sys.stderr)

@@ -188,8 +188,8 @@ class Launcher:
         from lab.netns import exec_prefix
 
         self.say("Booting the lab's servers")
-        lab = Lab(report=self.say)
         try:
+            lab = Lab(report=self.say)
             # A lab that somebody has up already is shared, and left up at the end.
             if all(lab.state(server.name) == "off" for server in SERVERS):
                 self.lab = lab

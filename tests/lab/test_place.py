@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import argparse
 import os
 from pathlib import Path
 
 import pytest
 
-from lab import requirements
+from lab import cli, requirements
 from lab.definition import SERVERS
 from lab.errors import LabUnavailable
 from lab.place import Place, default_place, spare_places
@@ -22,6 +23,15 @@ def test_names_differ_between_checkouts_and_fit_the_kernel() -> None:
 def test_it_refuses_a_path_that_a_kernel_command_line_cannot_carry() -> None:
     with pytest.raises(LabUnavailable, match="cannot live under"):
         Place(Path("/home/somebody/my checkout/var/lab"))
+
+
+def test_the_command_line_says_so_in_that_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VNETPANEL_LAB_STATE", "/home/somebody/my checkout/var/lab")
+
+    assert cli.perform(argparse.Namespace(verb="status", as_json=False)) == 1
+    assert capsys.readouterr().err.startswith("The lab cannot live under /home/somebody/my checkout")
 
 
 def test_without_root_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from vnetpanel.launch import Launcher
+from vnetpanel.launch import Launcher, LaunchError
 
 from .conftest import RunningPanel, until
 
@@ -77,6 +77,13 @@ def test_the_start_after_one_that_failed_prints_it(
     panel = start_panel(VNETPANEL_VAR=str(failed.var_dir))
     assert lets_in(panel)
     assert panel.stop() == 0
+
+
+def test_a_folder_that_cannot_hold_the_lab_stops_it_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VNETPANEL_LAB_STATE", "/home/somebody/my checkout/var/lab")
+    launcher = Launcher("127.0.0.1:0", True, None, lambda line: None)
+    with pytest.raises(LaunchError, match="cannot live under"):
+        launcher.boot_lab()
 
 
 @pytest.mark.django_db(transaction=True)
