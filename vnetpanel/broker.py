@@ -51,19 +51,24 @@ class PrivateBroker:
             # loses none; only a power cut can cost the last second, and the rows that those messages named
             # are sent again by the sweeper. An fsync per message would be paid by every click.
             "appendfsync": "everysec",
+            # Commands only: the binary preamble of one program is read by no older one, and another one than
+            # yesterday's may be first on PATH (`apt install redis-server` beside the carried Valkey).
+            "aof-use-rdb-preamble": "no",
             # A full broker must refuse messages rather than drop queued ones.
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
         }
         return [str(self.binary), *(word for key, value in options.items() for word in (f"--{key}", value))]
 
-    def wait_until_ready(self, process: subprocess.Popen[bytes], seconds: float = 15) -> None:
-        """Return when the broker answers; BrokerError when it ends or stays silent."""
+    def wait_until_ready(
+        self, process: subprocess.Popen[bytes], seconds: float = 15, where: str = ""
+    ) -> None:
+        """Return when the broker answers; BrokerError when it ends (`where` names its log) or is silent."""
         deadline = time.monotonic() + seconds
         with connect(f"unix://{self.socket}", 1) as client:
             while time.monotonic() < deadline:
                 if process.poll() is not None:
-                    raise BrokerError(f"{self.binary} ended at once with code {process.returncode}.")
+                    raise BrokerError(self._ended(process.returncode, where))
                 try:
                     client.ping()
                 except redis.RedisError:
@@ -71,6 +76,16 @@ class PrivateBroker:
                 else:
                     return
         raise BrokerError(f"{self.binary} does not answer on {self.socket} after {seconds:.0f} s.")
+
+    def _ended(self, code: int, where: str) -> str:
+        """What to do about a broker that does not start: mostly it cannot read another program's files."""
+        sentence = f"{self.binary} ended at once with code {code}{where}."
+        if any(self.folder.iterdir()):
+            sentence += (
+                f" If it cannot read what another program left in {self.folder}, remove that folder: "
+                "nothing in it is needed."
+            )
+        return sentence
 
 
 def private_broker(socket: Path) -> PrivateBroker:

@@ -230,9 +230,8 @@ class Launcher:
             return
         broker = private_broker(settings.BROKER_SOCKET)
         self.say(f"Starting a private broker ({broker.binary.name})")
-        broker.wait_until_ready(
-            self.supervisor.start(Child("broker", broker.command(), self.environment(), broker.folder))
-        )
+        child = Child("broker", broker.command(), self.environment(), broker.folder)
+        broker.wait_until_ready(self.supervisor.start(child), where=self.supervisor.where(child))
 
     def start_workers(self) -> None:
         """Start the worker, which talks to servers, and beat, which sends what is due."""

@@ -8,8 +8,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from vnetpanel import broker
+from vnetpanel.launch import Launcher
 
 
 def fake_server(folder: Path, name: str) -> Path:
@@ -103,3 +105,33 @@ def test_it_says_when_the_program_ends_at_once(var_dir: Path) -> None:
     private = broker.PrivateBroker(Path("/bin/false"), var_dir / "broker.sock", var_dir)
     with pytest.raises(broker.BrokerError, match="ended at once"):
         private.wait_until_ready(subprocess.Popen(private.command()))
+
+
+def test_it_writes_what_an_older_program_can_read_as_well(var_dir: Path) -> None:
+    private = broker.private_broker(var_dir / "broker.sock")
+    process = subprocess.Popen(private.command(), stdout=subprocess.DEVNULL)
+    try:
+        private.wait_until_ready(process)
+    finally:
+        process.terminate()
+        process.wait()
+    written = [path.read_bytes() for path in private.folder.rglob("*.aof")]
+    assert not any(content.startswith((b"REDIS", b"VALKEY")) for content in written)
+    assert not list(private.folder.rglob("*.rdb"))
+
+
+def test_it_says_that_a_folder_of_another_program_may_be_removed(
+    var_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = fake_server(tmp_path, "redis-server")
+    program.write_text("#!/bin/sh\nexit 1\n")
+    monkeypatch.setattr(broker, "find_binary", lambda: program)
+    monkeypatch.setattr(settings, "BROKER_SOCKET", var_dir / "broker.sock")
+    monkeypatch.setattr(settings, "REDIS_URL", "")
+    launcher = Launcher("127.0.0.1:0", False, var_dir / "log", lambda line: None)
+    with pytest.raises(broker.BrokerError, match=rf"code 1 \(see {var_dir}/log/broker\.log\)\.$"):
+        launcher.start_broker()
+    (var_dir / "broker" / "appendonlydir").mkdir()
+    with pytest.raises(broker.BrokerError, match="remove that folder") as raised:
+        launcher.start_broker()
+    assert f"left in {var_dir}/broker," in str(raised.value)
