@@ -165,7 +165,9 @@ class Keeper:
         """Folder of the kernel's memory file: in memory if there is room (docker's 64 MB are none)."""
         shared = os.statvfs(_SHARED_MEMORY)
         has_room = shared.f_bavail * shared.f_frsize > 2 * self.memory_mb << 20
-        return _SHARED_MEMORY if has_room else str(self.folder)
+        # User-Mode Linux runs programs from its memory file: where noexec forbids that, it dies at once.
+        runs = not shared.f_flag & os.ST_NOEXEC
+        return _SHARED_MEMORY if has_room and runs else str(self.folder)
 
     def cut(self) -> None:
         """Cut the power: what the server had not written is gone."""

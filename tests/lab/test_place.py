@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from lab import cli, requirements
 from lab.definition import SERVERS
 from lab.errors import LabUnavailable
+from lab.keeper import Keeper
 from lab.place import Place, default_place, spare_places
 
 
@@ -49,6 +52,21 @@ def test_without_user_mode_linux_it_names_the_package(
 
     with pytest.raises(LabUnavailable, match=r"`linux\.uml`.*user-mode-linux"):
         requirements.check_machine()
+
+
+@pytest.mark.parametrize(
+    ("free", "flags", "in_memory"), [(10_000, 0, True), (1, 0, False), (10_000, os.ST_NOEXEC, False)]
+)
+def test_a_kernels_memory_is_where_there_is_room_and_programs_may_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, free: int, flags: int, in_memory: bool
+) -> None:
+    (tmp_path / "keeper.json").write_text(json.dumps({"argv": [], "memory_mb": 100, "preload": ""}))
+    shared = SimpleNamespace(f_bavail=free, f_frsize=1 << 20, f_flag=flags)
+    monkeypatch.setattr(os, "statvfs", lambda path: shared)
+
+    chosen = Keeper(tmp_path)._memory_folder()
+
+    assert chosen == ("/dev/shm" if in_memory else str(tmp_path))
 
 
 def test_addresses_names_and_macs_are_unique() -> None:
