@@ -13,10 +13,11 @@ from django.http import HttpRequest
 from nodes.admin.observed import ObservedAdmin, PresenceFilter
 from nodes.choices import AdapterKind, Origin, ServerOS
 from nodes.models import Adapter, Bridge, PhysicalSegment, PhysicalServer
+from vnetpanel.touched_admin import TouchedAdmin
 
 
 @admin.register(PhysicalSegment)
-class PhysicalSegmentAdmin(admin.ModelAdmin):
+class PhysicalSegmentAdmin(TouchedAdmin):
     """The wires that adapters of several servers share."""
 
     list_display = ("name", "is_default", "adapters", "description")
@@ -61,7 +62,7 @@ class EnteredAdapterForm(forms.ModelForm):
 
 
 @admin.register(Adapter)
-class AdapterAdmin(ObservedAdmin):
+class AdapterAdmin(TouchedAdmin, ObservedAdmin):
     """Linux: as observed, only the physical segment is entered. Windows: all entered here."""
 
     form = EnteredAdapterForm

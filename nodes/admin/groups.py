@@ -15,6 +15,7 @@ from django.utils.decorators import method_decorator
 from nodes.models import GroupRole, PhysicalServer, ServerGroup
 from trust.proof import recently_proved
 from trust.proved_admin import ProvedAdmin
+from vnetpanel.touched_admin import TouchedAdmin
 
 
 class GroupRoleOfGroup(admin.TabularInline):
@@ -34,7 +35,7 @@ class GroupRoleOfUser(admin.TabularInline):
 
 
 @admin.register(ServerGroup)
-class ServerGroupAdmin(ProvedAdmin):
+class ServerGroupAdmin(TouchedAdmin, ProvedAdmin):
     """Groups in the order of the tree's names."""
 
     list_display = ("name", "parent", "servers", "roles_given", "description")
@@ -67,7 +68,7 @@ class ServerGroupAdmin(ProvedAdmin):
 
 
 @admin.register(GroupRole)
-class GroupRoleAdmin(ProvedAdmin):
+class GroupRoleAdmin(TouchedAdmin, ProvedAdmin):
     """All roles in one list: who may do what where."""
 
     list_display = ("user", "role", "group")
@@ -83,7 +84,7 @@ admin.site.unregister(User)
 
 
 @admin.register(User)
-class UserAdmin(ProvedAdmin, auth_admin.UserAdmin):
+class UserAdmin(TouchedAdmin, ProvedAdmin, auth_admin.UserAdmin):
     """Users with their roles in server groups."""
 
     inlines = (GroupRoleOfUser,)

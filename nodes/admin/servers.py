@@ -21,6 +21,7 @@ from nodes.services.errors import refused_if_in_use
 from nodes.services.host_keys import read_host_key_soon
 from trust.proved_admin import ProvedAdmin
 from vnetpanel.long_list import LongListAdmin
+from vnetpanel.touched_admin import TouchedAdmin
 
 OBSERVED = (
     "state", "state_reason", "state_since", "looked_at", "seen_at", "hostname", "kernel", "distribution",
@@ -72,7 +73,7 @@ class DialectFilter(admin.SimpleListFilter):
 
 
 @admin.register(PhysicalServer)
-class PhysicalServerAdmin(LongListAdmin, ProvedAdmin):
+class PhysicalServerAdmin(TouchedAdmin, LongListAdmin, ProvedAdmin):
     """Physical servers: what people decide is entered, what looks found is shown."""
 
     list_display = (
