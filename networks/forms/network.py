@@ -10,6 +10,7 @@ from django import forms
 
 from networks.models import VirtualNetwork
 from nodes.forms.touched import TouchedForm
+from nodes.validators import validate_visible_name
 
 LOCAL = "local"
 NONE = "none"
@@ -39,6 +40,7 @@ class NetworkForm(TouchedForm):
 
     name = forms.CharField(
         max_length=VirtualNetwork._meta.get_field("name").max_length,
+        validators=[validate_visible_name],
         help_text="Unique among all virtual networks. It is available on every registered server.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True}),
     )

@@ -9,12 +9,17 @@ from django import forms
 from nodes.forms.touched import TouchedForm
 from nodes.models import ServerGroup
 from nodes.querysets import AnyUser
+from nodes.validators import validate_visible_name
 
 
 class GroupForm(TouchedForm):
     """Name, description and place of a server group."""
 
-    name = forms.CharField(max_length=100, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    name = forms.CharField(
+        max_length=100,
+        validators=[validate_visible_name],
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
     description = forms.CharField(max_length=500, required=False)
     parent = forms.ModelChoiceField(
         ServerGroup.objects.none(),

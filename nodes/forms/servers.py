@@ -14,7 +14,7 @@ from nodes.forms.write_only import WriteOnlyTextarea
 from nodes.models import Credential, PhysicalServer, ServerGroup
 from nodes.querysets import AnyUser
 from nodes.services.credentials import Secrets, free_name
-from nodes.validators import validate_host
+from nodes.validators import validate_host, validate_visible_name
 
 _PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 
@@ -22,7 +22,9 @@ _PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 class ServerForm(TouchedForm):
     """What people decide about a server."""
 
-    name = forms.CharField(max_length=100, widget=forms.TextInput(attrs=_PLAIN))
+    name = forms.CharField(
+        max_length=100, validators=[validate_visible_name], widget=forms.TextInput(attrs=_PLAIN)
+    )
     group = forms.ModelChoiceField(ServerGroup.objects.none(), label="Server group")
     address = forms.CharField(
         max_length=255,

@@ -20,7 +20,6 @@ CRAFTED = [
     "..",
     "../../etc/passwd",
     "nul\0byte",
-    "\u202eltr",
     "😀",
     "<script>alert(1)</script>",
     "line\nbreak",
@@ -88,3 +87,38 @@ def test_as_the_name_of_a_group_and_in_every_filter(scene: Scene, as_admin: Clie
         response = as_admin.get(reverse(name), {"q": evil, "sort": evil, "page": evil, "actor": evil})
         assert response.status_code == 200, name
         assert "<script>alert" not in response.text
+
+
+UNSEEN = [
+    "Production\u200b", "Produc\xadtion", "\u202eProduction", "a\x1b[31mb", "\u200b", "\u2060", "\u3164",
+    "\uffa0 \u1160", "\ue000", "a\u2028b",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("unseen", UNSEEN, ids=ascii)
+def test_names_that_cannot_be_seen_as_they_are_are_refused(
+    scene: Scene, admin: Any, as_admin: Client, unseen: str
+) -> None:
+    server = {"name": unseen, "group": scene.group.pk, "os": "linux", "address": "192.0.2.7", "port": 22,
+              "login": "new_key", "username": "root"}  # fmt: skip
+    for page, body in (
+        ("networks:create", {"name": unseen}),
+        ("nodes:create_group", {"name": unseen}),
+        ("nodes:add_server", server),
+    ):
+        answer = as_admin.post(reverse(page), body)
+        assert answer.status_code == 200 and "invalid-feedback" in answer.text, page
+    assert not list(drafts.drafted(admin).networks)
+    assert ServerGroup.objects.count() == 1 and not PhysicalServer.objects.filter(name=unseen).exists()
+
+
+def test_the_character_that_cannot_be_seen_is_named(as_admin: Client) -> None:
+    answer = as_admin.post(reverse("networks:create"), {"name": "Production\u200b"})
+    assert "cannot be seen (Zero width space, U+200B)" in answer.text
+
+
+@pytest.mark.parametrize(
+    "name", ["Продакшн", "生产 网络", "नेटवर्क", "a\u00a0b", "Büro 😀", "e\u0301"], ids=ascii
+)
+def test_names_in_any_script_are_taken(as_admin: Client, name: str) -> None:
+    assert as_admin.post(reverse("nodes:create_group"), {"name": name}).status_code == 302
