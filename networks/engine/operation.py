@@ -181,9 +181,12 @@ def confirm(lease: Lease, operation: Operation) -> None:
     if settled is None or settled.state not in ("rolledback", "none"):
         # It may have committed with the answer lost: only the server can say, and the sweeper asks it.
         raise failed(lease, operation, OperationState.IN_DOUBT, f"Not known whether it committed: {words}")
-    missed = failed(lease, operation, OperationState.BEHIND, f"Missed the decision: {words}")
-    missed_decision(operation, str(missed))
-    raise missed
+    words = f"Missed the decision: {words}"
+    # Before the operation is said to have ended: nobody asks again then, and the server would stay behind.
+    with transaction.atomic():
+        lease.update()  # the fence
+        missed_decision(operation, words)
+    raise failed(lease, operation, OperationState.BEHIND, words)
 
 
 Asked = tuple[Reply | None, Heard | None]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
+from django.db import OperationalError
 from django.utils import timezone
 
 from networks.choices import ChangeState, OperationState
@@ -24,6 +26,7 @@ from networks.domain.state import (
     Unassign,
 )
 from networks.engine import forward, planning, sweeper
+from networks.engine import operation as steps
 from networks.engine.behind import missed_errands
 from networks.engine.runner import run_change
 from networks.host.answers import Note
@@ -115,6 +118,37 @@ def test_it_is_shown_with_the_reason_and_what_it_follows(missed: Callable[..., C
     assert (row.server, row.change, row.followed, row.missed) == (scene.server2, change, 0, 1)
     assert "Missed the decision" in row.reason
     assert change.operations.get(server=scene.server2).state == OperationState.BEHIND
+
+
+class Killed(BaseException):
+    """The worker's process has ended, whatever it was at."""
+
+
+@pytest.mark.parametrize("how", [Killed, OperationalError])
+def test_it_is_brought_forward_though_its_miss_could_not_be_stored(
+    missed: Callable[..., Change],
+    fakes: Fakes,
+    servers: Servers,
+    scene: Scene,
+    monkeypatch: pytest.MonkeyPatch,
+    how: type[BaseException],
+) -> None:
+    def fails(*args: object) -> None:
+        raise how
+
+    with monkeypatch.context() as while_it_fails, suppress(Killed):
+        while_it_fails.setattr(steps, "missed_decision", fails)
+        missed()
+    fakes.before.clear()
+    change = Change.objects.get()
+    Change.objects.update(lease_until=None)
+    run_change(change.pk)
+    for seconds in (100, 200):
+        with later(seconds):
+            sweeper.sweep()
+            servers.work()
+    assert change.operations.get(server=scene.server2).state == OperationState.DONE
+    assert Change.objects.exclude(pk=change.pk).get().is_automatic
 
 
 def test_it_is_brought_forward_by_a_change_of_its_own(
@@ -436,5 +470,4 @@ def test_a_repair_that_a_server_misses_is_made_again_when_it_answers(
         servers.work()
     assert repair.operations.get().state == OperationState.DONE
     assert not Behind.objects.exists()
-    assert head().number == before
     assert head().number == before
