@@ -118,18 +118,27 @@ class Supervisor:
             self.shorten_log(child.name)
             if child.start_again_at is not None:
                 if now >= child.start_again_at:
-                    self.spawn(child)
+                    self.start_again(child, now)
             elif child.process is not None and (code := child.process.poll()) is not None:
-                self.note_end(child, code, now)
+                child.failures = 0 if now - child.started_at > STABLE_S else child.failures
+                self.note_end(child, f"ended with code {code}", now)
 
-    def note_end(self, child: Child, code: int, now: float) -> None:
-        """Decide when a child that ended is started again."""
-        child.failures = 1 if now - child.started_at > STABLE_S else child.failures + 1
+    def start_again(self, child: Child, now: float) -> None:
+        """Start a child that ended; a machine that has no room for it just now may have some in a moment."""
+        try:
+            self.spawn(child)
+        except OSError as error:
+            self.note_end(child, f"could not be started: {error}", now)
+
+    def note_end(self, child: Child, what: str, now: float) -> None:
+        """Decide when a child that ended, or could not be started, is started again."""
+        child.failures += 1
         if child.failures >= GIVE_UP_AFTER:
-            raise GaveUpError(f"{child.name} ended {child.failures} times in a row{self.where(child)}.")
+            times = f"{child.failures} times in a row"
+            raise GaveUpError(f"{child.name} failed {times}, the last time it {what}{self.where(child)}.")
         pause = min(LONGEST_PAUSE_S, 0.25 * 4 ** (child.failures - 1))
         child.start_again_at = now + pause
-        self.say(f"{child.name} ended with code {code}; starting it again{self.where(child)}")
+        self.say(f"{child.name} {what}; starting it again{self.where(child)}")
 
     def where(self, child: Child) -> str:
         """Where the child wrote why."""
