@@ -21,7 +21,7 @@ from django.db import connection, connections, transaction
 from django.db.models import Case, F, Q, When
 from django.utils import timezone
 
-from nodes import observe, sync
+from nodes import observe, ssh, sync
 from nodes.choices import HostKeyState, ServerOS, ServerState
 from nodes.models import PhysicalServer
 from nodes.observe import CLAIM, Answer, LookFailed, Words
@@ -66,6 +66,8 @@ class _Result:
     words: Words | None = None
     answer: Answer | None = None
     failure: LookFailed | None = None
+    key: ssh.HostKey | None = None
+    """What a server showed that nobody has approved a key of yet."""
 
 
 _seen: dict[int, _Seen] = {}
@@ -86,26 +88,22 @@ def observe_many(pks: Iterable[int]) -> None:
     servers = list(asked.filter(pk__in=claimed))
     digests = {server.pk: server.digest or "" for server in servers}
     stamp = _stamp()
-    trusted = [server for server in servers if _is_trusted(server)]
     waiting: queue.SimpleQueue[PhysicalServer] = queue.SimpleQueue()
     results: queue.SimpleQueue[_Result] = queue.SimpleQueue()
-    for server in trusted:
+    for server in servers:
         waiting.put(server)
-    for number in range(min(THREADS, len(trusted))):
+    for number in range(min(THREADS, len(servers))):
         arguments = (waiting, results, digests, stamp)
         threading.Thread(target=_ask_all, args=arguments, name=f"look-{number}", daemon=True).start()
-    for server in servers:
-        if not _is_trusted(server):
-            observe.observe_claimed(server.pk, until)
-    left = len(trusted)
+    left = len(servers)
     while left:
         gathered = _gathered(results, left)
         left -= len(gathered)
         _store(gathered, stamp, until)
 
 
-def _is_trusted(server: PhysicalServer) -> bool:
-    return any(key.state == HostKeyState.PINNED for key in server.host_keys.all())
+def _has_key(server: PhysicalServer, state: HostKeyState) -> bool:
+    return any(key.state == state for key in server.host_keys.all())
 
 
 def _stamp() -> Hashable:
@@ -135,6 +133,8 @@ def _asked(server: PhysicalServer, digest: str, stamp: Hashable) -> _Result:
     """What the server answers, parsed unless it says what it said before."""
     at = timezone.now()
     try:
+        if not _has_key(server, HostKeyState.PINNED):
+            return _asked_for_key(server, at)
         words = observe.words_of(server)
         answer = None if _is_known(server, words, digest, stamp) else observe.understood(words)
         return _Result(server, at, words, answer)
@@ -144,6 +144,20 @@ def _asked(server: PhysicalServer, digest: str, stamp: Hashable) -> _Result:
         log.exception("look_broke", server=server.pk)
         reason = "The panel failed on what this server answered; its log says more."
         return _Result(server, at, failure=LookFailed(ServerState.UNREADABLE, reason))
+
+
+def _asked_for_key(server: PhysicalServer, at: datetime) -> _Result:
+    """The key that a stranger shows; nothing of one whose key waits for a person."""
+    if _has_key(server, HostKeyState.OFFERED):
+        return _Result(server, at)
+    try:
+        return _Result(server, at, key=observe.key_shown_by(server))
+    except LookFailed as failure:
+        if server.state == ServerState.NEW:
+            return _Result(server, at, failure=failure)
+        # Its state says already what is wrong, and why nobody logs in there.
+        log.info("look_failed", server=server.pk, state=failure.state, reason=failure.reason)
+        return _Result(server, at)
 
 
 def _is_known(server: PhysicalServer, words: Words, digest: str, stamp: Hashable) -> bool:
@@ -184,6 +198,9 @@ def _store(results: list[_Result], stamp: Hashable, until: datetime) -> None:
     """Everything about these servers in one transaction; one that cannot be stored harms no other."""
     same = [(one.server.pk, one.words.timing(one.at)) for one in results if one.words and not one.answer]
     whole = [(one, one.answer) for one in results if one.answer]
+    for one in results:
+        if one.key:
+            _store_offer(one, one.key)
     try:
         with transaction.atomic():
             _lock([one.server.pk for one in results])
@@ -202,6 +219,13 @@ def _store(results: list[_Result], stamp: Hashable, until: datetime) -> None:
     for one, synced in told:
         _remember(one, synced, stamp)
     observe.tell([_look(one, one.answer) for one, _ in told if one.answer])
+
+
+def _store_offer(one: _Result, key: ssh.HostKey) -> None:
+    try:
+        observe.store_offer(one.server, key, one.at)
+    except Exception:  # the server may have been removed; the schedule asks again
+        log.exception("key_lost", server=one.server.pk)
 
 
 def _lock(pks: list[int]) -> None:

@@ -270,15 +270,27 @@ def offer_host_key(server_id: int) -> HostKey | None:
     server = _server(server_id)
     at = timezone.now()
     try:
-        key = ssh.read_host_key(server.address, server.port, legacy=server.legacy_ssh)
-    except SshError as error:
-        failure = LookFailed(ServerState.NEW, error.sentence)
+        key = key_shown_by(server)
+    except LookFailed as failure:
         if server.state == ServerState.NEW:
             store_failure(server, failure, at)
-        raise failure from error
+        raise
+    return store_offer(server, key, at)
+
+
+def key_shown_by(server: PhysicalServer) -> ssh.HostKey:
+    """The server's host key, read without logging in. Stores nothing. Raises LookFailed."""
+    try:
+        return ssh.read_host_key(server.address, server.port, legacy=server.legacy_ssh)
+    except SshError as error:
+        raise LookFailed(ServerState.NEW, error.sentence) from error
+
+
+def store_offer(server: PhysicalServer, key: ssh.HostKey, at: datetime) -> HostKey | None:
+    """Store the key that was asked for at `at` as offered. None: it is approved already."""
     offered = _offer(server, key)
-    PhysicalServer.objects.filter(pk=server_id, state=ServerState.NEW).update(
-        state_reason="", looked_at=at, next_look_at=sync.next_look(server_id, at)
+    PhysicalServer.objects.filter(pk=server.pk, state=ServerState.NEW).update(
+        state_reason="", looked_at=at, next_look_at=sync.next_look(server.pk, at)
     )
     return offered
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -13,11 +14,12 @@ from django.test.utils import CaptureQueriesContext
 
 from networks.engine.threads import in_threads
 from nodes import fanout, observe, remembered
-from nodes.choices import ServerState
+from nodes.choices import HostKeyState, ServerState
 from nodes.fanout import SETTLED, lasting, observe_many
-from nodes.models import Look, PhysicalServer, ServerGroup
+from nodes.models import HostKey, Look, PhysicalServer, ServerGroup
 from nodes.observe import Words, pool
 from nodes.signals import compared_with, looked
+from nodes.ssh.errors import Unreachable
 from tests.nodes.conftest import behind
 from tests.sshd import Sshd
 
@@ -169,6 +171,56 @@ def test_a_server_that_failed_is_looked_at_whole_again(seen: PhysicalServer, tol
     observe_many([seen.pk])
     seen.refresh_from_db()
     assert (seen.state, seen.state_reason) == (ServerState.OK, "") and told == [seen.pk]
+
+
+@pytest.fixture
+def strangers(group: ServerGroup) -> list[PhysicalServer]:
+    """New servers, of which no host key is known."""
+    return [
+        PhysicalServer.objects.create(
+            name=f"new{number}", group=group, address="192.0.2.1", state=ServerState.NEW
+        )
+        for number in range(3)
+    ]
+
+
+def test_strangers_are_asked_for_their_keys_at_once_and_keep_nobody_waiting(
+    seen: PhysicalServer, strangers: list[PhysicalServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once, stored, real = threading.Barrier(len(strangers)), threading.Event(), fanout._store
+    kept_waiting: list[bool] = []
+
+    def silent(*args: Any, **options: Any) -> None:
+        at_once.wait(10)
+        kept_waiting.append(not stored.wait(10))
+        raise Unreachable("does not answer")
+
+    def store(results: Any, *rest: Any) -> None:
+        real(results, *rest)
+        if any(one.server.pk == seen.pk for one in results):
+            stored.set()
+
+    monkeypatch.setattr(observe.ssh, "read_host_key", silent)
+    monkeypatch.setattr(fanout, "_store", store)
+    observe_many([seen.pk, *(one.pk for one in strangers)])
+    assert kept_waiting == [False] * len(strangers)
+    for one in PhysicalServer.objects.filter(pk__in=[one.pk for one in strangers]):
+        assert (one.state, one.look_claimed_until) == (ServerState.NEW, None)
+        assert one.state_reason and one.looked_at
+
+
+def test_the_key_that_a_stranger_shows_is_offered_and_not_asked_for_again(
+    sshd: Sshd, strangers: list[PhysicalServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = strangers[0]
+    PhysicalServer.objects.filter(pk=new.pk).update(address=sshd.address, port=sshd.port)
+    observe_many([new.pk])
+    assert HostKey.objects.get(server=new).state == HostKeyState.OFFERED
+    new.refresh_from_db()
+    assert (new.state, new.state_reason, new.look_claimed_until) == (ServerState.NEW, "", None)
+    assert new.looked_at is not None
+    monkeypatch.setattr(observe, "key_shown_by", lambda server: pytest.fail("its key waits for a person"))
+    observe_many([new.pk])
 
 
 def test_only_the_clock_and_our_own_processes_are_passing() -> None:
