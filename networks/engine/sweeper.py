@@ -23,6 +23,7 @@ from networks.engine.forward import bring_forward_due, go_on_with_planned
 from networks.engine.hosts import BUSY, UNKNOWN, Host, NoAnswer
 from networks.engine.operation import StepFailed, server_of
 from networks.engine.story import MAX_EVENT, MAX_MESSAGE, plain
+from networks.engine.threads import in_threads
 from networks.models import Change, Operation
 from networks.services.changes import send
 from trust.audit import record
@@ -32,6 +33,8 @@ log = structlog.get_logger(__name__)
 RESEND_AFTER_S = 15
 FOLLOW_MAX_S = 600
 ASK_AGAIN_S, ASK_MAX_S = 10, 60
+WIDTH = 16
+"""Servers in doubt that are asked at the same time; each costs a connection to the database meanwhile."""
 UNWATCHED = ("preparing", "applying", "applied", "rollingback", "stuck")
 """States that end by themselves while a watcher of the server lives."""
 GIVEN_UP = (
@@ -46,14 +49,15 @@ GIVE_UP_AFTER = timedelta(days=1)
 
 
 def sweep() -> None:
-    """Send unowned Changes to a worker again; settle operations in doubt; replay what must follow; bring
-    servers forward that are behind.
+    """Send unowned Changes to a worker again; bring servers forward that are behind; replay what must follow;
+    settle operations in doubt.
     """
     resend_unowned()
-    settle_doubtful()
-    replay_follows()
     go_on_with_planned()
     bring_forward_due()
+    replay_follows()
+    # Last: those in doubt are mostly silent, and take their full deadline.
+    settle_doubtful()
 
 
 def resend_unowned() -> int:
@@ -80,10 +84,14 @@ def settle_doubtful() -> None:
         state=OperationState.IN_DOUBT,
         change__state__in=TERMINAL_CHANGE_STATES,
     )
-    for pk, asked_at, tries in due.values_list("pk", "next_follow_at", "follow_attempts"):
-        # Silent servers take their full deadline: sweepers that come meanwhile must not queue up behind them.
-        if _is_mine(pk, asked_at, tries, ASK_AGAIN_S, ASK_MAX_S):
-            _without_fail(_settle_one, pk)
+
+    def settle_next(row: tuple[uuid.UUID, datetime | None, int]) -> None:
+        # Claimed only now: sweepers that come meanwhile take those that nobody asks yet.
+        if _is_mine(*row, ASK_AGAIN_S, ASK_MAX_S):
+            _without_fail(_settle_one, row[0])
+
+    rows = list(due.values_list("pk", "next_follow_at", "follow_attempts"))
+    in_threads(settle_next, rows, WIDTH, "settle")
 
 
 def _settle_one(operation_id: uuid.UUID) -> None:

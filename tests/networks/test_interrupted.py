@@ -265,6 +265,7 @@ def test_a_decided_change_is_given_up_as_behind_not_taken_up_for_ever(change: Ch
     assert ended(change) == (ChangeState.BEHIND, OperationState.IN_DOUBT)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_silent_server_is_asked_less_and_less_often(change: Change, said: Said) -> None:
     Change.objects.update(state=ChangeState.FAILED, ended_at=timezone.now())
     change.operations.update(state=OperationState.IN_DOUBT)
@@ -273,6 +274,7 @@ def test_a_silent_server_is_asked_less_and_less_often(change: Change, said: Said
     assert said["asked"] == ["status"]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_server_silent_for_a_day_no_longer_stands_in_the_way(change: Change, said: Said) -> None:
     Change.objects.update(state=ChangeState.FAILED, ended_at=timezone.now() - timedelta(days=2))
     change.operations.update(state=OperationState.IN_DOUBT)
@@ -280,6 +282,7 @@ def test_a_server_silent_for_a_day_no_longer_stands_in_the_way(change: Change, s
     assert ended(change) == (ChangeState.NEEDS_ATTENTION, OperationState.NEEDS_ATTENTION)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_one_servers_trouble_does_not_keep_the_sweeper_from_others(
     change: Change, scene: Scene, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -13,8 +14,10 @@ from networks.engine import sweeper
 from networks.engine.lease import MAX_ATTEMPTS
 from networks.engine.runner import run_change
 from networks.models import Change, Operation
+from nodes.models import PhysicalSegment
 from tests.networks.changes import planned, was_decided
-from tests.networks.conftest import Scene
+from tests.networks.conftest import Scene, make_server
+from tests.networks.fleet_of_fakes import SILENT, fake
 
 LONG_AGO = timedelta(minutes=5)
 
@@ -101,3 +104,28 @@ def test_a_change_that_workers_keep_dying_of_waits_for_a_person(change: Change) 
     assert "gave up" in change.result
     # Nothing had been sent to the server yet.
     assert change.operations.get().state == OperationState.CANCELLED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_silent_servers_in_doubt_are_asked_at_once_and_after_all_that_needs_no_answer(
+    scene: Scene, operator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fakes = fake(monkeypatch)
+    segment = PhysicalSegment.objects.get(is_default=True)
+    silent = [make_server(scene.group, segment, f"silent{n}", f"10.78.0.{n + 1}") for n in range(4)]
+    change = planned(operator, servers=tuple(silent))
+    Change.objects.update(state=ChangeState.FAILED, ended_at=timezone.now())
+    change.operations.update(state=OperationState.IN_DOUBT)
+    at_once = threading.Barrier(len(silent))
+    asked_before: list[int] = []
+    for server in silent:
+        fakes.faults[server.name, "status"] = SILENT
+        fakes.before[server.name, "status"] = lambda: at_once.wait(10)
+    for step in ("replay_follows", "go_on_with_planned", "bring_forward_due"):
+        monkeypatch.setattr(sweeper, step, lambda: asked_before.append(len(fakes.verbs("status"))))
+    sweeper.sweep()
+    assert asked_before == [0, 0, 0]
+    assert sorted(fakes.verbs("status")) == [server.name for server in silent]
+    assert not at_once.broken
+    sweeper.sweep()
+    assert len(fakes.verbs("status")) == len(silent), "not again before it is time"
