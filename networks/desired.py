@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass
 from functools import lru_cache
 
+from django.db import connection
 from django.db.models import Max
 from django.utils import timezone
 
@@ -60,6 +61,20 @@ def state_of(revision: Revision | None) -> Desired:
 def _state_of(text: str) -> Desired:
     """A state of hundreds of servers takes longer to read than to fetch; it is a value, so it is shared."""
     return load_desired(text)
+
+
+_LOCK = 0x64657369
+"""Number of PostgreSQL's advisory lock (see `alone`)."""
+
+
+def alone() -> None:
+    """From here to the end of the caller's transaction nobody else checks edits against desired, or decides.
+
+    SQLite's transactions follow one another anyway; on PostgreSQL neither of two sees what the other does.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
 class MissingRow(Exception):

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from networks.change_trail import record_change
 from networks.choices import ChangeState, OperationState
-from networks.desired import Head, MissingRow, head, write_head
+from networks.desired import Head, MissingRow, alone, head, write_head
 from networks.domain.state import AdapterKey, CreateVlan, Desired, Edit, apply_edits
 from networks.domain.wanted import Adopted, record_adopted
 from networks.domain.waves import edits_of_wave
@@ -54,6 +54,7 @@ def decide(lease: Lease, change: Change, wave: int = 1) -> None:
 def _decide(lease: Lease, change: Change, wave: int) -> None:
     # Written first: from here on a cancel waits for the end of this transaction, and then comes too late.
     lease.update(state=ChangeState.DECIDED)
+    alone()
     change.refresh_from_db(fields=["decided_at", "cancel_requested_at"])
     if is_decided(change, wave):
         return

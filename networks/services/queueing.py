@@ -8,7 +8,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from networks.choices import ChangeState, OperationState
-from networks.desired import Head, at_revision, head
+from networks.desired import Head, alone, at_revision, head
 from networks.domain.diff import edits_between
 from networks.domain.inventory import Inventory
 from networks.domain.rules import Problem
@@ -41,7 +41,11 @@ UNDECIDED = Q(
 
 
 def check_still_true(change: Change) -> None:
-    """What was decided since the review must neither touch the same things nor break a rule with it."""
+    """What was decided since the review must neither touch the same things nor break a rule with it.
+
+    In the caller's transaction, in which it is claimed as well: nothing is decided or claimed in between.
+    """
+    alone()
     newest = head()
     edits = load_edits(change.edits)
     if newest.number != change.base:

@@ -9,6 +9,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from django.db import connections
 
 from networks.choices import ChangeState
 from networks.desired import head
-from networks.domain.state import CreateNetwork
+from networks.domain.state import Assign, CreateNetwork
 from networks.engine import applying, runner
 from networks.engine.decide import DecisionRefused, decide
 from networks.engine.lease import claim
@@ -25,6 +26,7 @@ from networks.services import changes
 from networks.services.errors import Conflict
 from nodes import tasks
 from nodes.models import PhysicalServer
+from tests.networks.changes import decide as decided
 from tests.networks.changes import planned
 from tests.networks.conftest import Scene
 from tests.networks.fleet_of_fakes import fake
@@ -170,3 +172,49 @@ def take_the_name(operator: Any, change: Change) -> None:
         lease = claim(change.pk)
         assert lease
         decide(lease, change)
+
+
+def test_nothing_is_decided_between_the_check_of_a_review_and_its_claim(
+    scene: Scene, operator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake(monkeypatch)
+    monkeypatch.setattr(changes, "send", lambda *args: None)
+    network = str(uuid.uuid4())
+    decided(CreateNetwork(network, "A"))
+    first, second = (
+        planned(operator, Assign(network, server.pk, "eth0"), servers=(server,))
+        for server in (scene.server1, scene.server2)
+    )
+    changes.apply_change(operator, first, ())
+    checked, was_decided, real = threading.Event(), threading.Event(), changes.queue_reviewed
+
+    def later(*args: Any) -> None:
+        checked.set()
+        was_decided.wait(3)
+        real(*args)
+
+    def run() -> None:
+        checked.wait(10)
+        runner.run_change(first.pk)
+        was_decided.set()
+
+    monkeypatch.setattr(changes, "queue_reviewed", later)
+    applied, _ = together(lambda: changes.apply_change(operator, second, ()), run)
+    assert isinstance(applied, Conflict)
+    assert [one.network for one in head().state.assignments] == [network]
+
+
+def test_of_two_reviews_that_touch_one_network_one_is_applied(
+    scene: Scene, operator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "send", lambda *args: None)
+    network = str(uuid.uuid4())
+    decided(CreateNetwork(network, "A"))
+    for _ in range(5):
+        both = [
+            planned(operator, Assign(network, server.pk, "eth0"), servers=(server,))
+            for server in (scene.server1, scene.server2)
+        ]
+        found = together(*(partial(changes.apply_change, operator, one, ()) for one in both))
+        assert sum(isinstance(one, Conflict) for one in found) == 1
+        Change.objects.all().delete()
