@@ -28,7 +28,8 @@ def columns_chosen(request: HttpRequest, table: tables.Table) -> HttpResponse | 
     """Hide what this browser does not want to see of the table, or store the choice that was just made.
 
     The first column says what a row is and stays, as do columns without a heading (buttons). The choices are
-    put on the table as `column_choices`, its name as `columns_kind`. An answer is a redirect to the list.
+    put on the table as `column_choices`, its name as `columns_kind`, what the address says besides as
+    `kept_parameters`. An answer is a redirect to the list.
     """
     kind = type(table).__name__.removesuffix("Table").lower()
     _, *others = [column for column in table.columns.iterall() if column.name not in hidden_here(table)]
@@ -39,6 +40,14 @@ def columns_chosen(request: HttpRequest, table: tables.Table) -> HttpResponse | 
     for name in hidden | set(hidden_here(table)):
         table.columns.hide(name)
     table.columns_kind = kind
+    # All that the list is filtered and sorted by; a page's number would be another page with other columns.
+    table.kept_parameters = [
+        (name, value)
+        for name, values in request.GET.lists()
+        if name not in ("columns", "show", "page")
+        # Once each: forms of pages about the past have `as_of` added to them as well.
+        for value in dict.fromkeys(values)
+    ]
     table.column_choices = [
         ColumnChoice(column.name, str(column.header), column.name not in hidden)
         for column in others

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -219,3 +220,11 @@ def test_a_server_that_is_behind_says_so_where_it_is_looked_for(
     assert response["Location"] == reverse("networks:change", args=[own.pk])
     other = as_operator.post(reverse("networks:bring_forward", args=[scene.server2.pk]), follow=True)
     assert "nothing to bring forward" in other.text
+
+
+def test_choosing_columns_keeps_every_filter(history: list[Change], as_operator: Client) -> None:
+    filters = {"q": "beg", "state": "done", "server": "", "by": "oper", "since": "2020-01-01", "sort": "-id"}
+    page = as_operator.get(reverse("networks:changes"), {**filters, "page": "1"}).text
+    menu = page.split('aria-label="Columns"', 1)[1].split("</form>", 1)[0]
+    sent = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', menu))
+    assert sent == {"columns": "change", **filters}
