@@ -13,6 +13,7 @@ import re
 import threading
 import time
 from collections.abc import Hashable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -79,10 +80,14 @@ def observe_many(pks: Iterable[int]) -> None:
 
     Never raises for what is wrong with a server.
     """
-    now = timezone.now()
+    now, pks = timezone.now(), list(pks)
     until = now + CLAIM
-    mine = PhysicalServer.objects.filter(pk__in=list(pks), is_enabled=True, os=ServerOS.LINUX)
-    mine.filter(Q(look_claimed_until=None) | Q(look_claimed_until__lt=now)).update(look_claimed_until=until)
+    mine = PhysicalServer.objects.filter(pk__in=pks, is_enabled=True, os=ServerOS.LINUX)
+    free = mine.filter(Q(look_claimed_until=None) | Q(look_claimed_until__lt=now))
+    # One statement is a transaction by itself: only where rows are locked first does it take another.
+    with transaction.atomic() if connection.features.has_select_for_update else nullcontext():
+        lock(pks)
+        free.update(look_claimed_until=until)
     claimed = mine.filter(look_claimed_until=until).values("pk")
     asked = observe.servers_to_ask(observe.TO_CONNECT).annotate(digest=F("look__digest"))
     servers = list(asked.filter(pk__in=claimed))
@@ -203,7 +208,7 @@ def _store(results: list[_Result], stamp: Hashable, until: datetime) -> None:
             _store_offer(one, one.key)
     try:
         with transaction.atomic():
-            _lock([one.server.pk for one in results])
+            lock([one.server.pk for one in results])
             sync.store_same(connection, same)
             told = _store_whole(whole)
             for one in results:
@@ -228,8 +233,11 @@ def _store_offer(one: _Result, key: ssh.HostKey) -> None:
         log.exception("key_lost", server=one.server.pk)
 
 
-def _lock(pks: list[int]) -> None:
-    """Rows in the order in which every writer of many takes them, so that no two wait for each other."""
+def lock(pks: list[int]) -> None:
+    """Rows in the order in which every writer of many takes them, so that no two wait for each other.
+
+    An UPDATE of many takes them as they lie on the disk. Nothing where the transaction itself has the lock.
+    """
     if connection.features.has_select_for_update:
         list(PhysicalServer.objects.filter(pk__in=pks).order_by("pk").select_for_update().values_list("pk"))
 

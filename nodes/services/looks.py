@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from nodes.choices import Role, ServerOS
+from nodes.fanout import lock
 from nodes.models import PhysicalServer
 from nodes.querysets import AnyUser, PhysicalServerQuerySet
 from nodes.services.errors import ServiceError, require_role
@@ -39,6 +40,7 @@ def request_looks(user: AnyUser, servers: PhysicalServerQuerySet, whole: bool = 
     )
     with transaction.atomic():
         pks = list(due.values_list("pk", flat=True))
+        lock(pks)
         PhysicalServer.objects.filter(pk__in=pks).update(look_requested_at=timezone.now())
         transaction.on_commit(partial(tasks.send_shards, pks, whole))
     return len(pks)

@@ -9,15 +9,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from networks.engine.threads import in_threads
-from nodes import fanout, observe, remembered
+from nodes import fanout, observe, remembered, tasks
 from nodes.choices import HostKeyState, ServerState
 from nodes.fanout import SETTLED, lasting, observe_many
 from nodes.models import HostKey, Look, PhysicalServer, ServerGroup
 from nodes.observe import Words, pool
+from nodes.services.looks import request_looks
 from nodes.signals import compared_with, looked
 from nodes.ssh.errors import Unreachable
 from tests.nodes.conftest import behind
@@ -66,7 +67,7 @@ def test_an_unchanged_server_is_one_exec_and_only_its_times_are_written(
     assert seen.next_look_at is not None and seen.next_look_at > after.at
     assert seen.look_claimed_until is None
     statements = [query["sql"] for query in queries if not query["sql"].startswith(("BEGIN", "COMMIT"))]
-    assert len(statements) <= 9 + locking(), statements
+    assert len(statements) <= 9 + 2 * locking(), statements
 
 
 def locking() -> int:
@@ -92,7 +93,7 @@ def test_the_statements_do_not_grow_with_the_servers(
     for _ in range(SETTLED):
         observe_many(others)
     execs = sshd.commands
-    with django_assert_max_num_queries(11 + locking()):
+    with django_assert_max_num_queries(11 + 4 * locking()):
         observe_many(others)
     assert sshd.commands == execs + 5
     for pk in others:
@@ -221,6 +222,50 @@ def test_the_key_that_a_stranger_shows_is_offered_and_not_asked_for_again(
     assert new.looked_at is not None
     monkeypatch.setattr(observe, "key_shown_by", lambda server: pytest.fail("its key waits for a person"))
     observe_many([new.pk])
+
+
+@pytest.mark.parametrize("writer", ["a look", "a click"])
+def test_who_writes_many_servers_takes_their_rows_in_the_order_of_all_others(
+    group: ServerGroup, admin: Any, monkeypatch: pytest.MonkeyPatch, writer: str
+) -> None:
+    if not connection.features.has_select_for_update:
+        pytest.skip("SQLite has one writer at a time")
+    monkeypatch.setattr(tasks, "send_shards", lambda *args: None)
+    monkeypatch.setattr(observe, "key_shown_by", silent)
+    first, second = (
+        PhysicalServer.objects.create(name=name, group=group, address="192.0.2.1") for name in "ab"
+    )
+    # Its row lies behind the other's now.
+    PhysicalServer.objects.filter(pk=first.pk).update(hostname="a")
+
+    def write() -> None:
+        try:
+            if writer == "a look":
+                observe_many([first.pk, second.pk])
+            else:
+                request_looks(admin, PhysicalServer.objects.all())
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=write)
+    with transaction.atomic():
+        fanout.lock([first.pk])
+        thread.start()
+        while not waiting_for_locks():
+            time.sleep(0.01)
+        free = PhysicalServer.objects.select_for_update(skip_locked=True).filter(pk=second.pk)
+        assert list(free), "whoever waits for the first must not have the second"
+    thread.join()
+
+
+def silent(server: PhysicalServer) -> None:
+    raise observe.LookFailed(ServerState.NEW, "It does not answer.")
+
+
+def waiting_for_locks() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
 
 
 def test_only_the_clock_and_our_own_processes_are_passing() -> None:
