@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -69,13 +70,18 @@ def _measure(row: Measurement) -> None:
     made = plan(sight, _hosts(row, whole))
     cells, silent = measure_twice(made)
     trunks = find_trunks(sight, cells, ask_all)
-    Measurement.objects.filter(pk=row.pk).update(
-        state=MeasurementState.DONE,
-        ended_at=timezone.now(),
-        cells=[[point_text(c.origin), point_text(c.target), c.layer, c.predicted, c.measured] for c in cells],
-        silent={str(server): text for server, text in silent.items()} | _left_out(made),
-    )
-    store_disagreements(sight, observed(known, newest), cells, trunks)
+    seen = observed(known, newest)
+    # Both or neither: one that is done is not made again for what was not stored of it.
+    with transaction.atomic():
+        Measurement.objects.filter(pk=row.pk).update(
+            state=MeasurementState.DONE,
+            ended_at=timezone.now(),
+            cells=[
+                [point_text(c.origin), point_text(c.target), c.layer, c.predicted, c.measured] for c in cells
+            ],
+            silent={str(server): text for server, text in silent.items()} | _left_out(made),
+        )
+        store_disagreements(sight, seen, cells, trunks)
     log.info("measured", measurement=str(row.pk), cells=len(cells), differ=sum(c.differs for c in cells))
 
 

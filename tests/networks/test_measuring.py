@@ -476,3 +476,21 @@ def test_measuring_needs_the_operator_role_and_disagreements_are_seen_by_server(
     now = PhysicalServer.objects.get(pk=1).created_at
     Disagreement.objects.create(key="pair:a|b", text="x", servers=[1], first_seen_at=now, last_seen_at=now)
     assert len(measure.open_disagreements(viewer)) == 1 and measure.open_disagreements(stranger) == []
+
+
+def test_a_measurement_is_not_done_when_its_worker_dies_before_all_of_it_is_stored(
+    admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def dies(*args: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr(measuring, "store_disagreements", dies)
+    monkeypatch.setattr(measuring, "ask_all", lambda *args: ({}, {}))
+    row = Measurement.objects.create(servers=list(PhysicalServer.objects.values_list("pk", flat=True)[:1]))
+    with pytest.raises(Killed):
+        measuring.run_measurement(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.ended_at) == (MeasurementState.RUNNING, None)
