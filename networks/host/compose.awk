@@ -157,7 +157,7 @@ function check_l3(dev, static, f, i) {
 	static = ": configure it statically"
 	for (f = 4; f <= 6; f += 2) for (i = 1; i <= nR[f, dev]; i++) check_twice(f, dev, R[f, dev, i])
 	# At boot it was so when it was decided.
-	if (txid !~ /^boot/) for (i = 1; i <= nA[4, dev]; i++) check_subnet(dev, A[4, dev, i])
+	if (txid != "boot") for (i = 1; i <= nA[4, dev]; i++) check_subnet(dev, A[4, dev, i])
 	# Its own is made of its hardware address; nobody can tell which of several that is. A bridge of ours may have two.
 	if (linklocals[dev] > 1 && !(dev in was_bridge))
 		refuse("link-local", dev " has several addresses of fe80::/64, and only one would go along: remove the other")

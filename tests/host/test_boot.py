@@ -119,6 +119,18 @@ def test_a_silent_gateway_is_no_reason_at_boot(server: Server, move: HostPlan) -
     assert "addr vn-a inet 10.77.0.11/24" in server.state()
 
 
+def test_another_link_in_the_same_subnet_is_no_reason_at_boot(server: Server, move: HostPlan) -> None:
+    """A review refuses that; what was decided before is brought back."""
+    server.apply("t", move)
+    server.confirm("t")
+    server.quiet()
+    server.reboot()
+    server.batch("link add eth1 type veth peer name far1\nlink set eth1 up\nlink set far1 up")
+    server.batch("addr add 10.77.0.21/24 dev eth1")
+    assert server.call("boot", check=True).state == "applied"
+    assert "addr vn-a inet 10.77.0.11/24" in server.state()
+
+
 def test_a_damaged_committed_file_is_refused(server: Server) -> None:
     before = server.state()
     (server.root / "etc/committed").write_text("vnetpanel-committed 1\ntxid t\nkeep bridge vn-a eth0\n")
