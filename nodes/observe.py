@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from nodes import remembered, ssh, sync
 from nodes.choices import HostKeyState, ServerOS, ServerState
+from nodes.crew import by_whoever_waits
 from nodes.facts import ServerFacts
 from nodes.gate import checked, probe_for
 from nodes.models import Credential, HostKey, PhysicalServer
@@ -148,8 +149,9 @@ def look(server: PhysicalServer, ours: sync.Ours | None = None) -> ServerFacts:
     with _stored_together.at_work():
         try:
             answer = ask(server)
-        except LookFailed as failure:
-            store_failure(server, failure, at)
+        except LookFailed as failed:
+            failure = failed
+            by_whoever_waits(lambda: store_failure(server, failure, at))
             raise
         _stored_together.write(sync.Seen(server.pk, answer.facts, answer.timing(at), ours), _store_all)
     return answer.facts

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from nodes.crew import by_whoever_waits
+
 Item = TypeVar("Item")
 
 
@@ -23,7 +25,8 @@ class _Entry(Generic[Item]):
 class Together(Generic[Item]):
     """What threads write at the same time is stored as one list: a transaction costs what one row costs.
 
-    A thread goes on when what it wrote is stored, as if it had stored it alone.
+    A thread goes on when what it wrote is stored, as if it had stored it alone. For threads of a crew it is
+    whoever waits for them that stores.
     """
 
     def __init__(self, gather_s: float = 0.0) -> None:
@@ -73,7 +76,7 @@ class Together(Generic[Item]):
             self._guard.wait_for(self._have_all_come, self.gather_s)
             entries, self._waiting = self._waiting, []
         try:
-            _store_all(entries, store)
+            by_whoever_waits(lambda: _store_all(entries, store))
         except BaseException as error:  # interrupted between two of them: the rest must not pass for stored
             for one in entries:
                 if not one.is_over:

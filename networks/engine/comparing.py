@@ -15,6 +15,7 @@ from networks.engine.decide import settled
 from networks.models import Operation
 from networks.ours import ours_of
 from networks.state_json import load_edits
+from nodes.crew import by_whoever_waits
 from nodes.facts import ServerFacts
 from nodes.models import PhysicalServer
 from nodes.observe import Heard, LookFailed, store_heard
@@ -26,12 +27,12 @@ FOLLOWS_LATER = "saved configuration"
 
 def differences(operation: Operation, server: PhysicalServer) -> str:
     """What a look finds otherwise than the Change would have it, as one text; "" if nothing."""
-    desired, added = _wanted_by(operation)
+    desired, added = by_whoever_waits(lambda: _wanted_by(operation))
     try:
         facts = look_at(server, ours_of(desired, server.pk))
     except LookFailed as failure:
         return f"it could not be looked at after the change: {failure}"
-    return _differences(server, facts, desired, added)
+    return by_whoever_waits(lambda: _differences(server, facts, desired, added))
 
 
 def differences_heard(heard: Mapping[Operation, Heard]) -> dict[Operation, str]:

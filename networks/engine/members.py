@@ -28,12 +28,12 @@ from networks.domain.state import (
 from networks.domain.wires import adapter_wanted, wire_of
 from networks.engine.decide import settled, wave_edits
 from networks.engine.measuring import WIDTH, ask, servers_by_key
-from networks.engine.threads import in_threads
 from networks.inventory_rows import inventory
 from networks.measure import Heard
 from networks.measure.across import Deaf, Question, Voice, asked_again, deaf, jobs, questions
 from networks.models import Change, Disagreement, Operation
 from nodes.choices import ServerState
+from nodes.crew import in_threads
 from nodes.models import PhysicalServer
 
 log = structlog.get_logger(__name__)

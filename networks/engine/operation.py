@@ -24,6 +24,7 @@ from networks.engine.lease import Lease
 from networks.engine.story import record
 from networks.host import script_digest
 from networks.models import Operation, Preparation
+from nodes.crew import by_whoever_waits
 from nodes.models import PhysicalServer
 from nodes.observe import Heard
 from nodes.sync_rows import fit
@@ -183,10 +184,14 @@ def confirm(lease: Lease, operation: Operation) -> None:
         raise failed(lease, operation, OperationState.IN_DOUBT, f"Not known whether it committed: {words}")
     words = f"Missed the decision: {words}"
     # Before the operation is said to have ended: nobody asks again then, and the server would stay behind.
+    by_whoever_waits(lambda: _missed(lease, operation, words))
+    raise failed(lease, operation, OperationState.BEHIND, words)
+
+
+def _missed(lease: Lease, operation: Operation, words: str) -> None:
     with transaction.atomic():
         lease.update()  # the fence
         missed_decision(operation, words)
-    raise failed(lease, operation, OperationState.BEHIND, words)
 
 
 Asked = tuple[Reply | None, Heard | None]

@@ -31,12 +31,12 @@ from networks.engine.forward import go_on_with_planned
 from networks.engine.hosts import Host, NoAnswer, Reply
 from networks.engine.lease import Lease, claim, is_poisoned, kept_alive
 from networks.engine.subjects import subject_rows
-from networks.engine.threads import in_threads
 from networks.host.grammar import BadPlan
 from networks.intents import breached_by, servers_meant, stored
 from networks.inventory_rows import inventory, servers_named
 from networks.models import Change, NetworkIntent, Operation
 from networks.state_json import UnreadableState, load_edits
+from nodes.crew import in_threads
 from nodes.facts import ServerFacts
 from nodes.models import PhysicalServer
 from nodes.observe import LookFailed, servers_to_ask

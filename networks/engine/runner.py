@@ -37,8 +37,8 @@ from networks.engine.decide import (
 from networks.engine.lease import Lease, LeaseLost, claim, is_poisoned, kept_alive
 from networks.engine.members import Members
 from networks.engine.operation import Step, StepFailed
-from networks.engine.threads import Crew
 from networks.models import Change, Operation
+from nodes.crew import Crew
 
 log = structlog.get_logger(__name__)
 

@@ -23,9 +23,9 @@ from networks.engine.forward import bring_forward_due, go_on_with_planned
 from networks.engine.hosts import BUSY, UNKNOWN, Host, NoAnswer
 from networks.engine.operation import StepFailed, server_of
 from networks.engine.story import MAX_EVENT, MAX_MESSAGE, plain
-from networks.engine.threads import in_threads
 from networks.models import Change, Operation
 from networks.services.changes import send
+from nodes.crew import in_threads
 from trust.audit import record
 
 log = structlog.get_logger(__name__)

@@ -18,13 +18,13 @@ from networks.engine import operation as steps
 from networks.engine.decide import Cancelled, decide
 from networks.engine.hosts import NoAnswer, Reply
 from networks.engine.lease import MAX_ATTEMPTS, claim
-from networks.engine.threads import Crew
 from networks.host.answers import Answer, Saved
 from networks.models import Change, Operation
 from networks.services import changes
 from networks.services.errors import Conflict
 from networks.state_json import dump_edits
 from nodes.choices import ServerState
+from nodes.crew import Crew
 from nodes.facts import ServerFacts
 from nodes.observe import LookFailed
 from tests.networks.changes import at_once, planned, was_decided

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
@@ -11,8 +12,8 @@ import pytest
 from networks.choices import OperationState
 from networks.engine.lease import LeaseLost, claim
 from networks.engine.story import record
-from networks.engine.threads import in_threads
 from networks.models import Change
+from nodes.crew import in_threads
 from nodes.together import Together, _Entry
 from tests.networks.changes import planned
 from tests.networks.conftest import Scene
@@ -163,7 +164,8 @@ def test_what_was_not_stored_when_the_storing_thread_was_interrupted_does_not_pa
 
     ready = threading.Barrier(2)
     monkeypatch.setattr("nodes.together._store_all", interrupted)
-    assert in_threads(write, [1, 2], 2, "try") == ["interrupted", "interrupted"]
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(write, [1, 2])) == ["interrupted", "interrupted"]
     monkeypatch.undo()
     together.write(3, lambda items: None)
 
@@ -187,7 +189,8 @@ def test_an_interrupt_in_the_middle_of_a_store_is_not_taken_for_an_error_of_it()
         return "stored"
 
     ready = threading.Barrier(2)
-    assert sorted(in_threads(write, [1, 2], 2, "try")) == ["interrupted", "stored"]
+    with ThreadPoolExecutor(2) as threads:
+        assert sorted(threads.map(write, [1, 2])) == ["interrupted", "stored"]
     assert sorted(map(len, calls)) == [1, 1, 2], "each has had a chance of its own"
 
 

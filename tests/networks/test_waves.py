@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
+from django.db.backends.signals import connection_created
 from django.utils import timezone
 
 from networks.choices import ChangeState, OperationState
@@ -71,6 +73,23 @@ def test_each_wave_is_decided_by_itself(
     assert [(row.wave, row.revision_id) for row in rows] == [(1, 1), (2, 2), (3, 3)]
     assert [len(at_revision(n).assignments) for n in (1, 2, 3)] == [1, 6, 7]
     assert change.revision_id == 3 and change.decided_at == rows[-1].decided_at
+
+
+def test_its_servers_need_no_database_connection_each(
+    operator: Any, servers: tuple[PhysicalServer, ...], fakes: Fakes
+) -> None:
+    """PostgreSQL allows a hundred: one is the worker's, one the lease's."""
+    opened: list[str] = []
+
+    def count(**kwargs: Any) -> None:
+        opened.append(threading.current_thread().name)
+
+    connection_created.connect(count)
+    try:
+        assert applied(operator, servers, 6).state == ChangeState.DONE
+    finally:
+        connection_created.disconnect(count)
+    assert set(opened) <= {threading.current_thread().name, "lease-heartbeat"}
 
 
 def waves_of(change: Change) -> list[list[str]]:

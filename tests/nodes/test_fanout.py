@@ -12,9 +12,9 @@ import pytest
 from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
-from networks.engine.threads import in_threads
 from nodes import fanout, observe, remembered, tasks
 from nodes.choices import HostKeyState, ServerState
+from nodes.crew import in_threads
 from nodes.fanout import SETTLED, lasting, observe_many
 from nodes.models import HostKey, Look, PhysicalServer, ServerGroup
 from nodes.observe import Words, pool
