@@ -79,9 +79,16 @@ def scheduler() -> str:
         seen = client.get(HEARTBEAT_KEY)
     if seen is None:
         raise RuntimeError("the scheduler has left no sign of life")
-    age_s = time.time() - float(seen)
+    return last_seen(float(seen))
+
+
+def last_seen(at: float) -> str:
+    """How long ago the scheduler's sign of life was; RuntimeError if that is too long, or cannot be true."""
+    age_s = time.time() - at
     if age_s > BEAT_SILENT_S:
         raise RuntimeError(f"the scheduler was last seen {age_s:.0f} s ago")
+    if age_s < -BEAT_SILENT_S:
+        raise RuntimeError("the scheduler was last seen before the clock was set back")
     return f"seen {max(age_s, 0):.0f} s ago"
 
 
