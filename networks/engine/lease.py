@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -109,7 +110,8 @@ def kept_alive(lease: Lease) -> Iterator[Lease]:
 
 
 def _heartbeat(lease: Lease, ended: threading.Event) -> None:
-    expires = timezone.now() + timedelta(seconds=LEASE_S)
+    # Not by the clock: set back, it would let a lease seem to last that another worker holds by now.
+    expires = time.monotonic() + LEASE_S
     try:
         while not ended.wait(HEARTBEAT_S):
             try:
@@ -118,10 +120,10 @@ def _heartbeat(lease: Lease, ended: threading.Event) -> None:
                 if not Change.objects.filter(pk=lease.change_id, fence=lease.fence).update(lease_until=until):
                     lease.lost.set()
                     return
-                expires = until
+                expires = time.monotonic() + LEASE_S
             except Exception:  # the database may be away for a moment; the lease says for how long
                 log.warning("lease_renewal_failed", change=str(lease.change_id), exc_info=True)
-                if timezone.now() > expires:
+                if time.monotonic() > expires:
                     lease.lost.set()
                     return
     finally:

@@ -116,8 +116,14 @@ def _as_planned(lease: Lease, operation: Operation, texts: str) -> None:
 
 
 def seconds_left(operation: Operation) -> float:
-    """Until its dead-man fires; 0 if that is not known."""
-    return (operation.deadline_at - timezone.now()).total_seconds() if operation.deadline_at else 0.0
+    """Until its dead-man fires; 0 if that is not known.
+
+    Never more than any server is given: the panel's clock may have been set back since.
+    """
+    if operation.deadline_at is None:
+        return 0.0
+    left = (operation.deadline_at - timezone.now()).total_seconds()
+    return min(left, TIMEOUT_S)
 
 
 def is_to_extend(operation: Operation) -> bool:
@@ -238,6 +244,7 @@ def _asked_until_deadline(
     The server is to look as well, until it did not answer: then the verb is all that it is asked for.
     """
     is_silent = False
+    until = time.monotonic() + seconds_left(operation)
     while True:
         lease.check()
         try:
@@ -247,7 +254,7 @@ def _asked_until_deadline(
         except NoAnswer as error:
             record(lease, operation, f"The confirmation did not get through: {error}")
             is_silent = True
-        if operation.deadline_at is None or timezone.now() >= operation.deadline_at:
+        if time.monotonic() >= until:
             return None, None
         time.sleep(POLL_S)
 
