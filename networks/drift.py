@@ -21,6 +21,7 @@ from networks.slices import decided_on_each
 from networks.state_json import dump_edits
 from nodes.facts import ServerFacts
 from nodes.models import PhysicalServer
+from vnetpanel.clock import is_from_before
 
 KEPT = timedelta(days=30)
 """How long drift that has ended is kept."""
@@ -106,6 +107,8 @@ def _known_of(server_ids: Collection[int], since: datetime) -> _Known:
     for server_id, state, ended_at, must_follow in rows.values_list(
         "server_id", "state", "ended_at", "must_follow"
     ):
+        if ended_at is not None and is_from_before(ended_at):
+            ended_at = None  # before any look of now
         parts.setdefault(server_id, set()).add((state, ended_at, must_follow))
     drifting = DriftRow.objects.open().filter(server_id__in=server_ids).values_list("server_id", flat=True)
     counted = PhysicalServer.objects.filter(pk__in=server_ids).exclude(drift_count=0)

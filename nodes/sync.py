@@ -30,6 +30,8 @@ from nodes.sync_values import Values
 __all__ = ("Ours", "Seen", "Synced", "Timing", "update_rows", "write_columns")
 
 LOOK_INTERVAL = timedelta(seconds=60)
+LONGEST_WAIT = 1.5 * LOOK_INTERVAL
+"""No look is due later than this after the one before it."""
 
 
 def store(server_id: int, facts: ServerFacts, timing: Timing, ours: Ours | None = None) -> Synced:

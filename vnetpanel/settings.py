@@ -94,6 +94,9 @@ TEMPLATES = [
 #: What the search box finds, in this order; see vnetpanel.search.
 SEARCH_PROVIDERS = ["networks.views.search.hits", "nodes.views.search.hits"]
 
+#: Stored times that must not lie in the future for long; see vnetpanel.clock.
+TIMES_COMPARED = ["trust.times.TIMES", "nodes.times.TIMES", "networks.engine.times.TIMES"]
+
 FORM_RENDERER = "vnetpanel.form_rendering.PanelRenderer"
 
 DATABASES = {"default": env.database(env.envstr("DATABASE_URL"), VAR_DIR / "panel.sqlite3")}

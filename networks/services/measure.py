@@ -22,6 +22,7 @@ from networks.services.errors import NobodyToAsk, NotAllowed
 from nodes.choices import ServerOS
 from nodes.models import PhysicalServer, ServerGroup
 from nodes.querysets import AnyUser
+from vnetpanel.clock import SLACK
 
 log = structlog.get_logger(__name__)
 
@@ -119,9 +120,9 @@ def measure_missed() -> None:
         return
     now = timezone.now()
     brought = Measurement.objects.filter(change=OuterRef("pk")).exclude(state=MeasurementState.FAILED)
-    ended = Change.objects.filter(
-        ~Exists(brought), state__in=MEASURED_ENDS, ended_at__range=(now - MISSED, now - RESEND_AFTER)
-    )
+    # Later than now: before the clock was set back.
+    a_while_ago = Q(ended_at__range=(now - MISSED, now - RESEND_AFTER)) | Q(ended_at__gt=now + SLACK)
+    ended = Change.objects.filter(a_while_ago, ~Exists(brought), state__in=MEASURED_ENDS)
     for pk in ended.values_list("pk", flat=True):
         try:
             measure_after(pk)

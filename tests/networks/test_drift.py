@@ -36,6 +36,8 @@ from tests.domain.built import DESIRED, changed
 from tests.domain.test_drift import QUIET
 from tests.networks.changes import planned
 from tests.networks.conftest import with_role
+from tests.set_back import ahead
+from vnetpanel.clock import bring_back
 
 T0 = datetime.fromisoformat("2026-01-01T12:00:00+00:00")
 OUT = changed(QUIET[1], "veth102.0", master="")
@@ -136,6 +138,25 @@ def test_a_look_that_began_before_a_change_ended_is_no_drift(group: ServerGroup,
     assert not Drift.objects.exists()
     compare(1, OUT, minute(3))
     assert Drift.objects.count() == 1
+
+
+def test_a_change_that_ended_before_the_clock_was_set_back_is_not_at_work(
+    group: ServerGroup, otto: Any
+) -> None:
+    planned(otto, servers=(PhysicalServer.objects.get(pk=1),))
+    with ahead(hours=1):
+        Operation.objects.update(state=OperationState.DONE, ended_at=timezone.now())
+    compare(1, OUT, timezone.now())
+    assert Drift.objects.count() == 1
+
+
+def test_looks_are_compared_after_the_clock_was_set_back(group: ServerGroup) -> None:
+    with ahead(hours=1):
+        compare(1, OUT, timezone.now())
+    assert compare(1, QUIET[1], timezone.now()) is None
+    bring_back()
+    compare(1, QUIET[1], timezone.now())
+    assert not Drift.objects.open().exists()
 
 
 def test_a_server_behind_is_shown_as_that(group: ServerGroup, otto: Any) -> None:
