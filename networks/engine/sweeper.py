@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from networks.choices import TERMINAL_CHANGE_STATES, ChangeState, OperationState
@@ -84,14 +84,7 @@ def settle_doubtful() -> None:
         state=OperationState.IN_DOUBT,
         change__state__in=TERMINAL_CHANGE_STATES,
     )
-
-    def settle_next(row: tuple[uuid.UUID, datetime | None, int]) -> None:
-        # Claimed only now: sweepers that come meanwhile take those that nobody asks yet.
-        if _is_mine(*row, ASK_AGAIN_S, ASK_MAX_S):
-            _without_fail(_settle_one, row[0])
-
-    rows = list(due.values_list("pk", "next_follow_at", "follow_attempts"))
-    in_threads(settle_next, rows, WIDTH, "settle")
+    _ask_each(due, _settle_one, "settle", ASK_AGAIN_S, ASK_MAX_S)
 
 
 def _settle_one(operation_id: uuid.UUID) -> None:
@@ -164,14 +157,35 @@ def replay_follows() -> None:
     """Bring vzctl's saved configuration after commits whose first try did not agree, less and less often."""
     now = timezone.now()
     due = Operation.objects.filter(must_follow=True, next_follow_at__lte=now, state=OperationState.DONE)
-    for pk, asked_at, tries in due.values_list("pk", "next_follow_at", "follow_attempts"):
-        if _is_mine(pk, asked_at, tries, RESEND_AFTER_S):
-            _without_fail(follow_again, pk)
+    _ask_each(due, follow_again, "follow", RESEND_AFTER_S, FOLLOW_MAX_S)
 
 
-def _is_mine(
-    pk: uuid.UUID, asked_at: datetime | None, tries: int, first_s: int, longest_s: int = FOLLOW_MAX_S
-) -> bool:
+_Due = tuple[uuid.UUID, datetime | None, int]
+"""An operation, when it was to be asked next, and how often it was asked."""
+
+
+def _ask_each(
+    due: QuerySet[Operation], work: Callable[[uuid.UUID], object], name: str, first_s: int, longest_s: int
+) -> None:
+    """Do the work for each of these operations that nobody else asks about; see _is_mine for the seconds.
+
+    For many servers at the same time, for those of one server one after the other: it does one at a time.
+    """
+    by_server: dict[int | None, list[_Due]] = {}
+    columns = ("server_id", "pk", "next_follow_at", "follow_attempts")
+    for server, pk, asked_at, tries in due.values_list(*columns):
+        by_server.setdefault(server, []).append((pk, asked_at, tries))
+
+    def ask_server(rows: list[_Due]) -> None:
+        for row in rows:
+            # Claimed only now: sweepers that come meanwhile take those that nobody asks yet.
+            if _is_mine(*row, first_s, longest_s):
+                _without_fail(work, row[0])
+
+    in_threads(ask_server, list(by_server.values()), WIDTH, name)
+
+
+def _is_mine(pk: uuid.UUID, asked_at: datetime | None, tries: int, first_s: int, longest_s: int) -> bool:
     """Claim the next try with that server, and say when the one after it is due."""
     wait = min(longest_s, first_s * 2 ** min(tries, 6))
     return bool(

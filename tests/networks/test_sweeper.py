@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -129,3 +130,52 @@ def test_silent_servers_in_doubt_are_asked_at_once_and_after_all_that_needs_no_a
     assert not at_once.broken
     sweeper.sweep()
     assert len(fakes.verbs("status")) == len(silent), "not again before it is time"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_servers_whose_vzctl_has_still_to_follow_are_asked_at_once(
+    scene: Scene, operator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fakes = fake(monkeypatch)
+    segment = PhysicalSegment.objects.get(is_default=True)
+    servers = [make_server(scene.group, segment, f"slow{n}", f"10.78.0.{n + 1}") for n in range(4)]
+    change = planned(operator, servers=tuple(servers))
+    to_follow(change)
+    at_once = threading.Barrier(len(servers))
+    for server in servers:
+        fakes.before[server.name, "follow"] = lambda: at_once.wait(10)
+    fakes.faults["slow0", "follow"] = SILENT
+    sweeper.replay_follows()
+    assert sorted(fakes.verbs("follow")) == [server.name for server in servers]
+    assert not at_once.broken
+    assert change.operations.get(must_follow=True).server_name == "slow0"
+    sweeper.replay_follows()
+    assert len(fakes.verbs("follow")) == len(servers), "not again before it is time"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_is_asked_about_one_change_after_the_other(
+    scene: Scene, operator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fakes = fake(monkeypatch)
+    for _ in range(2):
+        to_follow(planned(operator, servers=(scene.server1,)))
+    asked = threading.Lock()
+
+    def alone() -> None:
+        assert asked.acquire(blocking=False), "the server would say that it is busy"
+        time.sleep(0.2)
+        asked.release()
+
+    fakes.before["server1", "follow"] = alone
+    sweeper.replay_follows()
+    assert fakes.verbs("follow") == ["server1", "server1"]
+    assert not Operation.objects.filter(must_follow=True).exists()
+
+
+def to_follow(change: Change) -> None:
+    """The Change is done, and vzctl has not done all of it on any of its servers."""
+    Change.objects.filter(pk=change.pk).update(state=ChangeState.DONE, ended_at=timezone.now())
+    change.operations.update(
+        state=OperationState.DONE, must_follow=True, next_follow_at=timezone.now() - LONG_AGO
+    )
