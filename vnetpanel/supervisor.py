@@ -31,7 +31,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class GaveUpError(Exception):
-    """A process ends again and again; the text names it and its log."""
+    """A process ends again and again, or cannot be started at all; the text names it, and its log."""
 
 
 @dataclass
@@ -66,9 +66,12 @@ class Supervisor:
         self.stopping = False
 
     def start(self, child: Child) -> subprocess.Popen[bytes]:
-        """Start one more process and keep it running from now on."""
+        """Start one more process and keep it running from now on; GaveUpError if it cannot be started."""
         self.children.append(child)
-        return self.spawn(child)
+        try:
+            return self.spawn(child)
+        except OSError as error:
+            raise GaveUpError(f"{child.name} could not be started: {error}.") from None
 
     def spawn(self, child: Child) -> subprocess.Popen[bytes]:
         """Start the process of a child."""
