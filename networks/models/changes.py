@@ -202,6 +202,11 @@ class Operation(models.Model):
 
     class Meta:
         ordering = ("server_name",)
+        indexes = (
+            models.Index(
+                fields=("state", "next_follow_at"), condition=Q(must_follow=True), name="operations_to_follow"
+            ),
+        )
         constraints = (
             models.UniqueConstraint(fields=("change", "server"), name="one_operation_per_server_and_change"),
             models.UniqueConstraint(

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from networks.choices import ChangeState, OperationState
@@ -171,6 +172,17 @@ def test_a_server_is_asked_about_one_change_after_the_other(
     sweeper.replay_follows()
     assert fakes.verbs("follow") == ["server1", "server1"]
     assert not Operation.objects.filter(must_follow=True).exists()
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL reads a small table without an index")
+def test_what_vzctl_has_still_to_do_is_found_without_reading_all_that_was_ever_done(
+    change: Change, django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(1) as queries:
+        sweeper.replay_follows()
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {queries[0]['sql']}")
+        assert "USING INDEX operations_to_follow" in str(cursor.fetchall())
 
 
 def to_follow(change: Change) -> None:
