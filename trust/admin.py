@@ -1,12 +1,10 @@
-"""The audit trail for reading, second factors for taking away from who lost hers, groups of permissions."""
+"""The audit trail for reading, second factors for taking away from who lost hers."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth import admin as auth_admin
-from django.contrib.auth.models import Group
 from django.db import connection
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -99,12 +97,3 @@ class TwoFactorAdmin(ProvedAdmin, _Fixed):
         """Recovery codes go with it, although nobody may delete one by itself."""
         deleted, counts, needed, protected = super().get_deleted_objects(objs, request)
         return deleted, counts, needed - {"recovery code"}, protected
-
-
-# Imported above, so registered already, although this app comes first in INSTALLED_APPS.
-admin.site.unregister(Group)
-
-
-@admin.register(Group)
-class GroupAdmin(ProvedAdmin, auth_admin.GroupAdmin):
-    """Permissions that users are given together."""

@@ -121,6 +121,9 @@ PROOF_MINUTES = env.envint("VNETPANEL_PROOF_MINUTES", 10, 1, 1440)
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
 
+#: Fields of one form: the administration sends six for each role of a server group.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
+
 SESSION_COOKIE_NAME = "vnetpanel_session"
 #: The longest that one login lasts, however busy; trust.middleware ends idle sessions long before.
 SESSION_COOKIE_AGE = 12 * 3600

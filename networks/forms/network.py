@@ -9,8 +9,8 @@ from typing import Any
 from django import forms
 
 from networks.models import VirtualNetwork
-from nodes.forms.touched import TouchedForm
 from nodes.validators import validate_visible_name
+from vnetpanel.touched import TouchedForm
 
 LOCAL = "local"
 NONE = "none"

@@ -37,6 +37,12 @@ class PhysicalSegmentAdmin(TouchedAdmin):
         return int(segment.number_of_adapters)
 
 
+def bases(**there: Any) -> QuerySet[Any]:
+    """What a VLAN adapter can be on."""
+    adapters = Adapter.objects.filter(gone_at=None, **there).exclude(kind=AdapterKind.VLAN)
+    return adapters.select_related("server")
+
+
 class EnteredAdapterForm(forms.ModelForm):
     """An adapter of a Windows server, which nobody but a person can know."""
 
@@ -51,14 +57,6 @@ class EnteredAdapterForm(forms.ModelForm):
         if self.instance.pk is None:
             # Before the model checks its rules, which hold for what is entered.
             self.instance.origin = Origin.ENTERED
-        if "server" in self.fields:
-            servers = PhysicalServer.objects.filter(os=ServerOS.WINDOWS)
-            self.fields["server"].queryset = servers  # type: ignore[attr-defined]
-        if "base" in self.fields:
-            bases = Adapter.objects.exclude(kind=AdapterKind.VLAN).filter(
-                server__os=ServerOS.WINDOWS, gone_at=None
-            )
-            self.fields["base"].queryset = bases.select_related("server")  # type: ignore[attr-defined]
 
 
 @admin.register(Adapter)
@@ -77,6 +75,13 @@ class AdapterAdmin(TouchedAdmin, ObservedAdmin):
     entered = (
         "server", "name", "kind", "base", "vlan_id", "segment", "mac", "mtu", "is_up", "addresses_text",
     )  # fmt: skip
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "server":
+            kwargs["queryset"] = PhysicalServer.objects.filter(os=ServerOS.WINDOWS)
+        if db_field.name == "base":
+            kwargs["queryset"] = bases(server__os=ServerOS.WINDOWS)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("server", "base__segment", "segment", "bridge")

@@ -19,8 +19,15 @@ from nodes.ssh.hostkey import KEY_TYPES
 from trust.proved_admin import ProvedAdmin
 from vnetpanel.crypto import is_set
 from vnetpanel.long_list import LongListAdmin
+from vnetpanel.touched_admin import TouchedAdmin
 
 KEEP = "Leave empty to keep what is stored."
+WRITTEN = {
+    "new_private_key": ("private_key", "passphrase", "public_key"),
+    "new_passphrase": ("passphrase",),
+    "new_password": ("password",),
+}
+"""Columns that what is typed into a field is stored in."""
 
 
 class CredentialForm(forms.ModelForm):
@@ -68,7 +75,7 @@ class CredentialForm(forms.ModelForm):
 
 
 @admin.register(Credential)
-class CredentialAdmin(ProvedAdmin):
+class CredentialAdmin(TouchedAdmin, ProvedAdmin):
     """Logins."""
 
     form = CredentialForm
@@ -83,6 +90,11 @@ class CredentialAdmin(ProvedAdmin):
     )  # fmt: skip
     readonly_fields = ("kind", "public_key", "changed_at")
     show_facets = admin.ShowFacets.NEVER
+
+    def columns_touched(self, form: CredentialForm) -> list[str]:
+        columns = {*super().columns_touched(form)}
+        columns |= {column for name in form.changed_data for column in WRITTEN.get(name, ())}
+        return [*columns, "changed_at"] if columns else []
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         servers = PhysicalServer.objects.filter(credential=OuterRef("pk")).order_by().values("credential")

@@ -1,4 +1,4 @@
-"""Server groups, and who may do what in them."""
+"""Server groups, and who may do what in them and here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth import admin as auth_admin
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
@@ -15,10 +15,10 @@ from django.utils.decorators import method_decorator
 from nodes.models import GroupRole, PhysicalServer, ServerGroup
 from trust.proof import recently_proved
 from trust.proved_admin import ProvedAdmin
-from vnetpanel.touched_admin import TouchedAdmin
+from vnetpanel.touched_admin import TouchedAdmin, TouchedInline
 
 
-class GroupRoleOfGroup(admin.TabularInline):
+class GroupRoleOfGroup(TouchedInline):
     """Roles of a group: whom it is open to."""
 
     model = GroupRole
@@ -26,7 +26,7 @@ class GroupRoleOfGroup(admin.TabularInline):
     autocomplete_fields = ("user",)
 
 
-class GroupRoleOfUser(admin.TabularInline):
+class GroupRoleOfUser(TouchedInline):
     """Roles of a user: where she may do what."""
 
     model = GroupRole
@@ -80,7 +80,7 @@ class GroupRoleAdmin(TouchedAdmin, ProvedAdmin):
 
 
 # Imported above, so registered already, although this app comes first in INSTALLED_APPS.
-admin.site.unregister(User)
+admin.site.unregister((User, Group))
 
 
 @admin.register(User)
@@ -96,3 +96,8 @@ class UserAdmin(TouchedAdmin, ProvedAdmin, auth_admin.UserAdmin):
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         """Roles are given to a user who exists: the form for a new one asks for name and password only."""
         return self.inlines if obj is not None else ()
+
+
+@admin.register(Group)
+class GroupAdmin(TouchedAdmin, ProvedAdmin, auth_admin.GroupAdmin):
+    """Permissions in this administration that users are given together."""

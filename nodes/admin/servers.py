@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from nodes.admin.adapters import EnteredAdapterForm
+from nodes.admin.adapters import EnteredAdapterForm, bases
 from nodes.admin.observed import ObservedInline
 from nodes.choices import ServerOS, ServerState
 from nodes.facts import Dialect
@@ -21,7 +21,7 @@ from nodes.services.errors import refused_if_in_use
 from nodes.services.host_keys import read_host_key_soon
 from trust.proved_admin import ProvedAdmin
 from vnetpanel.long_list import LongListAdmin
-from vnetpanel.touched_admin import TouchedAdmin
+from vnetpanel.touched_admin import TouchedAdmin, TouchedInline
 
 OBSERVED = (
     "state", "state_reason", "state_since", "looked_at", "seen_at", "hostname", "kernel", "distribution",
@@ -38,7 +38,7 @@ class HostKeyInline(ObservedInline):
     readonly_fields = fields
 
 
-class EnteredAdapterInline(admin.TabularInline):
+class EnteredAdapterInline(TouchedInline):
     """Adapters of a Windows server, entered by hand."""
 
     model = Adapter
@@ -51,8 +51,7 @@ class EnteredAdapterInline(admin.TabularInline):
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "base":
             pk = request.resolver_match.kwargs.get("object_id") if request.resolver_match else None
-            bases = Adapter.objects.filter(server_id=pk, vlan_id=None) if pk else Adapter.objects.none()
-            kwargs["queryset"] = bases.select_related("server")
+            kwargs["queryset"] = bases(server=pk)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 

@@ -6,10 +6,10 @@ from typing import Any, cast
 
 from django import forms
 
-from nodes.forms.touched import TouchedForm
 from nodes.models import ServerGroup
 from nodes.querysets import AnyUser
 from nodes.validators import validate_visible_name
+from vnetpanel.touched import TouchedForm
 
 
 class GroupForm(TouchedForm):
@@ -32,10 +32,8 @@ class GroupForm(TouchedForm):
         super().__init__(*args, **kwargs)
         parents = ServerGroup.objects.administered_by(user).order_by("path")
         if group is not None:
-            # Not into itself; where it is now stays a choice even without a role there.
+            # Not into itself.
             parents = parents.exclude(path__startswith=group.path)
-            if group.parent_id:
-                parents = parents | ServerGroup.objects.filter(pk=group.parent_id)
         field = cast(forms.ModelChoiceField, self.fields["parent"])
         field.queryset = parents
         if not getattr(user, "is_superuser", False) and (group is None or group.parent_id):

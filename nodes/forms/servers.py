@@ -9,12 +9,12 @@ from django.db import transaction
 
 from nodes import services
 from nodes.choices import ServerOS
-from nodes.forms.touched import TouchedForm
 from nodes.forms.write_only import WriteOnlyTextarea
 from nodes.models import Credential, PhysicalServer, ServerGroup
 from nodes.querysets import AnyUser
 from nodes.services.credentials import Secrets, free_name
 from nodes.validators import validate_host, validate_visible_name
+from vnetpanel.touched import TouchedForm
 
 _PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 
@@ -56,12 +56,8 @@ class ServerForm(TouchedForm):
             kwargs["initial"] = {name: getattr(server, name) for name in self.base_fields}
         super().__init__(*args, **kwargs)
         groups = ServerGroup.objects.administered_by(user).order_by("path")
-        logins = Credential.objects.visible_to(user)
-        if server is not None:
-            groups = groups | ServerGroup.objects.filter(pk=server.group_id)
-            logins = logins | Credential.objects.filter(pk=server.credential_id or 0)
         self.fields["group"].queryset = groups  # type: ignore[attr-defined]
-        self.fields["credential"].queryset = logins  # type: ignore[attr-defined]
+        self.fields["credential"].queryset = Credential.objects.visible_to(user)  # type: ignore[attr-defined]
         if server is not None:
             self.compare_with_shown()
 

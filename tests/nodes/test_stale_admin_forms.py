@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
@@ -20,7 +21,7 @@ HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)"(?: value="([^"]*)")?')
 def as_shown(office: Client, address: str) -> dict[str, Any]:
     """What a browser sends when nothing was touched."""
     page = office.get(address)
-    shown: dict[str, Any] = dict(HIDDEN.findall(page.text))
+    shown: dict[str, Any] = {name: html.unescape(value) for name, value in HIDDEN.findall(page.text)}
     for bound in page.context["adminform"].form:
         value, widget = bound.value(), bound.field.widget
         if hasattr(widget, "decompress"):
