@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.decorators import method_decorator
 
 from trust import proof
 from trust.proof import recently_proved
+from vnetpanel.panel_admin import PanelAdmin
 
 
-class ProvedAdmin(admin.ModelAdmin):
+class ProvedAdmin(PanelAdmin):
     """All forms of this model, its removal, and whatever a list's actions do."""
 
     @method_decorator(recently_proved)

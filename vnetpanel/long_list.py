@@ -14,6 +14,8 @@ from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR, ChangeList
 from django.db.models import IntegerField, QuerySet, Subquery
 from django.http import HttpRequest
 
+from vnetpanel.panel_admin import PanelAdmin
+
 COUNTED = 1_000
 """A list of more rows says no number."""
 
@@ -127,7 +129,7 @@ class LongChangeList(ChangeList):
         self.paginator = self.model_admin.get_paginator(request, rows, self.list_per_page)
 
 
-class LongListAdmin(admin.ModelAdmin):
+class LongListAdmin(PanelAdmin):
     """Admin of what grows with the installation."""
 
     show_full_result_count = False

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 
+from vnetpanel.panel_admin import PanelAdmin, PanelPart
 from vnetpanel.touched import Touched
 
 
@@ -79,7 +80,7 @@ def _of_what_exists(form: Any) -> Any:
     return type(form.__name__, (_TouchedModelForm, form), {})
 
 
-class TouchedAdmin(admin.ModelAdmin):
+class TouchedAdmin(PanelAdmin):
     """Changes of existing rows touch only the columns that the person changed."""
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -120,7 +121,7 @@ class _TouchedFormSet(BaseInlineFormSet):
             raise ValidationError("What you changed in one of these was removed meanwhile by somebody else.")
 
 
-class TouchedInline(admin.TabularInline):
+class TouchedInline(PanelPart, admin.TabularInline):
     """The same of rows inside the page of what they belong to."""
 
     formset = _TouchedFormSet
