@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import unicodedata
+from typing import Any
 
 from django.core.exceptions import ValidationError
+
+from nodes.visible_names import as_seen, unseen_in
 
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*\Z")
 _LINK = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}\Z")
-# Controls, marks of formatting and direction, private and surrogate codes, separators of lines.
-_UNSEEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
-# Letters by their category, but drawn as nothing: the fillers of Hangul.
-_BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
 
 
 def validate_host(value: str) -> None:
@@ -37,15 +35,30 @@ def validate_link_name(value: str) -> None:
 
 
 def validate_visible_name(value: str) -> None:
-    """Refuse a name that people cannot see as it is: two would look alike, or one like nothing at all."""
-    for character in value:
-        if unicodedata.category(character) in _UNSEEN:
-            raise ValidationError(
-                f"This holds a character that cannot be seen ({_in_words(character)}). Enter it without that."
-            )
-    if all(c.isspace() or c in _BLANK_LETTERS for c in value):
-        raise ValidationError("Nothing of this can be seen. Enter a name that others can read.")
+    """Refuse a name that people cannot see as it is."""
+    if fault := unseen_in(value):
+        raise ValidationError(f"This {fault}. Enter it without that.")
 
 
-def _in_words(character: str) -> str:
-    return f"{unicodedata.name(character, 'unnamed').capitalize()}, U+{ord(character):04X}"
+def validate_new_name(row: Any, others: Any) -> None:
+    """Refuse a row's new `name` that people cannot see as it is, or that looks like one of the others'.
+
+    `others` is a queryset of the rows that it is told from. A name that stays where it is stays as it is:
+    other changes do not wait for a better one. Raises ValidationError of "name".
+    """
+    stored = type(row)._base_manager.filter(pk=row.pk).values_list("name", flat=True).first()
+    if stored != row.name:
+        try:
+            validate_visible_name(row.name)
+        except ValidationError as error:
+            raise ValidationError({"name": error}) from None
+    elif others.filter(pk=row.pk).exists():
+        return
+    names = others.exclude(pk=row.pk).values_list("name", flat=True)
+    seen = as_seen(row.name)
+    # The very same one is refused by its constraint, and an empty one by the form.
+    twins = (name for name in names if seen and as_seen(name) == seen and name != row.name)
+    if twin := next(twins, None):
+        raise ValidationError(
+            {"name": f"There is “{twin}” already, which looks the same. Enter another name."}
+        )

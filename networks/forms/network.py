@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 
+from networks.domain.rules import folded
 from networks.models import VirtualNetwork
 from nodes.validators import validate_visible_name
 from vnetpanel.touched import TouchedForm
@@ -60,13 +61,14 @@ class NetworkForm(TouchedForm):
             self.compare_with_shown()
 
     def clean_name(self) -> str:
-        """Trimmed; refused at once if another network has it as the draft has them."""
+        """Trimmed; refused at once if another network has one that looks like it, as the draft has them."""
         name = " ".join(self.cleaned_data["name"].split())
-        drafted, stored = self.drafted_names, VirtualNetwork.objects.filter(name__iexact=name)
+        if self.own_id and "name" not in self.changed_data:
+            return name
         # A stored name is free where the draft deletes its network or calls it otherwise.
-        holders = {str(pk) for pk in stored.values_list("pk", flat=True)} - drafted.keys()
-        holders |= {pk for pk, other in drafted.items() if other.casefold() == name.casefold()}
-        if holders - {self.own_id}:
+        names = {str(pk): stored for pk, stored in VirtualNetwork.objects.values_list("pk", "name")}
+        names |= self.drafted_names
+        if any(folded(other) == folded(name) for pk, other in names.items() if pk != self.own_id):
             raise forms.ValidationError(f"A virtual network named {name} already exists. Enter another name.")
         return name
 

@@ -10,6 +10,7 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
+from nodes.admin.named import Named
 from nodes.admin.observed import ObservedAdmin, PresenceFilter
 from nodes.choices import AdapterKind, Origin, ServerOS
 from nodes.models import Adapter, Bridge, PhysicalSegment, PhysicalServer
@@ -17,7 +18,7 @@ from vnetpanel.touched_admin import TouchedAdmin
 
 
 @admin.register(PhysicalSegment)
-class PhysicalSegmentAdmin(TouchedAdmin):
+class PhysicalSegmentAdmin(Named, TouchedAdmin):
     """The wires that adapters of several servers share."""
 
     list_display = ("name", "is_default", "adapters", "description")
@@ -60,7 +61,7 @@ class EnteredAdapterForm(forms.ModelForm):
 
 
 @admin.register(Adapter)
-class AdapterAdmin(TouchedAdmin, ObservedAdmin):
+class AdapterAdmin(Named, TouchedAdmin, ObservedAdmin):
     """Linux: as observed, only the physical segment is entered. Windows: all entered here."""
 
     form = EnteredAdapterForm

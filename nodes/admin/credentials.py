@@ -10,6 +10,7 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
+from nodes.admin.named import Named
 from nodes.choices import HostKeyState
 from nodes.forms.write_only import WriteOnlyTextarea
 from nodes.models import Credential, DedicatedLogin, HostKey, PhysicalServer
@@ -75,7 +76,7 @@ class CredentialForm(forms.ModelForm):
 
 
 @admin.register(Credential)
-class CredentialAdmin(TouchedAdmin, ProvedAdmin):
+class CredentialAdmin(Named, TouchedAdmin, ProvedAdmin):
     """Logins."""
 
     form = CredentialForm

@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.decorators import method_decorator
 
+from nodes.admin.named import Named
 from nodes.models import GroupRole, PhysicalServer, ServerGroup
 from trust.proof import recently_proved
 from trust.proved_admin import ProvedAdmin
@@ -35,7 +36,7 @@ class GroupRoleOfUser(TouchedInline):
 
 
 @admin.register(ServerGroup)
-class ServerGroupAdmin(TouchedAdmin, ProvedAdmin):
+class ServerGroupAdmin(Named, TouchedAdmin, ProvedAdmin):
     """Groups in the order of the tree's names."""
 
     list_display = ("name", "parent", "servers", "roles_given", "description")
@@ -84,9 +85,10 @@ admin.site.unregister((User, Group))
 
 
 @admin.register(User)
-class UserAdmin(TouchedAdmin, ProvedAdmin, auth_admin.UserAdmin):
+class UserAdmin(Named, TouchedAdmin, ProvedAdmin, auth_admin.UserAdmin):
     """Users with their roles in server groups."""
 
+    name_field = "username"
     inlines = (GroupRoleOfUser,)
 
     @method_decorator(recently_proved)
@@ -99,5 +101,5 @@ class UserAdmin(TouchedAdmin, ProvedAdmin, auth_admin.UserAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(TouchedAdmin, ProvedAdmin, auth_admin.GroupAdmin):
+class GroupAdmin(Named, TouchedAdmin, ProvedAdmin, auth_admin.GroupAdmin):
     """Permissions in this administration that users are given together."""

@@ -12,6 +12,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 
 from nodes.admin.adapters import EnteredAdapterForm, bases
+from nodes.admin.named import Named
 from nodes.admin.observed import ObservedInline
 from nodes.choices import ServerOS, ServerState
 from nodes.facts import Dialect
@@ -38,7 +39,7 @@ class HostKeyInline(ObservedInline):
     readonly_fields = fields
 
 
-class EnteredAdapterInline(TouchedInline):
+class EnteredAdapterInline(Named, TouchedInline):
     """Adapters of a Windows server, entered by hand."""
 
     model = Adapter
@@ -72,7 +73,7 @@ class DialectFilter(admin.SimpleListFilter):
 
 
 @admin.register(PhysicalServer)
-class PhysicalServerAdmin(TouchedAdmin, LongListAdmin, ProvedAdmin):
+class PhysicalServerAdmin(Named, TouchedAdmin, LongListAdmin, ProvedAdmin):
     """Physical servers: what people decide is entered, what looks found is shown."""
 
     list_display = (

@@ -14,7 +14,7 @@ from nodes.capitals import InCapitals
 from nodes.choices import AdapterKind, Origin
 from nodes.models.servers import PhysicalServer
 from nodes.querysets import AdapterQuerySet, ServerPartQuerySet
-from nodes.validators import validate_link_name
+from nodes.validators import validate_link_name, validate_new_name
 
 
 class PhysicalSegment(models.Model):
@@ -41,6 +41,9 @@ class PhysicalSegment(models.Model):
             if self.is_default:
                 PhysicalSegment.objects.filter(is_default=True).exclude(pk=self.pk).update(is_default=False)
             super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        validate_new_name(self, PhysicalSegment.objects)
 
     def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
         """As declared, but for the one default: `save` sees to that."""
@@ -146,9 +149,10 @@ class Adapter(models.Model):
         return f"{self.name} on {self.server}"
 
     def clean(self) -> None:
-        """The rules of VLAN adapters, for what people enter; what a look found is as it is."""
+        """The rules of names and VLAN adapters, for what people enter; what a look found is as it is."""
         if self.origin != Origin.ENTERED:
             return
+        validate_new_name(self, Adapter.objects.filter(server=self.server_id))
         if self.kind != AdapterKind.VLAN:
             if self.base_id or self.vlan_id is not None:
                 raise ValidationError({"kind": "Only a VLAN adapter has a base and a VLAN id."})

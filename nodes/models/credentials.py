@@ -8,6 +8,7 @@ from django.db import models
 
 from nodes.choices import HostKeyState
 from nodes.querysets import CredentialQuerySet
+from nodes.validators import validate_new_name
 from vnetpanel.crypto import EncryptedTextField, is_set
 
 
@@ -49,6 +50,7 @@ class Credential(models.Model):
         return self.name
 
     def clean(self) -> None:
+        validate_new_name(self, Credential.objects)
         if not is_set(self, "private_key") and not is_set(self, "password"):
             raise ValidationError("Enter a private key or a password.")
 

@@ -10,6 +10,7 @@ from django.db.models import F, Value
 from django.db.models.functions import Concat, Substr
 
 from nodes.querysets import ServerGroupQuerySet
+from nodes.validators import validate_new_name
 
 
 class ServerGroup(models.Model):
@@ -47,7 +48,7 @@ class ServerGroup(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Store the group and keep `path` of it and of all groups below it true."""
-        self.clean()
+        self._check_place()
         with transaction.atomic():
             super().save(*args, **kwargs)
             old = self.path
@@ -62,6 +63,10 @@ class ServerGroup(models.Model):
                 )
 
     def clean(self) -> None:
+        validate_new_name(self, ServerGroup.objects.filter(parent=self.parent_id))
+        self._check_place()
+
+    def _check_place(self) -> None:
         if self.parent is not None and self.pk and self.parent.path.startswith(self.path):
             raise ValidationError({"parent": "A server group cannot be inside itself or a group below it."})
 

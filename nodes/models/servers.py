@@ -10,7 +10,7 @@ from nodes.choices import ServerOS, ServerState
 from nodes.models.credentials import Credential
 from nodes.models.groups import ServerGroup
 from nodes.querysets import PhysicalServerQuerySet
-from nodes.validators import validate_host
+from nodes.validators import validate_host, validate_new_name
 
 
 class PhysicalServer(models.Model):
@@ -96,6 +96,9 @@ class PhysicalServer(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        validate_new_name(self, PhysicalServer.objects)
 
     @property
     def is_managed(self) -> bool:

@@ -14,6 +14,7 @@ ALLOWED = {
     "typing", "unicodedata",
     "contextlib", "gc", "threading",  # the collector is kept away while much is built: no value depends on it
     "networks.domain", "networks.host.grammar", "nodes.facts", "nodes.boot", "nodes.routing",
+    "nodes.visible_names",
 }  # fmt: skip
 FILES = sorted(Path(networks.domain.__path__[0]).rglob("*.py"))
 

@@ -114,7 +114,7 @@ def test_names_that_cannot_be_seen_as_they_are_are_refused(
 
 def test_the_character_that_cannot_be_seen_is_named(as_admin: Client) -> None:
     answer = as_admin.post(reverse("networks:create"), {"name": "Production\u200b"})
-    assert "cannot be seen (Zero width space, U+200B)" in answer.text
+    assert "cannot be seen: U+200B ZERO WIDTH SPACE, after “Production”" in answer.text
 
 
 @pytest.mark.parametrize(

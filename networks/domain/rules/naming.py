@@ -5,14 +5,15 @@ from __future__ import annotations
 from networks.domain.inventory import Inventory, NetworkRef
 from networks.domain.rules.problem import Problem
 from networks.domain.state import Desired, grouped
+from nodes.visible_names import as_seen, unseen_in
 
 NAME_MAX = 64
 DESCRIPTION_MAX = 500
 
 
 def folded(name: str) -> str:
-    """The name as people compare it: trimmed, inner spaces as one, letter case ignored."""
-    return " ".join(name.split()).casefold()
+    """The name as people compare it: as it is seen, letter case ignored."""
+    return as_seen(name).casefold()
 
 
 def network_name_is_unique(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
@@ -33,15 +34,15 @@ def network_name_is_unique(before: Desired, after: Desired, inventory: Inventory
 
 
 def network_name_is_fit(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
-    """A name has something to read, no control characters, and fits its column."""
+    """A name has something to read, nothing that cannot be seen, and fits its column."""
     problems = []
     for network in after.networks:
         if not network.name.strip():
             text = "A Virtual Network needs a name."
         elif len(network.name) > NAME_MAX:
             text = f"The name of a Virtual Network has at most {NAME_MAX} characters."
-        elif not network.name.isprintable():
-            text = "The name of a Virtual Network cannot hold line breaks or control characters."
+        elif unseen := unseen_in(network.name):
+            text = f"The name of a Virtual Network {unseen}."
         elif len(network.description) > DESCRIPTION_MAX:
             text = f"The description of a Virtual Network has at most {DESCRIPTION_MAX} characters."
         else:
