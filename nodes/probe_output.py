@@ -270,7 +270,10 @@ def _containers(
             continue
         inside, renamed = by_saved_names(container, inside, view, links)
         for name, saved in renamed.items():
-            text = f"{saved} is called {name} inside: what is done to {saved} in there does not find it"
+            text = (
+                f"{saved} is called {name} inside: what is done to {saved} in there waits until it has its "
+                "name again, or the container has restarted"
+            )
             look.note("interface_renamed", text, ctid)
         containers[container.ctid] = container_inside(container, inside)
         added = unsaved_interfaces(containers[container.ctid], inside, view, links)

@@ -93,7 +93,7 @@ do_netif_del() {
 do_ipadd() {
 	has_address "$2" "$3" "$4" "$5" && { in_the_guest keep "$@"; return; }
 	s_words=$(as_vzctl vzctl_does "$@" 2>&1)
-	has_address "$2" "$3" "$4" "$5" || { differs "$(last_words)" || return 1; }
+	has_address "$2" "$3" "$4" "$5" || { differs "$(why_not $? "$3" "$4")" || return 1; }
 	in_the_guest keep "$@"
 }
 # A guest that could not be asked may still have it, and gets it back from its own configuration at its next start.
@@ -102,7 +102,8 @@ do_ipdel() {
 	if [ $? != 1 ]; then
 		s_words=$(as_vzctl vzctl_does "$@" 2>&1)
 		has_address "$2" "$3" "$4" "$5"
-		[ $? = 1 ] || { differs "$(last_words)" || return 1; }
+		e_rc=$?
+		[ $e_rc = 1 ] || { differs "$(why_not $e_rc "$3" "$4")" || return 1; }
 	fi
 	in_the_guest drop "$@"
 }
@@ -140,14 +141,24 @@ in_the_guest() {
 	}) && return 0
 	say "warn guest-$1 $6 on $5 of container $4 is as asked until the container restarts: $(say "$e_words" | tail -n 1 | tr -cd ' -~')"
 }
+# why_not RC CTID IFNAME: why an address is not as asked, after has_address has returned that
+why_not() {
+	[ "$1" = 3 ] || { last_words; return; }
+	say "inside container $2 nothing is called $3 any more: when it has its name again there, or the container has" \
+		"restarted, this is tried again"
+}
 # has_address DIALECT CTID IFNAME ADDRESS/LENGTH: as vzctl has saved it; bridged on 4.x, as it is inside now. 1: it has not;
-# more: could not be asked. A guest that has no such interface could.
+# more: could not be asked, or 3: it is there under another name. A guest that has no such interface could.
 has_address() {
 	case $1$3 in
 	4venet0 | 7*) awk -v key=ifname -v value="$3" -v address="$4" "$AWK_NETIF" "$CONF/$2.conf" ;;
 	*)
-		in_guest "$2" "ip -o addr show dev $3 || [ ! -e /proc/sys/net/ipv4/conf/$3 ]" </dev/null || return 2
-		case $G_said in *" $4 "*) ;; *) return 1 ;; esac
+		in_guest "$2" "ip -o addr show dev $3 || { [ ! -e /proc/sys/net/ipv4/conf/$3 ] && echo absent; }" </dev/null || return 2
+		case $G_said in
+		*" $4 "*) return 0 ;;
+		absent*) ! saved_as "$2" "$3" || [ ! -d "/sys/class/net/$S_host" ] || return 3 ;;
+		esac
+		return 1
 		;;
 	esac
 }

@@ -217,7 +217,8 @@ def test_an_interface_renamed_inside_its_container_is_still_the_saved_one() -> N
     assert facts.findings == (
         Finding(
             "interface_renamed",
-            "eth0 is called wan inside: what is done to eth0 in there does not find it",
+            "eth0 is called wan inside: what is done to eth0 in there waits until it has its name again, "
+            "or the container has restarted",
             "101",
         ),
     )

@@ -281,6 +281,24 @@ def test_on_vzctl_4_a_guest_that_could_not_be_asked_is_not_taken_to_have_no_addr
     assert followed(vz4) == [Saved(CTID, interface, True)]
 
 
+@pytest.mark.parametrize("verb", [IpAdd, IpDel])
+def test_on_vzctl_4_an_interface_that_is_called_otherwise_inside_is_named_with_what_to_do(
+    vz4: Vz, verb: type[IpAdd | IpDel]
+) -> None:
+    """Whoever is root in a container may rename it. An address that is to go is not taken for gone."""
+    vz4.create(CTID)
+    vz4("start", CTID)
+    rename = "ip link set dev {0} down && ip link set dev {0} name {1}"
+    vz4("exec", CTID, rename.format("eth0", "wan") + " && ip addr add 10.9.0.5/24 dev wan")
+    vz4.commit("one", errands=(verb("4", CTID, "eth0", "10.9.0.5/24"),))
+    answer = vz4.server.call("follow", "one")
+    assert answer.code == 75 and "10.9.0.5" in inside(vz4, "wan")
+    assert f"inside container {CTID} nothing is called eth0 any more" in answer.answer.saved[0].reason
+    vz4("exec", CTID, rename.format("wan", "eth0"))
+    assert followed(vz4) == [Saved(CTID, "eth0", True)]
+    assert ("10.9.0.5" in inside(vz4, "eth0")) is (verb is IpAdd)
+
+
 @pytest.mark.parametrize("program", ["sleep 77777", "yes"])
 def test_a_guest_whose_programs_never_end_keeps_nobody(vz4: Vz, program: str) -> None:
     """What runs inside is its owner's; the transaction's lock is held meanwhile."""
