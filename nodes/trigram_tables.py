@@ -21,9 +21,9 @@ COLUMNS = {
     "nodes_physicalserver": ("name", "address", "hostname"),
     "nodes_adapter": ("name", "mac", "addresses_text"),
     "nodes_container": ("container_ctid", "name", "hostname", "host_routed_text"),
-    "nodes_containerinterface": ("host_ifname", "mac", "addresses_text"),
+    "nodes_containerinterface": ("ifname", "host_ifname", "mac", "addresses_text"),
 }
-"""Of each table the columns in which the search looks for a piece (nodes/lookups.py)."""
+"""Of each table the columns in which a piece is looked for: nodes/lookups.py, nodes/admin/searching.py."""
 
 SHORTEST = 3
 """Characters of a text that has a trigram."""

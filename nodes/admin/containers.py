@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from nodes.admin.observed import ObservedAdmin, ObservedInline, PresenceFilter
+from nodes.admin.searching import TrigramSearch
 from nodes.models import Container, ContainerInterface
 
 
@@ -27,7 +28,7 @@ class InterfaceInline(ObservedInline):
 
 
 @admin.register(Container)
-class ContainerAdmin(ObservedAdmin):
+class ContainerAdmin(TrigramSearch, ObservedAdmin):
     """Containers: server by server in the order these were added, and by CTID.
 
     Not sorted by columns: but for this order, each page would sort all containers there are.
@@ -38,12 +39,13 @@ class ContainerAdmin(ObservedAdmin):
     list_display = ("ctid", "name", "server", "status", "host_routed_text", "hostname", "problem", "gone_at")
     list_filter = (PresenceFilter, "status", ("problem", admin.EmptyFieldListFilter))
     list_select_related = ("server",)
+    searched_parent = "server"
     search_fields = ("ctid", "name", "hostname", "server__name", "host_routed_text")
     inlines = (InterfaceInline,)
 
 
 @admin.register(ContainerInterface)
-class ContainerInterfaceAdmin(ObservedAdmin):
+class ContainerInterfaceAdmin(TrigramSearch, ObservedAdmin):
     """Container interfaces: container by container; not sorted by columns, for the same reason."""
 
     ordering = ("container_id", "ifname")
@@ -54,6 +56,7 @@ class ContainerInterfaceAdmin(ObservedAdmin):
     )  # fmt: skip
     list_filter = (PresenceFilter, "mode", "is_saved", "addresses_known")
     list_select_related = ("container__server", "bridge")
+    searched_parent = "container"
     search_fields = ("ifname", "mac", "addresses_text", "host_ifname", "container__ctid", "container__name")
 
     @admin.display(description="Physical server")
