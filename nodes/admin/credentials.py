@@ -10,6 +10,7 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
+from nodes.admin.by_role import ByRole
 from nodes.admin.named import Named
 from nodes.choices import HostKeyState
 from nodes.forms.write_only import WriteOnlyTextarea
@@ -76,7 +77,7 @@ class CredentialForm(forms.ModelForm):
 
 
 @admin.register(Credential)
-class CredentialAdmin(Named, TouchedAdmin, ProvedAdmin):
+class CredentialAdmin(Named, ByRole, TouchedAdmin, ProvedAdmin):
     """Logins."""
 
     form = CredentialForm
@@ -119,8 +120,13 @@ class CredentialAdmin(Named, TouchedAdmin, ProvedAdmin):
         return int(credential.number_of_servers)
 
 
+class _OfServer(ByRole):
+    def group_of(self, row: Any) -> Any:
+        return row.server.group
+
+
 @admin.register(DedicatedLogin)
-class DedicatedLoginAdmin(LongListAdmin, ProvedAdmin):
+class DedicatedLoginAdmin(_OfServer, LongListAdmin, ProvedAdmin):
     """Keys of the panel's own users: made, used and taken back on the page "Prepare server"."""
 
     list_display = ("server", "credential", "panel_addresses", "made_at", "installed_at")
@@ -148,7 +154,7 @@ class KeyTypeFilter(admin.SimpleListFilter):
 
 
 @admin.register(HostKey)
-class HostKeyAdmin(LongListAdmin, ProvedAdmin):
+class HostKeyAdmin(_OfServer, LongListAdmin, ProvedAdmin):
     """Host keys: offered ones are approved or refused here, nothing else is changed."""
 
     list_display = ("server", "key_type", "sha256", "state", "seen_at", "decided_at", "decided_by")

@@ -12,6 +12,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 
 from nodes.admin.adapters import EnteredAdapterForm, bases
+from nodes.admin.by_role import ByRole
 from nodes.admin.named import Named
 from nodes.admin.observed import ObservedInline
 from nodes.choices import ServerOS, ServerState
@@ -73,7 +74,7 @@ class DialectFilter(admin.SimpleListFilter):
 
 
 @admin.register(PhysicalServer)
-class PhysicalServerAdmin(Named, TouchedAdmin, LongListAdmin, ProvedAdmin):
+class PhysicalServerAdmin(Named, ByRole, TouchedAdmin, LongListAdmin, ProvedAdmin):
     """Physical servers: what people decide is entered, what looks found is shown."""
 
     list_display = (
@@ -163,8 +164,10 @@ class PhysicalServerAdmin(Named, TouchedAdmin, LongListAdmin, ProvedAdmin):
 
     @admin.action(description="Read the host keys again, without logging in", permissions=["change"])
     def read_host_keys(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        linux = queryset.filter(os=ServerOS.LINUX)
-        read_host_key_soon(list(linux.values_list("pk", flat=True)))
+        servers = PhysicalServer.objects.administered_by(request.user).filter(
+            pk__in=queryset, os=ServerOS.LINUX
+        )
+        read_host_key_soon(list(servers.values_list("pk", flat=True)))
         self.message_user(request, "Host keys are being read; they appear in the list of host keys.")
 
 
