@@ -162,8 +162,10 @@ class Adapter(models.Model):
             errors["base"] = "Choose the base: the NIC or bond that the VLAN adapter is on."
         elif self.base.server_id != self.server_id:
             errors["base"] = "The base must be on the same server."
-        elif self.base.kind == AdapterKind.VLAN:
+        elif self.base.kind == AdapterKind.VLAN or self.base_id == self.pk:
             errors["base"] = "The base must be a NIC or a bond: there is no VLAN on a VLAN."
+        if self.pk and self.vlans.exclude(pk=self.pk).exists():
+            errors["kind"] = "It has VLAN adapters, and there is no VLAN on a VLAN."
         if self.vlan_id is None:
             errors["vlan_id"] = "Enter the VLAN id, 1 to 4094."
         elif self.base_id:

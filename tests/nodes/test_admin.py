@@ -29,6 +29,7 @@ from nodes.models import (
 from nodes.ssh import make_key_pair
 from nodes.sync import Timing, store
 from tests.nodes import scene
+from tests.nodes.test_stale_admin_forms import as_shown
 from tests.nodes.test_sync import NOW
 
 pytestmark = pytest.mark.django_db
@@ -174,6 +175,21 @@ def test_the_rules_of_vlan_adapters_hold(
     assert response.status_code == 200
     assert words in response.content.decode()
     assert not Adapter.objects.filter(name="VLAN 5").exists()
+
+
+def test_a_vlan_adapter_is_on_no_vlan_however_it_became_one(office: Client, windows: PhysicalServer) -> None:
+    nic = Adapter.objects.create(server=windows, name="Ethernet 1", origin="entered")
+    address = reverse("admin:nodes_adapter_change", args=[nic.pk])
+    answer = office.post(address, as_shown(office, address) | {"kind": "vlan", "base": nic.pk, "vlan_id": 7})
+    assert "there is no VLAN on a VLAN" in answer.context["adminform"].form.errors["base"][0]
+    other = Adapter.objects.create(server=windows, name="Ethernet 2", origin="entered")
+    Adapter.objects.create(server=windows, name="VLAN 5", kind="vlan", base=nic, vlan_id=5, origin="entered")
+    answer = office.post(
+        address, as_shown(office, address) | {"kind": "vlan", "base": other.pk, "vlan_id": 7}
+    )
+    assert "there is no VLAN on a VLAN" in answer.context["adminform"].form.errors["kind"][0]
+    nic.refresh_from_db()
+    assert nic.kind == "nic"
 
 
 def test_secrets_are_written_and_never_shown(office: Client, group: ServerGroup) -> None:
