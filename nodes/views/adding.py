@@ -27,6 +27,8 @@ from trust.proof import recently_proved
 from vnetpanel.htmx import polled, wants_fragment
 
 READ_WRITE = require_http_methods(["GET", "HEAD", "POST"])
+WITHOUT_KEY = (ServerState.NEW, ServerState.HOST_KEY_CHANGED)
+"""States of servers to which nothing is sent until a person has approved a host key."""
 
 
 @READ_WRITE
@@ -59,6 +61,10 @@ def host_key(request: HttpRequest, server_id: int) -> HttpResponse:
     keys = list(server.host_keys.select_related("decided_by").order_by("-seen_at"))
     offered = next((key for key in keys if key.state == HostKeyState.OFFERED), None)
     is_changed = any(key.state == HostKeyState.PINNED for key in keys)
+    is_open = server.state in WITHOUT_KEY
+    if request.method == "POST" and offered is None:
+        # Decided already, perhaps by the first of two clicks.
+        return redirect("nodes:preflight" if is_changed else "nodes:host_key", server.pk)
     if request.method == "POST" and offered is not None:
         # What is approved is what was shown, not what came in between.
         if request.POST.get("sha256") != offered.sha256:
@@ -82,7 +88,9 @@ def host_key(request: HttpRequest, server_id: int) -> HttpResponse:
         "group": server.group,
         "offered": offered,
         "pinned": next((key for key in keys if key.state == HostKeyState.PINNED), None),
-        "is_waiting": offered is None and not server.state_reason,
+        # Without an approved key, or with another one presented since, each look reads the key anew.
+        "is_waiting": offered is None and is_open and server.is_managed and server.is_enabled,
+        "is_open": is_open,
         "may_administer": has_role(request, Role.ADMIN, server.group),
         "public_key": _key_to_install(request, server),
     }
@@ -105,6 +113,7 @@ def read_host_key(request: HttpRequest, server_id: int) -> HttpResponse:
     server = server_or_404(request.user, server_id)
     try:
         services.ask_host_key(request.user, server)
+        messages.info(request, f"The host key of {server} is being read, without logging in.")
     except NotAllowed as error:
         raise PermissionDenied(error.message) from error
     except ServiceError as error:
@@ -149,7 +158,7 @@ def preflight(request: HttpRequest, server_id: int) -> HttpResponse:
         "may_administer": has_role(request, Role.ADMIN, server.group),
         "public_key": _key_to_install(request, server),
         "password_form": OneTimePasswordForm(),
-        "is_host_key_open": server.state in (ServerState.NEW, ServerState.HOST_KEY_CHANGED),
+        "is_host_key_open": server.state in WITHOUT_KEY,
     }
     return render(
         request, "nodes/preflight.html#live" if wants_fragment(request) else "nodes/preflight.html", context
