@@ -215,17 +215,24 @@ def _rows(problems: tuple[Problem, ...], reviews: list[ServerReview]) -> list[di
     """What rules and servers say, as the Change keeps it."""
     rows = [_problem_row(f"rule-{number}", problem) for number, problem in enumerate(problems)]
     for found in reviews:
-        for note in found.reply.answer.warnings if found.reply else ():
-            rows.append(
-                {
-                    "key": f"server-{found.server.pk}-{note.code}",
-                    "severity": "warn",
-                    "text": f"{found.server.name}: {note.text}",
-                    "hint": "",
-                    "subjects": [{"kind": "server", "server": found.server.pk}],
-                }
-            )
+        warnings = found.reply.answer.warnings if found.reply else ()
+        rows += [_server_row(found.server, note.code, "warn", note.text) for note in warnings]
+        # Of a server without commands there is no card that could say why something stays as it is.
+        notes = found.plan.notes if found.plan and not found.has_work else ()
+        rows += [
+            _server_row(found.server, f"note-{number}", "note", note) for number, note in enumerate(notes)
+        ]
     return rows
+
+
+def _server_row(server: PhysicalServer, code: str, severity: str, text: str) -> dict[str, Any]:
+    return {
+        "key": f"server-{server.pk}-{code}",
+        "severity": severity,
+        "text": f"{server.name}: {text}",
+        "hint": "",
+        "subjects": [{"kind": "server", "server": server.pk}],
+    }
 
 
 def _problem_row(key: str, problem: Problem) -> dict[str, Any]:
