@@ -37,14 +37,19 @@ class AuditContextMiddleware:
 class SessionGuardMiddleware:
     """Ends idle and old sessions, and those that gave no code although their user has a second factor.
 
-    Where one is required, takes users who have none to its set-up.
+    Where one is required, takes users who have none to its set-up. What a session was asked for is kept by no
+    browser, unless the view says otherwise.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if request.session.accessed and not response.has_header("Cache-Control"):
+            # Kept, it would be shown to whoever presses "Back" when its reader has logged out.
+            response["Cache-Control"] = "private, no-store"
+        return response
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any

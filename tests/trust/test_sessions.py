@@ -168,3 +168,9 @@ def test_a_new_password_ends_other_sessions(as_admin: Client, admin: Any) -> Non
     assert as_admin.post("/account/password/", body)["Location"] == "/account/"
     assert as_admin.get("/").status_code == 200
     assert other.get("/").status_code == 302
+
+
+def test_pages_of_a_session_are_kept_by_no_browser(client: Client, alice: Any) -> None:
+    client.force_login(alice)
+    for address in ("/", "/servers/", "/networks/", "/tree/"):
+        assert client.get(address)["Cache-Control"] == "private, no-store", address
