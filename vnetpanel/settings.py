@@ -172,7 +172,7 @@ STORAGES = {
         else "vnetpanel.assets.CompressedAssets"
     },
 }
-DJANGO_TABLES2_TEMPLATE = "django_tables2/bootstrap5.html"
+DJANGO_TABLES2_TEMPLATE = "inc/table.html"
 
 #: The private broker's socket; used when REDIS_URL is not set.
 BROKER_SOCKET = VAR_DIR / "broker.sock"

@@ -24,7 +24,9 @@ def search(request: HttpRequest) -> HttpResponse:
     """What the user may see whose name, CTID, MAC or address has the text."""
     text = request.GET.get("q", "").strip()[:100]
     is_fragment = wants_fragment(request)
-    context = {"q": text, "hits": search_everything(request.user, text, 12 if is_fragment else 100)}
+    most = 12 if is_fragment else 100
+    found = search_everything(request.user, text, most)
+    context = {"q": text, "hits": found, "is_full": len(found) == most, "is_fragment": is_fragment}
     return render(request, "nodes/search.html#hits" if is_fragment else "nodes/search.html", context)
 
 

@@ -6,6 +6,8 @@ leads to lists the same things.
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -29,18 +31,19 @@ def top(request: HttpRequest) -> HttpResponse:
     groups = ServerGroup.objects.visible_to(request.user)
     servers = PhysicalServer.objects.visible_to(request.user)
     if text:
-        context = {
-            "find": text,
-            "groups": groups.filter(name__icontains=text)[:MOST],
-            "servers": servers.filter(name__icontains=text).only("name", "state")[:MOST],
-            "containers": _containers(request.user, text),
+        found: dict[str, list[Any]] = {
+            "groups": list(groups.filter(name__icontains=text)[:MOST]),
+            "servers": list(servers.filter(name__icontains=text).only("name", "state")[:MOST]),
+            "containers": list(_containers(request.user, text)),
         }
+        context = {"is_top": True, "find": text, "number": sum(map(len, found.values()))} | found
         return render(request, "nodes/tree.html", context)
     rows = list(groups.order_by("path")[: MOST * 5])
     seen = {row.pk for row in rows}
     # A user with a role deep inside sees her group at the top of her tree.
     tops = [row for row in rows if not seen & set(row.ancestor_ids)]
-    return render(request, "nodes/tree.html", {"groups": sorted(tops, key=lambda g: g.name.lower())})
+    context = {"is_top": True, "groups": sorted(tops, key=lambda g: g.name.lower())}
+    return render(request, "nodes/tree.html", context)
 
 
 def _containers(user: AnyUser, text: str) -> QuerySet[Container]:

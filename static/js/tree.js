@@ -68,7 +68,12 @@ if (tree) {
 const search = document.getElementById("search");
 const results = document.getElementById("search-results");
 if (search && results) {
-  search.closest("form").addEventListener("keydown", (event) => {
+  const form = search.closest("form");
+  const clear = () => {
+    results.replaceChildren();
+    document.getElementById("search-said").replaceChildren();
+  };
+  form.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       const first = results.querySelector("a");
       if (document.activeElement === search && event.key === "ArrowDown" && first) {
@@ -77,11 +82,16 @@ if (search && results) {
       } else move(event, results, "a");
     }
     if (event.key === "Escape") {
-      results.replaceChildren();
+      clear();
       search.focus();
     }
   });
   document.addEventListener("click", (event) => {
-    if (!search.closest("form").contains(event.target)) results.replaceChildren();
+    if (!form.contains(event.target)) clear();
+  });
+  // What the results lie over must be seen by whoever walks on with the keyboard. A click that leads nowhere in
+  // particular has no related target.
+  form.addEventListener("focusout", (event) => {
+    if (event.relatedTarget && !form.contains(event.relatedTarget)) clear();
   });
 }

@@ -84,3 +84,28 @@ def test_a_network_is_created_without_a_mouse(open_page: Callable[..., Any], sit
     assert page.locator("#members th:has-text('103')").count() == 1
     assert page.input_value("[name=description]") == "By keys alone"
     assert "local" in page.locator("#assignments select option:checked").all_inner_texts()
+
+
+def test_how_many_were_found_is_announced(open_page: Callable[..., Any]) -> None:
+    page = open_page()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("server")
+    page.wait_for_selector("#search-said[role=status]:has-text('found for “server”')", state="attached")
+    assert page.locator("#search-results #search-said").count() == 0
+    page.keyboard.press("Escape")
+    assert page.inner_text("#search-said") == ""
+    page.fill(".tree-filter input", "server1")
+    page.wait_for_selector("#tree-said[role=status]:has-text('1 found for “server1”')", state="attached")
+
+
+def test_the_results_do_not_stay_over_what_the_keyboard_has_walked_on_to(
+    open_page: Callable[..., Any],
+) -> None:
+    page = open_page()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("202")
+    page.wait_for_selector("#search-results a")
+    hits = page.locator("#search-results a").count()
+    for _ in range(hits + 1):
+        page.keyboard.press("Tab")
+    assert page.locator("#search-results a").count() == 0

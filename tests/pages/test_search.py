@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from networks.domain.state import CreateNetwork
 from networks.models import VirtualNetwork
-from nodes.models import Adapter, Container, ContainerInterface, ServerGroup
+from nodes.models import Adapter, Container, ContainerInterface, PhysicalServer, ServerGroup
 from tests.networks.changes import decide
 from tests.networks.conftest import Scene, make_server
 
@@ -100,3 +100,40 @@ def test_nothing_found_says_so(known: Scene, as_viewer: Client) -> None:
     page = as_viewer.get(reverse("nodes:search"), {"q": "nowhere"}).text
     assert "Nothing matches “nowhere”" in page
     assert "Search for the name of anything" in as_viewer.get(reverse("nodes:search")).text
+
+
+def said(answer: str) -> list[str]:
+    """What is put into the status lines of the page around."""
+    return re.findall(r'<span id="[a-z]+-said" hx-swap-oob="innerHTML">(.*?)</span>', answer)
+
+
+def test_how_many_were_found_is_said_to_who_does_not_see_them(known: Scene, as_viewer: Client) -> None:
+    address, htmx = reverse("nodes:search"), {"HX-Request": "true"}
+    assert said(as_viewer.get(address, {"q": "shop"}, headers=htmx).text) == ["1 found for “shop”."]
+    assert said(as_viewer.get(address, {"q": "nowhere"}, headers=htmx).text) == ["Nothing matches “nowhere”."]
+    assert said(as_viewer.get(address, {"q": ""}, headers=htmx).text) == [""]
+    for number in range(4):
+        here = {"server": known.server1}
+        PhysicalServer.objects.create(name=f"shop{number}", group=known.group, address="192.0.2.1")
+        Container.objects.create(ctid=str(7000 + number), name=f"shop{number}", **here)
+        Adapter.objects.create(name=f"shop{number}", **here)
+    assert said(as_viewer.get(address, {"q": "shop"}, headers=htmx).text) == [
+        "The first 12 found for “shop”."
+    ]
+    page = as_viewer.get(address, {"q": "shop"}).text
+    assert said(page) == [] and page.count('id="search-said"') == 1
+
+
+def test_the_filter_of_the_tree_says_it_as_well(known: Scene, as_viewer: Client) -> None:
+    tree = reverse("nodes:tree")
+    assert said(as_viewer.get(tree, {"q": "server"}).text) == ["2 found for “server”."]
+    assert said(as_viewer.get(tree, {"q": "nowhere"}).text) == ["0 found for “nowhere”."]
+    assert said(as_viewer.get(tree).text) == [""]
+    assert said(as_viewer.get(reverse("nodes:tree_group", args=[known.group.pk])).text) == []
+
+
+def test_the_box_at_the_top_does_not_hold_what_a_list_is_filtered_by(known: Scene, as_viewer: Client) -> None:
+    for name, held in (("nodes:servers", ""), ("nodes:search", "server1")):
+        page = as_viewer.get(reverse(name), {"q": "server1"}).text
+        box = page.split('id="search"', 1)[1].split(">")[0]
+        assert f'value="{held}"' in box
