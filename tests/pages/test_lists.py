@@ -237,3 +237,47 @@ def test_servers_that_one_may_not_see_are_counted_in_the_list(scene: Scene, as_o
     assert "1 that you may not see" in rows_of(as_operator, reverse("networks:list"))["A"]
     decide(Assign(A, scene.server1.pk, "eth0"))
     assert "server1: eth0 2 in all" in rows_of(as_operator, reverse("networks:list"))["A"]
+
+
+@pytest.mark.parametrize(
+    ("name", "sort", "label", "way"),
+    [
+        ("nodes:servers", None, "Name", "ascending"),
+        ("nodes:servers", "-containers_count", "Containers running", "descending"),
+        ("networks:list", "members_count", "Containers", "ascending"),
+        ("networks:changes", "-created_at", "When", "descending"),
+    ],
+)
+def test_the_heading_of_the_sorted_column_says_which_way(
+    scene: Scene, as_admin: Client, admin: Any, name: str, sort: str | None, label: str, way: str
+) -> None:
+    decide(CreateNetwork(A, "A"))
+    planned(admin)
+    text = as_admin.get(reverse(name), {"sort": sort} if sort else {}).text
+    heads = text.split("<thead", 1)[1].split("</thead>")[0].split("</th>")[:-1]
+    said = {
+        headings(f"<thead{head}</th></thead>")[0]: re.findall(r'aria-sort="(\w+)"', head) for head in heads
+    }
+    assert {heading: ways for heading, ways in said.items() if ways} == {label: [way]}
+
+
+def test_sorting_begins_at_the_first_page(scene: Scene, as_admin: Client) -> None:
+    PhysicalServer.objects.bulk_create(
+        PhysicalServer(name=f"n{n}", group=scene.group, address="192.0.2.1") for n in range(60)
+    )
+    text = as_admin.get(reverse("nodes:servers"), {"page": 2, "q": "n"}).text
+    heads = text.split("<thead", 1)[1].split("</thead>")[0]
+    assert "sort=state" in heads and "q=n" in heads and "page=" not in heads
+    assert re.search(r'aria-current="page"[^>]*>2<', text)
+
+
+@pytest.mark.parametrize("name", ["nodes:servers", "networks:list", "networks:changes"])
+def test_a_list_that_is_filtered_stays_sorted(scene: Scene, as_admin: Client, admin: Any, name: str) -> None:
+    planned(admin)
+    text = as_admin.get(reverse(name), {"sort": '-name"'}).text
+    form = text.split('class="list-filter', 1)[1].split("</form>")[0]
+    assert '<input type="hidden" name="sort" value="-name&quot;">' in form
+    assert (
+        'name="sort"'
+        not in as_admin.get(reverse(name)).text.split('class="list-filter', 1)[1].split("</form>")[0]
+    )
