@@ -128,6 +128,18 @@ function takePlace(event) {
 document.addEventListener("htmx:beforeSwap", leavePlace);
 document.addEventListener("htmx:afterSettle", takePlace);
 
+// The second click of a double one would undo two steps, or be told that the first has taken the name.
+const SENT = new WeakMap();
+const TWICE_MS = 1500;
+
+function sendOnce(event) {
+  const form = event.target;
+  // What htmx sends, it sends once by itself.
+  if (event.defaultPrevented || form.method !== "post") return;
+  if (event.timeStamp - (SENT.get(form) ?? -TWICE_MS) < TWICE_MS) event.preventDefault();
+  else SENT.set(form, event.timeStamp);
+}
+
 // On a narrow screen the tabs scroll: the open one must not be beyond the edge.
 for (const tab of document.querySelectorAll(".nav-tabs .active")) {
   const bar = tab.closest(".nav-tabs");
@@ -139,6 +151,7 @@ const toggle = document.getElementById("theme-toggle");
 if (toggle) themeToggle(toggle);
 document.addEventListener("keydown", keys);
 document.addEventListener("click", closeMenus);
+document.addEventListener("submit", sendOnce);
 document.addEventListener("htmx:sendError", sayFailure);
 document.addEventListener("htmx:responseError", sayFailure);
 document.addEventListener("htmx:afterRequest", clearFailure);
