@@ -115,12 +115,20 @@ def _servers(
         "find_server": find,
         "shows_all": shows_all,
         "is_used": bool(used),
+        "may_assign": bool(operable),
     }
 
 
-@require_POST
+@READ_WRITE
 def assign(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
-    """Where the network is assigned, for the servers that the page listed."""
+    """Where the network is assigned, for the servers that the page listed.
+
+    What is refused is shown at this address: its links, and whoever comes back to it, lead on to the page.
+    """
+    if request.method != "POST":
+        response = redirect("networks:configure", network_id)
+        response["Location"] += f"?{request.GET.urlencode()}" if request.GET else ""
+        return response
     network, part = drafted_or_404(request.user, network_id)
     servers = numbers(request.POST.getlist("server"))
     posted = touched(request.POST.dict())

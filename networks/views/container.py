@@ -146,9 +146,11 @@ def _one(request: HttpRequest, container_id: int, ifname: str) -> tuple[Containe
     raise Http404("There is no such network adapter.")
 
 
-@require_POST
+@READ_WRITE
 def membership(request: HttpRequest, container_id: int, ifname: str) -> HttpResponse:
     """Put the interface into another virtual network, or into none."""
+    if request.method != "POST":
+        return redirect("networks:container_network", container_id)
     container, part, one = _one(request, container_id, ifname)
     if one.is_host_routed or one.mark == "removed":
         raise Http404("Only bridged network adapters that stay can be in a virtual network.")
@@ -159,9 +161,11 @@ def membership(request: HttpRequest, container_id: int, ifname: str) -> HttpResp
     return redirect("networks:container_network", container.pk)
 
 
-@require_POST
+@READ_WRITE
 def add_address(request: HttpRequest, container_id: int, ifname: str) -> HttpResponse:
     """Give the interface one more IP address."""
+    if request.method != "POST":
+        return redirect("networks:container_network", container_id)
     container, part, one = _one(request, container_id, ifname)
     form = _address(one, lambda key, edits: _refusals(request, part, edits, key), request.POST)
     if not form.is_valid():
