@@ -220,3 +220,12 @@ def test_the_roles_that_come_with_a_user_are_those_that_a_query_finds(
         assert sorted(found) == sorted(group_paths(alice, role))
         assert scene.group.path not in found
     assert len(group_paths(of_request, Role.VIEWER)) == len(roles)
+
+
+def test_the_first_superuser_is_told_to_make_a_group_first(admin: Any) -> None:
+    """Found in review: she was told that she lacked a role."""
+    client = logged_in(admin)
+    for name in ("nodes:add_server", "networks:create"):
+        text = client.get(reverse(name)).text
+        assert "There is no server group yet" in text and "role in a server group" not in text
+        assert reverse("nodes:create_group") in text
