@@ -24,10 +24,11 @@ class Activity:
     changing: dict[str, Change] = field(default_factory=dict)
 
 
-def activity() -> Activity:
-    """One query, however many networks."""
-    changing = {}
-    for change in Change.objects.filter(UNDECIDED).only("pk", "edits"):
+def activity(user: AnyUser) -> Activity:
+    """One query, however many networks. `is_told`: whether the user may see the Change."""
+    told = Change.objects.visible_to(user).filter(pk=OuterRef("pk"))
+    changing: dict[str, Change] = {}
+    for change in Change.objects.filter(UNDECIDED).only("pk", "edits").annotate(is_told=Exists(told)):
         for network in touched_networks(change):
             changing[network] = change
     return Activity(changing)

@@ -26,7 +26,7 @@ CAUSES: dict[str, Cause] = {
     "server-login_refused": Cause("Login refused", "Open the server", "server"),
     "server-no_sudo": Cause("No sudo", "Open the server", "server"),
     "server-unreadable": Cause("Answer could not be read", "Open the server", "server"),
-    "server-programs": Cause("Programs of an earlier version", "Update them", "prepare"),
+    "server-programs": Cause("Programs of an earlier version", "Open the server", "server"),
     "needs-attention": Cause("A change needs attention", "Open the change", "change"),
     "behind": Cause("Server behind", "Open the change", "change"),
     "in-doubt": Cause("Outcome of a change unknown", "Open the change", "change"),
@@ -66,14 +66,17 @@ def rank(code: str) -> tuple[int, str]:
     return (codes.index(code) if code in CAUSES else len(codes), code)
 
 
-def mend_link(code: str, subjects: list[Mapping[str, Any]]) -> tuple[str, str]:
-    """Address of the page that mends it and the words on the way there; "" twice if its subject has none."""
+def mend_link(code: str, subjects: list[Mapping[str, Any]], may_configure: bool = True) -> tuple[str, str]:
+    """Address of the page that mends it and the words on the way there; "" twice if its subject has none.
+
+    Who may configure no network is led to its details.
+    """
     cause = cause_of(code)
-    address = _page_of(cause, subjects)
-    if address:
+    server, network = _first("server", subjects), _first("network", subjects)
+    can_be_used = may_configure or cause.button != "Configure"
+    if can_be_used and (address := _page_of(cause, subjects)):
         return address, cause.button
     # Not about what its cause is mended at: a switch port that lacks a VLAN is no pair to explain.
-    server, network = _first("server", subjects), _first("network", subjects)
     if network:
         return reverse("networks:detail", args=[network]), "Open the network"
     return (reverse("nodes:server", args=[server]), "Open the server") if server else ("", "")
@@ -87,8 +90,6 @@ def _page_of(cause: Cause, subjects: list[Mapping[str, Any]]) -> str:
     match cause.mend:
         case "host_key" if server:
             return reverse("nodes:host_key", args=[server])
-        case "prepare" if server:
-            return reverse("networks:prepare_server", args=[server])
         case "drift" if server:
             return reverse("networks:server_drift", args=[server])
         case "server" if server:

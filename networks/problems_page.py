@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +10,11 @@ from django.db.models import Count, F, Min, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.urls import reverse
 
-from networks.models import StandingProblem
+from networks.models import Change, StandingProblem
 from networks.problem_causes import Cause, cause_of, mend_link, rank, subject_link
 from networks.services.mend import may_be_mended
+from nodes.choices import Role
+from nodes.querysets import AnyUser, group_paths
 
 FIRST = 3
 """So many problems of one cause are listed before the page offers all of them."""
@@ -48,14 +51,14 @@ class Group:
         return self.count - len(self.rows)
 
 
-def grouped_by_cause(problems: QuerySet[StandingProblem]) -> list[Group]:
-    """Every cause with its first problems, what cuts off first. Two queries."""
+def grouped_by_cause(problems: QuerySet[StandingProblem], user: AnyUser) -> list[Group]:
+    """Every cause with its first problems, what cuts off first. Two queries, and that of their rows."""
     counts = problems.order_by().values("cause").annotate(n=Count("pk"), since=Min("first_seen_at"))
     place = Window(RowNumber(), partition_by=F("cause"), order_by=(F("first_seen_at").desc(), F("pk").asc()))
     first = problems.annotate(place=place).filter(place__lte=FIRST)
     rows: dict[str, list[Row]] = {}
-    for problem in first:
-        rows.setdefault(problem.cause, []).append(row_of(problem))
+    for row in rows_of(first, user):
+        rows.setdefault(row.problem.cause, []).append(row)
     return [
         Group(
             found["cause"],
@@ -68,11 +71,26 @@ def grouped_by_cause(problems: QuerySet[StandingProblem]) -> list[Group]:
     ]
 
 
-def row_of(problem: StandingProblem) -> Row:
-    """The problem with its links: to what it is about, and to where it is mended."""
-    found = (subject_link(subject) for subject in problem.subjects)
+def rows_of(problems: Iterable[StandingProblem], user: AnyUser) -> list[Row]:
+    """The problems with their links: to what they are about, and to where they are mended.
+
+    None leads to what the user may not see or use. One query where Changes are among them.
+    """
+    problems = list(problems)
+    changes = {
+        subject["change"] for problem in problems for subject in problem.subjects if "change" in subject
+    }
+    told = Change.objects.visible_to(user).filter(pk__in=changes).values_list("pk", flat=True)
+    told_of = {str(pk) for pk in told} if changes else set()
+    may_configure = getattr(user, "is_superuser", False) or bool(group_paths(user, Role.OPERATOR))
+    return [_row(problem, told_of, may_configure) for problem in problems]
+
+
+def _row(problem: StandingProblem, told_of: Collection[str], may_configure: bool) -> Row:
+    subjects = [s for s in problem.subjects if "change" not in s or s["change"] in told_of]
+    found = (subject_link(subject) for subject in subjects)
     links = list(dict.fromkeys(link for link in found if link and link[1]))
     shown = tuple(links[:MOST_LINKS])
     ways = reverse("networks:problem", args=[problem.pk]) if may_be_mended(problem) else ""
-    mend, button = mend_link(problem.cause, problem.subjects)
+    mend, button = mend_link(problem.cause, subjects, may_configure)
     return Row(problem, shown, len(links) - len(shown), mend, button, ways)

@@ -31,6 +31,7 @@ from networks.services.drafts import (
 from networks.services.errors import Conflict, NotAllowed
 from networks.services.queueing import check_still_true, queue_reviewed
 from networks.state_json import dump_edits, load_edits
+from nodes.models import PhysicalServer
 from nodes.querysets import AnyUser
 
 log = structlog.get_logger(__name__)
@@ -96,6 +97,15 @@ def check_may(user: User, change: Change) -> None:
     """Raise NotAllowed unless the user has the role that the Change needs where it touches something."""
     check_allowed(user, load_edits(change.edits))
     need_servers(user, change.repairs)
+
+
+def may_touch(user: AnyUser, change: Change) -> bool:
+    """Whether the user may operate every server that the Change names: whether to show a button. One query.
+
+    `check_may` asks again, and for the networks as well.
+    """
+    mine = PhysicalServer.objects.operable_by(user).values("pk")
+    return not change.named.exclude(server__in=mine).exists()
 
 
 def discard_reviews(user: User) -> None:

@@ -14,29 +14,22 @@ from networks.domain.diff import edits_between
 from networks.domain.drop import needing
 from networks.domain.rules.edits import edits_meet_what_is_there
 from networks.domain.state import (
-    AddAddress,
-    AddInterface,
-    AddMember,
-    Assign,
     CreateNetwork,
-    CreateVlan,
     DeleteNetwork,
     DeleteVlan,
     DescribeNetwork,
     Desired,
     Edit,
-    RemoveAddress,
-    RemoveInterface,
-    RemoveMember,
-    Unassign,
     apply_edits,
 )
+from networks.domain.waves import server_of
 from networks.inventory_rows import inventory
 from networks.models import Draft, VirtualNetwork
 from networks.services.errors import NotAllowed, Refused
 from networks.services.steps import forget, remember
 from networks.state_json import UnreadableState, dump_edits, load_edits
 from nodes.models import PhysicalServer, ServerGroup
+from nodes.querysets import AnyUser
 
 log = structlog.get_logger(__name__)
 
@@ -195,26 +188,9 @@ def check_allowed(user: User, edits: Iterable[Edit]) -> None:
     Assignments, members, VLANs and errands need operator on the server's group; a network's name and its end
     need operator wherever it has members or assignments; a new network needs operator somewhere.
     """
-    servers: set[int] = set()
-    networks: set[str] = set()
-    creates = False
-    for edit in edits:
-        match edit:
-            case CreateNetwork():
-                creates = True
-            case DescribeNetwork(id=network) | DeleteNetwork(id=network):
-                networks.add(network)
-            case Assign(server=server) | Unassign(server=server):
-                servers.add(server)
-            case CreateVlan(server=server) | DeleteVlan(server=server):
-                servers.add(server)
-            case AddMember(interface=interface) | RemoveMember(interface=interface):
-                servers.add(interface.server)
-            case AddInterface(interface=interface) | RemoveInterface(interface=interface):
-                servers.add(interface.server)
-            case AddAddress(interface=interface) | RemoveAddress(interface=interface):
-                servers.add(interface.server)
-    need_servers(user, servers)
+    edits = tuple(edits)
+    need_servers(user, _servers_of(edits))
+    networks = {edit.id for edit in edits if isinstance(edit, DescribeNetwork | DeleteNetwork)}
     stored = VirtualNetwork.objects.filter(pk__in=networks)
     mine = set(stored.changeable_by(user).values_list("pk", flat=True))
     for row in stored:
@@ -223,8 +199,21 @@ def check_allowed(user: User, edits: Iterable[Edit]) -> None:
                 f"To change or delete {row.name} you need the operator role on every server group "
                 "where it has members or assignments."
             )
+    creates = any(isinstance(edit, CreateNetwork) for edit in edits)
     if creates and not ServerGroup.objects.operable_by(user).exists():
         raise NotAllowed("To make a virtual network you need the operator role on a server group.")
+
+
+def on_own_servers(user: AnyUser, several: Iterable[Iterable[Edit]]) -> list[bool]:
+    """Of each of those edits, whether the user may operate all servers that they are about. One query."""
+    about = [_servers_of(edits) for edits in several]
+    wanted = frozenset().union(*about)
+    mine = set(PhysicalServer.objects.operable_by(user).filter(pk__in=wanted).values_list("pk", flat=True))
+    return [servers <= mine for servers in about]
+
+
+def _servers_of(edits: Iterable[Edit]) -> frozenset[int]:
+    return frozenset(server for edit in edits if (server := server_of(edit)) is not None)
 
 
 def need_servers(user: User, servers: Collection[int]) -> None:

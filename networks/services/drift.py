@@ -24,7 +24,7 @@ from nodes.querysets import AnyUser
 
 def open_drifts(user: AnyUser) -> QuerySet[Drift]:
     """Everything that differs from desired on servers that the user may see, newest first."""
-    return Drift.objects.open().visible_to(user).select_related("server", "network")
+    return Drift.objects.open().visible_to(user).select_related("server__group", "network")
 
 
 @dataclass(frozen=True, slots=True)

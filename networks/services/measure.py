@@ -15,13 +15,14 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from networks.choices import ChangeState, MeasurementState
+from networks.domain.words import listed
 from networks.engine.concerned import servers_to_measure
 from networks.models import Change, Decision, Disagreement, Measurement, Operation
 from networks.services.changes import send
 from networks.services.errors import NobodyToAsk, NotAllowed
-from nodes.choices import ServerOS
-from nodes.models import PhysicalServer, ServerGroup
-from nodes.querysets import AnyUser
+from nodes.choices import Role, ServerOS
+from nodes.models import PhysicalServer
+from nodes.querysets import AnyUser, group_paths, has_role
 from vnetpanel.clock import SLACK
 
 log = structlog.get_logger(__name__)
@@ -52,22 +53,30 @@ def request_measurement(
     Needs the operator role on each server, or on some if there is none. Raises NotAllowed; NobodyToAsk where
     no server can be asked: a measurement of nothing would stand before those that found something.
     """
+    return _start(_to_ask(user, server_ids), network, author_id=user.pk)
+
+
+def why_not(user: AnyUser, server_ids: Collection[int]) -> str:
+    """Why the user cannot have those servers measured, a sentence; "" if she can. One query."""
+    try:
+        _to_ask(user, server_ids)
+    except (NotAllowed, NobodyToAsk) as error:
+        return str(error)
+    return ""
+
+
+def _to_ask(user: AnyUser, server_ids: Collection[int]) -> list[int]:
     concerned = PhysicalServer.objects.filter(pk__in=server_ids, os=ServerOS.LINUX)
-    enabled = concerned.filter(is_enabled=True)
-    asked = sorted(enabled.values_list("pk", flat=True))
-    servers = enabled if asked else concerned
-    mine = set(
-        PhysicalServer.objects.operable_by(user).filter(pk__in=server_ids).values_list("pk", flat=True)
-    )
-    lacking = servers.visible_to(user).exclude(pk__in=mine)
-    if servers.exclude(pk__in=mine).exists():
-        names = ", ".join(lacking.values_list("name", flat=True))
+    servers = list(concerned.select_related("group").only("name", "is_enabled", "group__path"))
+    enabled = [server for server in servers if server.is_enabled]
+    if lacking := [s for s in enabled or servers if not has_role(user, Role.OPERATOR, s.group)]:
+        names = listed([server.name for server in lacking if has_role(user, Role.VIEWER, server.group)])
         raise NotAllowed(f"To measure you need the operator role on {names or 'every server concerned'}.")
-    if not asked:
-        if not ServerGroup.objects.operable_by(user).exists():
+    if not enabled:
+        if not (getattr(user, "is_superuser", False) or group_paths(user, Role.OPERATOR)):
             raise NotAllowed("To measure you need the operator role on a server group.")
         raise NobodyToAsk("No physical server of it can be asked.")
-    return _start(asked, network, author_id=user.pk)
+    return sorted(server.pk for server in enabled)
 
 
 def measure_after(change_id: uuid.UUID) -> None:

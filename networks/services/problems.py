@@ -85,6 +85,18 @@ def withdraw(user: User, ids: Collection[int]) -> int:
     return len(chosen)
 
 
+def acknowledgeable(user: AnyUser, problems: Collection[StandingProblem]) -> frozenset[int]:
+    """Keys of those that `acknowledge` and `withdraw` take from the user. At most one query."""
+    keys = frozenset(problem.pk for problem in problems)
+    if getattr(user, "is_superuser", False):
+        return keys
+    if not group_paths(user, Role.OPERATOR):
+        return frozenset()
+    mine = PhysicalServer.objects.operable_by(user).values("pk")
+    named = StandingProblem.servers.through.objects.filter(standingproblem__in=keys)
+    return keys - frozenset(named.exclude(physicalserver__in=mine).values_list("standingproblem", flat=True))
+
+
 def _need_operator(user: User, chosen: Collection[StandingProblem]) -> None:
     named = PhysicalServer.objects.filter(problems__in=chosen).distinct()
     foreign = named.exclude(pk__in=PhysicalServer.objects.operable_by(user).values("pk"))

@@ -12,11 +12,13 @@ from django.utils.dateparse import parse_datetime
 from networks.choices import ChangeState, OperationState
 from networks.domain.state import InterfaceKey, Network
 from networks.looking_back import then
-from networks.models import Change
+from networks.models import Behind, Change
 from networks.overview import Activity
 from networks.services.drift import is_rehearsed, reboot_risks
+from networks.services.forward import servers_behind
 from networks.services.preparing import is_outdated
 from nodes.models import Container, ContainerInterface, PhysicalServer
+from nodes.querysets import AnyUser
 
 register = template.Library()
 
@@ -103,3 +105,9 @@ def next_boot(server: PhysicalServer) -> dict[str, Any]:
 def has_other_programs(server: PhysicalServer) -> bool:
     """Whether the panel gets in by its own user there, and finds programs of another version."""
     return is_outdated(server)
+
+
+@register.simple_tag
+def behind_of(server: PhysicalServer, user: AnyUser) -> Behind | None:
+    """How the server is behind what was decided, for that reader; None if it is not. One query."""
+    return servers_behind(user).filter(server=server).first()

@@ -31,6 +31,9 @@ from nodes.views.lists import answered, paged
 from vnetpanel.htmx import wants_fragment
 from vnetpanel.numbers import number, numbers
 
+MENDED = (ChangeState.FAILED, ChangeState.CANCELLED, ChangeState.PARTLY)
+"""Changes of which something came to nothing, and can go back into the draft."""
+
 
 @require_safe
 def all_changes(request: HttpRequest) -> HttpResponseBase:
@@ -98,15 +101,29 @@ def _page(request: HttpRequest, change: Change) -> dict[str, Any]:
         "sentences": change.summary.splitlines(),
         "is_refused": refused,
         "waits_for_worker": waits_for_worker(change),
-        "is_mine": change.author_id == request.user.pk,
-        "can_apply": change.state == ChangeState.PLANNED
-        and not refused
-        and not (change.repairs and not servers.count),
-        "can_cancel": change.decided_at is None
+        "is_live": not change.is_terminal and change.state != ChangeState.PLANNED,
+        **_offered(request, change, is_empty=bool(change.repairs) and not servers.count, refused=refused),
+    }
+
+
+def _offered(request: HttpRequest, change: Change, *, is_empty: bool, refused: bool) -> dict[str, bool]:
+    """What the reader can do with it: which buttons are shown."""
+    is_mine = change.author_id == request.user.pk
+    can_apply = is_mine and change.state == ChangeState.PLANNED and not refused and not is_empty
+    can_cancel = (
+        change.decided_at is None
         and not change.is_terminal
         and change.state not in (ChangeState.PLANNING, ChangeState.PLANNED, ChangeState.ROLLING_BACK)
-        and change.cancel_requested_at is None,
-        "is_live": not change.is_terminal and change.state != ChangeState.PLANNED,
+        and change.cancel_requested_at is None
+    )
+    can_mend = is_mine and not change.repairs and change.state in MENDED
+    may = (can_apply or can_cancel or can_mend) and services.may_touch(request.user, change)
+    return {
+        "is_mine": is_mine,
+        "can_apply": can_apply and may,
+        "can_cancel": can_cancel and may,
+        "can_mend": can_mend and may,
+        "lacks_role": can_apply and not may,
     }
 
 

@@ -89,6 +89,7 @@ def _page(
         "problems": with_links(problems_of(network.id, request.user, part), request.user),
         "may_change": may_change(request.user, uuid.UUID(network.id)),
         "may_add": may_operate_somewhere(request.user),
+        "may_take_out": any(can_operate(request.user, member.server) for member in members),
     }
     return render(request, "networks/configure.html", context, status=422 if refused else 200)
 

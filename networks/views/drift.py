@@ -18,7 +18,7 @@ from networks.services import drift as services
 from networks.services.changes import NothingToReview, start_repair
 from networks.services.errors import Conflict, NotAllowed
 from networks.tables import DriftTable
-from networks.views.gate import can_operate, may_operate_somewhere, server_or_404, user_of
+from networks.views.gate import can_operate, server_or_404, user_of
 from nodes.views.lists import answered, matching, paged, text_filter
 from vnetpanel.numbers import number, numbers
 
@@ -28,8 +28,7 @@ SEARCHED = ("server__name", "network__name", "link", "ctid", "name", "property_n
 @require_safe
 def all_drift(request: HttpRequest) -> HttpResponseBase:
     """Everything that differs, on all servers that the user may see."""
-    context = {"may_mend": may_operate_somewhere(request.user)}
-    return _page(request, services.open_drifts(request.user), "drift", "networks/drift.html", context)
+    return _page(request, services.open_drifts(request.user), "drift", "networks/drift.html", {})
 
 
 @require_safe
@@ -41,7 +40,6 @@ def server_drift(request: HttpRequest, server_id: int) -> HttpResponseBase:
         "server": server,
         "unsure": check.unsure if check else "",
         "compared_at": check.at if check else None,
-        "may_mend": can_operate(request.user, server),
         "risks": [asdict(problem) for problem in services.reboot_risks(server)],
     }
     rows = services.open_drifts(request.user).filter(server=server)
@@ -57,7 +55,9 @@ def _page(
         table.hidden_here = ("server",)
     if response := answered(request, table, name):
         return response
-    return render(request, template, context | {"table": paged(request, table), "q": text})
+    paged(request, table)
+    may_mend = any(can_operate(request.user, row.record.server) for row in table.paginated_rows)
+    return render(request, template, context | {"table": table, "q": text, "may_mend": may_mend})
 
 
 @require_POST

@@ -20,7 +20,7 @@ from networks.looking_back import shown_head, then
 from networks.models import VirtualNetwork
 from networks.overview import created_by
 from networks.slices import draft_edits, of_cells
-from networks.views.gate import group_or_404, must_operate, refused_of, stage
+from networks.views.gate import group_or_404, may_operate_somewhere, must_operate, refused_of, stage
 from networks.views.paging import page_number, pages, sort_links, text_of
 from networks.views.subjects import with_links
 from nodes.choices import Role
@@ -113,6 +113,7 @@ def _shown(
         "csv_query": urlencode({"server": text, "network": wanted, "format": "csv"}),
         "refused": with_links(refused, request.user),
         "may_operate": bool(operable),
+        "may_create": may_operate_somewhere(request.user),
     }
     return render(request, "networks/grid.html", context, status=422 if refused else 200)
 

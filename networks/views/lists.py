@@ -86,7 +86,7 @@ def _common(request: HttpRequest) -> dict[str, Any]:
     edits = draft_edits(request.user)
     return {
         "q": request.GET.get("q", ""),
-        "activity": activity(),
+        "activity": activity(request.user),
         "touched": touched_by(edits),
         "drafted_networks": created_by(edits),
     }

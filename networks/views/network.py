@@ -34,7 +34,7 @@ from networks.network_page import (
     where,
 )
 from networks.offers import adapters_offered, interface_keys, interface_value, interfaces_offered
-from networks.overview import activity, drafted_names
+from networks.overview import drafted_names
 from networks.services.drift import open_drifts
 from networks.services.validate import problems_of
 from networks.slices import Drafted, draft_edits, of_server
@@ -43,6 +43,7 @@ from networks.views.gate import (
     can_operate,
     drafted_or_404,
     may_change,
+    may_operate_somewhere,
     network_or_404,
     refused_of,
     server_or_404,
@@ -175,7 +176,7 @@ def _page(request: HttpRequest, network: Network, part: Drafted) -> dict[str, An
         "problems": with_links(problems_of(network.id, request.user, part), request.user),
         "drifts": list(open_drifts(request.user).filter(network=uuid.UUID(network.id))[:MOST_DRIFTS]),
         "changes": recent_changes(network.id, request.user),
-        "activity": activity(),
+        "may_configure": may_operate_somewhere(request.user),
         "may_change": may_change(request.user, uuid.UUID(network.id)),
     }
 

@@ -13,11 +13,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from networks.models import StandingProblem
 from networks.problem_causes import CAUSES, cause_of
-from networks.problems_page import Group, grouped_by_cause, row_of
+from networks.problems_page import Group, grouped_by_cause, rows_of
 from networks.services import mend as services_mend
 from networks.services import problems as services
+from networks.services.drafts import on_own_servers
 from networks.services.errors import NotAllowed
-from networks.views.gate import may_operate_somewhere, stage, user_of
+from networks.views.gate import stage, user_of
 from nodes.views.lists import text_filter
 from vnetpanel.htmx import polled
 from vnetpanel.numbers import numbers
@@ -33,32 +34,31 @@ def all_problems(request: HttpRequest) -> HttpResponse:
     problems = services.open_problems(request.user).filter(acknowledged_at__isnull=not acknowledged)
     if text:
         problems = problems.filter(text__icontains=text)
-    context: dict[str, Any] = {
-        "q": text,
-        "acknowledged": acknowledged,
-        "may_acknowledge": may_operate_somewhere(request.user),
-    }
+    context: dict[str, Any] = {"q": text, "acknowledged": acknowledged}
     cause = request.GET.get("cause", "").replace("\0", "")[:40]
     if cause:
         page = Paginator(problems.filter(cause=cause), PAGE).get_page(request.GET.get("page"))
-        rows = tuple(row_of(problem) for problem in page)
+        rows = tuple(rows_of(page, request.user))
         context |= {"page": page, "cause": cause}
         since = min((problem.first_seen_at for problem in page), default=None)
         context["groups"] = [Group(cause, cause_of(cause), page.paginator.count, since, rows)] if rows else []
     else:
-        context["groups"] = grouped_by_cause(problems)
+        context["groups"] = grouped_by_cause(problems, request.user)
+    listed = [row.problem for group in context["groups"] for row in group.rows]
+    context["acknowledgeable"] = services.acknowledgeable(request.user, listed)
     return render(request, "networks/problems.html", context)
 
 
 @require_safe
 def one_problem(request: HttpRequest, problem_id: int) -> HttpResponse:
-    """One problem with the drafts that would mend it, each with what comes of it."""
+    """One problem with the drafts that would mend it, each with what comes of it and whether she may."""
     problem = _problem_or_404(request, problem_id)
+    ways = services_mend.offered(request.user, problem)
+    may_draft = on_own_servers(request.user, [one.way.fix.edits for one in ways])
     context = {
-        "row": row_of(problem),
+        "row": rows_of([problem], request.user)[0],
         "cause": cause_of(problem.cause),
-        "ways": services_mend.offered(request.user, problem),
-        "may_draft": may_operate_somewhere(request.user),
+        "ways": list(zip(ways, may_draft, strict=True)),
     }
     return render(request, "networks/problem.html", context)
 

@@ -19,14 +19,14 @@ from networks.domain.visibility import EndPoint
 from networks.looking_back import shown_head, then
 from networks.matrix import matrix
 from networks.measure.plan import MOST_TARGETS
-from networks.models import Measurement
+from networks.models import Change, Measurement
 from networks.points import UnknownPoint, offers, point_text, read_point, spoken
 from networks.services import measure
 from networks.services import sight as services
-from networks.services.drafts import drafted
+from networks.services.drafts import drafted, on_own_servers
 from networks.services.errors import NobodyToAsk, NotAllowed
-from networks.services.sight import STATES, Sight, State
-from networks.views.gate import can_operate, group_or_404, network_or_404, server_or_404, stage, user_of
+from networks.services.sight import STATES, Sight, State, TriedFix
+from networks.views.gate import group_or_404, network_or_404, server_or_404, stage, user_of
 from nodes.models import PhysicalServer
 from vnetpanel.htmx import polled, wants_fragment
 from vnetpanel.past import has_a_past
@@ -36,7 +36,7 @@ MOST_DISAGREEMENTS = 30
 
 def _state(request: HttpRequest) -> State:
     """The state that the page is about: what the draft would make of it, unless asked otherwise."""
-    asked = request.GET.get("state", "")
+    asked = request.POST.get("state") or request.GET.get("state", "")
     return next((state for state in STATES if state == asked), "draft")
 
 
@@ -45,10 +45,11 @@ def _state(request: HttpRequest) -> State:
 def of_network(request: HttpRequest, network_id: uuid.UUID) -> HttpResponse:
     """The containers of a network, its servers and other hosts."""
     network = network_or_404(request.user, network_id)
-    found = services.sight(request.user, _servers_of_network(request, network.id), _state(request))
+    servers = _servers_of_network(request, network.id)
+    found = services.sight(request.user, servers, _state(request))
     keys = services.hosts_of_network(found, network.id)
     context = {"network": network, "is_empty": not found.desired.members_of(network.id)}
-    return _matrix(request, "networks/network_visibility.html", found, keys, context)
+    return _matrix(request, "networks/network_visibility.html", found, keys, servers, context)
 
 
 def _servers_of_network(request: HttpRequest, network_id: str) -> list[int]:
@@ -64,8 +65,7 @@ def of_server(request: HttpRequest, server_id: int) -> HttpResponse:
     found = services.sight(request.user, [server.pk], _state(request))
     keys = services.hosts_of_servers(found.visibility, [server.pk])
     context = {"server": server, "group": server.group, "is_empty": not server.containers_count}
-    context["may_operate"] = can_operate(request.user, server)
-    return _matrix(request, "networks/server_visibility.html", found, keys, context)
+    return _matrix(request, "networks/server_visibility.html", found, keys, [server.pk], context)
 
 
 @require_safe
@@ -78,12 +78,18 @@ def of_group(request: HttpRequest, group_id: int) -> HttpResponse:
     found = services.sight(request.user, pks, _state(request))
     keys = services.hosts_of_servers(found.visibility, set(pks))
     context = {"group": group, "is_empty": not pks}
-    return _matrix(request, "networks/group_visibility.html", found, keys, context)
+    return _matrix(request, "networks/group_visibility.html", found, keys, pks, context)
 
 
 def _matrix(
-    request: HttpRequest, template: str, found: Sight, keys: list[Any], context: dict[str, Any]
+    request: HttpRequest,
+    template: str,
+    found: Sight,
+    keys: list[Any],
+    asked: list[int],
+    context: dict[str, Any],
 ) -> HttpResponse:
+    """`asked`: the servers that are measured on the page."""
     # A draft is a wish, and a revision was: what was measured says nothing of either.
     is_wish = found.state == "draft" or then() is not None
     measured = {} if is_wish else measure.measured_cells()
@@ -93,10 +99,10 @@ def _matrix(
     open_ones = [d for d in found_ones if set(d.servers) & servers]
     context |= {"matrix": shown, "state": found.state, "has_draft": found.has_draft}
     context |= {"disagreements": open_ones[:MOST_DISAGREEMENTS]}
-    return render(request, template, context | _measured(request, servers))
+    return render(request, template, context | _measured(request, servers, asked))
 
 
-def _measured(request: HttpRequest, servers: set[int]) -> dict[str, Any]:
+def _measured(request: HttpRequest, servers: Collection[int], asked: Collection[int]) -> dict[str, Any]:
     """What the last measurement on those servers says, and where one is asked for: the page's own address."""
     row = measure.last_measurement(servers)
     silent = dict(row.silent) if row else {}
@@ -112,11 +118,18 @@ def _measured(request: HttpRequest, servers: set[int]) -> dict[str, Any]:
         )
     return {
         "measurement": row,
+        "is_change_told": _tells(request, row.change_id if row else None),
         "measuring": row is not None and measure.is_under_way(row),
         "silent": not_asked,
         "measure_url": f"{request.path.removesuffix('measure/')}measure/",
-        "may_measure": then() is None,
+        "is_now": then() is None,
+        "why_not": measure.why_not(request.user, asked) if then() is None else "",
     }
+
+
+def _tells(request: HttpRequest, change_id: uuid.UUID | None) -> bool:
+    """Whether there is such a Change that the reader may see."""
+    return change_id is not None and Change.objects.visible_to(request.user).filter(pk=change_id).exists()
 
 
 READ_POST = require_http_methods(["GET", "HEAD", "POST"])
@@ -127,7 +140,7 @@ def _measure(
 ) -> HttpResponse:
     """Ask for a measurement; or, by htmx, how it is going."""
     if request.method != "POST":
-        context = _measured(request, set(servers)) | {"was_measuring": True}
+        context = _measured(request, servers, servers) | {"was_measuring": True}
         return render(request, "networks/inc/matrix.html#measured", context)
     try:
         measure.request_measurement(user_of(request), servers, network)
@@ -201,7 +214,7 @@ def _answer(request: HttpRequest, a: EndPoint, b: EndPoint) -> dict[str, Any]:
         "frames": frames,
         "hops": [_hop(hop, names) for hop in verdict.hops],
         # What was can neither be mended nor measured.
-        "fixes": [] if is_past else services.tried(sight, a, b, verdict),
+        "fixes": [] if is_past else _offered(request, services.tried(sight, a, b, verdict)),
         "points": {"from": point_text(a), "to": point_text(b)},
         "measured": None if is_past or found.state == "draft" else _measured_pair(a, b, verdict.answer),
         "origin": sight.name(a),
@@ -209,6 +222,12 @@ def _answer(request: HttpRequest, a: EndPoint, b: EndPoint) -> dict[str, Any]:
         "state": found.state,
         "has_draft": found.has_draft,
     }
+
+
+def _offered(request: HttpRequest, fixes: list[TriedFix]) -> list[tuple[TriedFix, bool]]:
+    """Each with whether the reader has the roles to put it into her draft."""
+    may = on_own_servers(request.user, [one.fix.edits for one in fixes])
+    return list(zip(fixes, may, strict=True))
 
 
 def _measured_pair(a: EndPoint, b: EndPoint, predicted: str) -> dict[str, Any] | None:
@@ -245,7 +264,7 @@ def _sight_of(request: HttpRequest, a: EndPoint, b: EndPoint) -> Sight:
 def take_fix(request: HttpRequest) -> HttpResponse:
     """Put the edits of an offered fix into the user's draft."""
     back = f"{reverse('networks:explain')}?" + urlencode(
-        {name: request.POST.get(name, "") for name in ("from", "to")}
+        {name: request.POST.get(name, "") for name in ("from", "to", "state")}
     )
     try:
         a, b = (read_point(request.POST.get(name, ""), request.user) for name in ("from", "to"))

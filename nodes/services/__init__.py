@@ -15,7 +15,7 @@ from nodes.services.credentials import (
     remove_credential,
 )
 from nodes.services.errors import NotAllowed, ServiceError
-from nodes.services.groups import change_group, create_group, remove_group
+from nodes.services.groups import change_group, create_group, may_remove, remove_group
 from nodes.services.host_keys import approve_host_key, ask_host_key, refuse_host_key
 from nodes.services.key_install import install_key
 from nodes.services.looks import request_look, request_looks
@@ -38,6 +38,7 @@ __all__ = [
     "create_group",
     "create_key_credential",
     "install_key",
+    "may_remove",
     "preflight",
     "refuse_host_key",
     "remove_credential",

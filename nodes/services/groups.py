@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from nodes.choices import Role
 from nodes.models import ServerGroup
-from nodes.querysets import AnyUser
+from nodes.querysets import AnyUser, has_role
 from nodes.services.errors import NotAllowed, ServiceError, check, refused_if_in_use, require_role
 
 CHANGEABLE = frozenset({"name", "description", "parent"})
@@ -48,12 +48,20 @@ def change_group(user: AnyUser, group: ServerGroup, **changes: Any) -> ServerGro
 
 
 def remove_group(user: AnyUser, group: ServerGroup) -> None:
-    """Remove an empty group; one with groups, servers or credentials in it is refused, naming them."""
+    """Remove an empty group; one with groups, servers or credentials in it is refused, naming them.
+
+    Needs the admin role in it, at the top a superuser.
+    """
     require_role(user, Role.ADMIN, group)
-    if group.parent is None and not getattr(user, "is_superuser", False):
+    if not may_remove(user, group):
         raise NotAllowed("Only a superuser may remove a server group at the top.")
     with transaction.atomic(), refused_if_in_use(f"The server group {group}"):
         group.delete()
+
+
+def may_remove(user: AnyUser, group: ServerGroup) -> bool:
+    """Whether the user may remove the group, once it is empty."""
+    return has_role(user, Role.ADMIN, group if group.parent_id else None)
 
 
 def _save(group: ServerGroup) -> ServerGroup:

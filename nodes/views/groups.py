@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -16,7 +15,6 @@ from nodes import services
 from nodes.choices import Role, ServerState
 from nodes.forms.groups import GroupForm, RemoveForm
 from nodes.models import Container, PhysicalServer, ServerGroup
-from nodes.services.errors import NotAllowed
 from nodes.tables import ContainerTable, ServerTable
 from nodes.views.gate import group_or_404, has_role, needs_admin_somewhere, said_on
 from nodes.views.lists import answered, matching, paged, text_filter, with_interfaces
@@ -68,7 +66,11 @@ def containers(request: HttpRequest, group_id: int) -> HttpResponseBase:
 
 
 def _head(request: HttpRequest, group: ServerGroup) -> dict[str, Any]:
-    return {"group": group, "may_administer": has_role(request, Role.ADMIN, group)}
+    return {
+        "group": group,
+        "may_administer": has_role(request, Role.ADMIN, group),
+        "may_remove": services.may_remove(request.user, group),
+    }
 
 
 @READ_WRITE
@@ -96,8 +98,8 @@ def edit(request: HttpRequest, group_id: int) -> HttpResponse:
             group = services.change_group(request.user, group, **form.changes())
             messages.success(request, f"Server group {group} is stored.")
             return redirect("nodes:group", group.pk)
-    context = {"form": form, "title": f"Edit {group}", "submit": "Save", "group": group}
-    return render(request, "nodes/form.html", context)
+    context = _head(request, group) | {"form": form, "title": f"Edit {group}", "submit": "Save"}
+    return render(request, "nodes/form.html", context | {"disabled": not context["may_administer"]})
 
 
 @READ_WRITE
@@ -107,21 +109,18 @@ def remove(request: HttpRequest, group_id: int) -> HttpResponse:
     form = RemoveForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         with said_on(form):
-            name, parent = group.name, group.parent_id
+            name, parent = group.name, group.parent
             services.remove_group(request.user, group)
             messages.success(request, f"Server group {name} is removed.")
-            return redirect("nodes:group", parent) if parent else redirect("home")
-    try:
-        may = has_role(request, Role.ADMIN, group)
-    except NotAllowed as error:
-        raise PermissionDenied(error.message) from error
-    context = {
+            is_seen = parent is not None and has_role(request, Role.VIEWER, parent)
+            return redirect("nodes:group", parent.pk) if parent and is_seen else redirect("home")
+    context = _head(request, group) | {
         "form": form,
         "title": f"Remove {group}?",
         "text": "Only an empty server group can be removed. Its name goes, nothing else.",
         "submit": "Remove",
         "is_danger": True,
-        "disabled": not may,
-        "group": group,
     }
+    if not context["may_remove"]:
+        context |= {"disabled": True, "lacking": "" if group.parent else "This needs a superuser."}
     return render(request, "nodes/form.html", context)
