@@ -6,8 +6,10 @@ from typing import Any, cast
 
 from django import forms
 
+from nodes.choices import Role
+from nodes.forms.staying import StayingChoiceField
 from nodes.models import ServerGroup
-from nodes.querysets import AnyUser
+from nodes.querysets import AnyUser, has_role
 from nodes.validators import validate_visible_name
 from vnetpanel.touched import TouchedForm
 
@@ -21,7 +23,7 @@ class GroupForm(TouchedForm):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     description = forms.CharField(max_length=500, required=False)
-    parent = forms.ModelChoiceField(
+    parent = StayingChoiceField(
         ServerGroup.objects.none(),
         required=False,
         label="Inside",
@@ -30,12 +32,14 @@ class GroupForm(TouchedForm):
 
     def __init__(self, *args: Any, user: AnyUser, group: ServerGroup | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        parents = ServerGroup.objects.administered_by(user).order_by("path")
+        field = cast(StayingChoiceField, self.fields["parent"])
+        field.queryset = ServerGroup.objects.administered_by(user).order_by("path")
         if group is not None:
             # Not into itself.
-            parents = parents.exclude(path__startswith=group.path)
-        field = cast(forms.ModelChoiceField, self.fields["parent"])
-        field.queryset = parents
+            field.queryset = field.queryset.exclude(path__startswith=group.path)
+            if group.parent is not None:
+                is_seen = has_role(user, Role.VIEWER, group.parent)
+                field.let_stay(group.parent, str(group.parent) if is_seen else "The group that it is in")
         if not getattr(user, "is_superuser", False) and (group is None or group.parent_id):
             # The top belongs to superusers.
             field.required, field.empty_label = True, "---------"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.db import transaction
 
 from nodes import services
-from nodes.choices import ServerOS
+from nodes.choices import Role, ServerOS
+from nodes.forms.staying import StayingChoiceField
 from nodes.forms.write_only import WriteOnlyTextarea
 from nodes.models import Credential, PhysicalServer, ServerGroup
-from nodes.querysets import AnyUser
+from nodes.querysets import AnyUser, has_role
 from nodes.services.credentials import Secrets, free_name
 from nodes.validators import validate_host, validate_visible_name
 from vnetpanel.touched import TouchedForm
@@ -34,7 +35,7 @@ class ServerForm(TouchedForm):
     )
     port = forms.IntegerField(min_value=1, max_value=65535, initial=22, label="SSH port")
     description = forms.CharField(max_length=500, required=False)
-    credential = forms.ModelChoiceField(
+    credential = StayingChoiceField(
         Credential.objects.none(), required=False, label="Login", empty_label="None"
     )
     use_sudo = forms.BooleanField(
@@ -57,7 +58,11 @@ class ServerForm(TouchedForm):
         super().__init__(*args, **kwargs)
         groups = ServerGroup.objects.administered_by(user).order_by("path")
         self.fields["group"].queryset = groups  # type: ignore[attr-defined]
-        self.fields["credential"].queryset = Credential.objects.visible_to(user)  # type: ignore[attr-defined]
+        login = cast(StayingChoiceField, self.fields["credential"])
+        login.queryset = Credential.objects.visible_to(user)
+        if server is not None and server.credential is not None:
+            is_known = has_role(user, Role.ADMIN, server.credential.group)
+            login.let_stay(server.credential, str(server.credential) if is_known else "The login that it has")
         if server is not None:
             self.compare_with_shown()
 

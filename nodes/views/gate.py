@@ -23,7 +23,7 @@ def group_or_404(user: AnyUser, group_id: int) -> ServerGroup:
 
 
 def server_or_404(user: AnyUser, server_id: int) -> PhysicalServer:
-    servers = PhysicalServer.objects.visible_to(user).select_related("group", "credential")
+    servers = PhysicalServer.objects.visible_to(user).select_related("group", "credential__group")
     return get_object_or_404(servers, pk=server_id)
 
 
