@@ -89,6 +89,15 @@ class _Machine:
     def change(self, name: str, **fields: object) -> None:
         self.links[name] = replace(self.link(name), **fields)
 
+    def up(self, name: str) -> None:
+        """No VLAN adapter without its base, with which all of them come up (net/8021q)."""
+        vlan = self.link(name).vlan
+        self.need(vlan is None or self.link(vlan.base).up, f"the base of {name} is down")
+        for one in [
+            x.name for x in self.links.values() if x.name == name or (x.vlan and x.vlan.base == name)
+        ]:
+            self.change(one, up=True)
+
     def vlan(self, dev: str, base: str, vid: int) -> None:
         self.need(self.link(base).kind in ("nic", "bond"), f"{base} is no base")
         same_tag = [x.name for x in self.links.values() if x.vlan == VlanFacts(base, vid) and x.name != dev]
@@ -97,7 +106,8 @@ class _Machine:
             under = self.link(base)
             self.links[dev] = Link(dev, "vlan", mac=under.mac, mtu=under.mtu, vlan=VlanFacts(base, vid))
         self.need(self.link(dev).vlan == VlanFacts(base, vid), f"{dev} is something else")
-        self.change(dev, up=True)
+        self.up(base)
+        self.up(dev)
 
     def bridge(self, bridge: str, adapter: str) -> None:
         if bridge not in self.links:
@@ -114,7 +124,8 @@ class _Machine:
         if link.master and link.master != bridge:
             self.release(adapter, link.master)
         self.move(adapter, bridge)
-        self.change(adapter, master=bridge, up=True)
+        self.change(adapter, master=bridge)
+        self.up(adapter)
         self.change(bridge, mac=link.mac, mtu=link.mtu, mac_pinned=True)
         self.put[adapter] = bridge
 

@@ -46,12 +46,13 @@ seeds = st.integers(0, 2**32 - 1).map(Random)
 
 
 def world(rng: Random) -> dict[int, ServerFacts]:
-    """Three servers with more NICs than the scheme's, foreign bridges and ports, stopped containers."""
+    """Three servers with more NICs, some off, foreign bridges and ports, stopped containers."""
     looks = {}
     for number, facts in scheme.looks().items():
         links = list(facts.links)
         for n in (1, 2):
-            links.append(Link(f"eth{n}", "nic", mac=f"02:00:00:00:{n:02x}:0{number}", mtu=1500, up=True))
+            mac, up = f"02:00:00:00:{n:02x}:0{number}", rng.random() < 0.7
+            links.append(Link(f"eth{n}", "nic", mac=mac, mtu=1500, up=up))
         links.append(Link("vmbr7", "bridge", mtu=1500, up=True, bridge=Bridge(False, 0)))
         links.append(Link("tap9", "tap", mtu=1500, up=True, master="vmbr7"))
         if rng.random() < 0.5:

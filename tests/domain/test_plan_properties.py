@@ -159,4 +159,5 @@ def test_taking_everything_back_leaves_the_servers_as_they_were(rng: Random) -> 
 
 
 def _bare(link: object) -> object:
-    return replace(link, mac_pinned=False)  # type: ignore[type-var]
+    """What was switched on for a network stays on."""
+    return replace(link, mac_pinned=False, up=True)  # type: ignore[type-var]

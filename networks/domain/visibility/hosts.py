@@ -36,6 +36,7 @@ from networks.domain.wires import (
     UnknownWire,
     Wire,
     adapter_wanted,
+    is_made_by_others,
 )
 
 
@@ -106,19 +107,36 @@ def carries(key: AdapterKey, before: Desired, after: Desired, inventory: Invento
     if view is None:
         return False
     base = inventory.adapter(AdapterKey(view.server, view.base)) if view.kind == "vlan" else None
-    if base is not None and (base.gone or base.up is False or base.carrier is False):
+    if base is not None and (base.gone or not _has_signal(base, before, after, inventory)):
         return False
-    return not (is_switched_off(view, before, after) or (view.up is not False and view.carrier is False))
+    return _has_signal(view, before, after, inventory)
 
 
-def is_switched_off(view: AdapterView, before: Desired, after: Desired) -> bool:
-    """Down, and no Change is about to switch it on: assigning an adapter does."""
-    if view.up is not False:
-        return False
-    was, becomes = (
-        any(a.adapter == view.name for a in state.assignments_on(view.server)) for state in (before, after)
-    )
-    return was or not becomes
+def _has_signal(view: AdapterView, before: Desired, after: Desired, inventory: Inventory) -> bool:
+    """Switched on, now or by the Change; whether there is a signal is only told of what is on already.
+
+    VLAN adapters come up with their base (vlan_device_event in net/8021q/vlan.c).
+    """
+    if view.up is False:
+        return not {view.name, view.base}.isdisjoint(_switched_on(view.server, before, after, inventory))
+    return view.carrier is not False
+
+
+def _switched_on(server: ServerId, before: Desired, after: Desired, inventory: Inventory) -> set[str]:
+    """Adapters that the Change from one to the other switches on, whoever has switched them off.
+
+    It does so to those that it assigns, but for adopting a bridge; to VLAN adapters of ours that it makes or
+    assigns, and to their bases (networks/host/compose.awk, step_bridge and step_vlan).
+    """
+    names = set()
+    for new in {*after.assignments_on(server)} - {*before.assignments_on(server)}:
+        seen = inventory.adapter(AdapterKey(server, new.adapter or ""))
+        holder = seen.bridge if seen is not None and not seen.gone else ""
+        if new.adapter and not (new.bridge or is_made_by_others(holder, before, after)):
+            names.add(new.adapter)
+    made = {*after.vlans_on(server)} - {*before.vlans_on(server)}
+    made |= {vlan for vlan in after.vlans_on(server) if vlan.name in names}
+    return names | {name for vlan in made for name in (vlan.name, vlan.base)}
 
 
 @dataclass(frozen=True)
