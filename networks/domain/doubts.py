@@ -27,8 +27,7 @@ def doubt(intent: Intent, sight: Visibility, state: Desired) -> str:
 
 
 def _of_isolation(sight: Visibility, state: Desired, network: NetworkId) -> Iterator[str]:
-    for interfaces in members_alike(sight, state, network):
-        one = interfaces[0]
+    for one in (key for asked, _ in members_alike(sight, state, network) for key in asked):
         for other in others(sight):
             by_ip, by_frames = answers(one, other, sight)
             if by_ip == "unknown":

@@ -161,10 +161,10 @@ def _pairs(intent: Intent, sight: Visibility, state: Desired) -> Iterable[_Pairs
 
 
 def _reaching_out(sight: Visibility, state: Desired, network: NetworkId) -> Iterator[_Pairs]:
-    for interfaces in members_alike(sight, state, network):
+    for asked, alike in members_alike(sight, state, network):
         for other in others(sight):
-            if "yes" in answers(interfaces[0], other, sight):
-                yield _Pairs((interfaces[0], other), frozenset(interfaces), frozenset((other,)))
+            if one := next((key for key in asked if "yes" in answers(key, other, sight)), None):
+                yield _Pairs((one, other), alike, frozenset((other,)))
 
 
 def answers(a: EndPoint, b: EndPoint, sight: Visibility) -> tuple[Answer, Answer]:
@@ -190,14 +190,18 @@ def _apart(sight: Visibility, state: Desired, network: NetworkId) -> Iterator[_P
 
 def members_alike(
     sight: Visibility, state: Desired, network: NetworkId
-) -> Iterator[tuple[InterfaceKey, ...]]:
-    """The interfaces in the network of containers that see the same, group by group."""
+) -> Iterator[tuple[tuple[InterfaceKey, ...], frozenset[EndPoint]]]:
+    """For containers that see the same: the interfaces of one of them in the network, and those of all.
+
+    Several of one container may reach different hosts: one may be off, or without an address.
+    """
     mine: dict[ContainerKey, list[InterfaceKey]] = {}
     for member in state.members_of(network):
         key = ContainerKey(member.interface.server, member.interface.ctid)
         mine.setdefault(key, []).append(member.interface)
     for group in sight.groups(sorted(mine)):
-        yield tuple(i for key in group.members if isinstance(key, ContainerKey) for i in mine[key])
+        keys = [key for key in group.members if isinstance(key, ContainerKey)]
+        yield tuple(mine[keys[0]]), frozenset(i for key in keys for i in mine[key])
 
 
 def containers(state: Desired, network: NetworkId) -> list[ContainerKey]:

@@ -195,3 +195,15 @@ def test_what_302_reaches_by_its_host_routed_interface_was_not_measured_of_e() -
     seen: Measured = {(ContainerKey(3, "303"), OTHERS, "layer2"): "yes"}
     (breach,) = breaches_measured([Intent(E, "isolated")], seen, sight, built.DESIRED)
     assert "Container 303 (c303) reaches other hosts" in breach.text
+
+
+def test_a_member_whose_first_interface_there_is_off_may_reach_out_by_the_second() -> None:
+    first, second = interface(1, "102"), interface(1, "102", "eth1")
+    view = KNOWN.interface(first)
+    assert view is not None
+    off = (replace(c, off=("eth0",)) if c.key == ContainerKey(1, "102") else c for c in KNOWN.containers)
+    twice = (*KNOWN.interfaces, replace(view, key=second, mac="00:18:51:00:66:01"))
+    known = replace(KNOWN, containers=tuple(off), interfaces=twice)
+    alone = (RemoveMember(interface(1, "103")), RemoveMember(interface(2, "201")), AddMember(A, second))
+    (found,) = broken(Intent(A, "isolated"), state=apply_edits(built.DESIRED, alone), known=known)
+    assert found.pairs == ((second, OTHERS),)
