@@ -89,14 +89,19 @@ def _moved(
     key: InterfaceKey, network: NetworkId, bridge: str, server: ServerId, desired: Desired
 ) -> Adoption:
     """Out of its network, and into the one whose bridge it was found in."""
-    edits: list[Edit] = [RemoveMember(key)]
-    for other in desired.networks_on(server):
-        row = desired.network(other)
-        assignment = desired.assignment(other, server)
-        name = (assignment.bridge if assignment else "") or (row.bridge if row else "")
-        if bridge and name == bridge and other != network:
-            edits.append(AddMember(other, key))
-    return Adoption(tuple(edits))
+    other = _network_of(bridge, server, desired)
+    return Adoption(
+        (RemoveMember(key), AddMember(other, key)) if other not in ("", network) else (RemoveMember(key),)
+    )
+
+
+def _network_of(bridge: str, server: ServerId, desired: Desired) -> NetworkId:
+    """The network that the bridge is on the server, "" if none."""
+    for network in desired.networks_on(server) if bridge else ():
+        row, assignment = desired.network(network), desired.assignment(network, server)
+        if bridge == ((assignment.bridge if assignment else "") or (row.bridge if row else "")):
+            return network
+    return ""
 
 
 def _saved(
@@ -132,6 +137,12 @@ def _adapter(network: NetworkId, server: ServerId, desired: Desired, facts: Serv
     held = [link.name for link in adapters_in(bridge, facts)]
     if len(held) > 1:
         return MORE_ADAPTERS
-    if not held and wanted and bridge_holding(wanted, facts):
-        return NOT_OURS
+    holder = bridge_holding(wanted, facts) if wanted else ""
+    if not held and holder:
+        taker = _network_of(holder, server, desired)
+        if not taker:
+            return NOT_OURS
+        if len(adapters_in(holder, facts)) > 1:
+            return MORE_ADAPTERS
+        return Adoption((Assign(network, server, None), Assign(taker, server, wanted)))
     return Adoption((Assign(network, server, held[0] if held else None),))

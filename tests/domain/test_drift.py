@@ -158,6 +158,13 @@ def test_an_adapter_in_somebody_elses_bridge_is_drift_and_not_adopted_silently()
     assert not drift.adopt.edits and "did not make" in drift.adopt.why_not
 
 
+def test_an_adapter_beside_another_in_a_networks_bridge_is_not_adopted_and_nobody_elses() -> None:
+    """D of server 2 has its VLAN adapter; somebody put eth0 of A beside it."""
+    said = looked(2, changed(QUIET[2], "eth0", master="vn-d"))
+    (drift,) = (d for d in said.drifts if d.mismatch.link == "eth0")
+    assert drift.adopt.why_not.startswith("A virtual network has one network adapter on a server")
+
+
 def test_an_adapter_in_somebody_elses_bridge_does_not_stop_unrelated_edits() -> None:
     facts = with_link(QUIET[1], Link("br9", "bridge", up=True, bridge=Bridge(False, 0)))
     facts = changed(facts, "eth0", master="br9")
@@ -180,6 +187,9 @@ HANDS: dict[str, tuple[int, Callable[[ServerFacts], ServerFacts], tuple[Edit, ..
     ),
     "another adapter in its place": (
         1, lambda f: changed(changed(f, "eth0", master=""), "eth1", master="vn-a"), (Assign(A, 1, "eth1"),)
+    ),
+    "an adapter in another network": (
+        2, lambda f: changed(f, "eth0", master="vn-b"), (Assign(A, 2, None), Assign(B, 2, "eth0"))
     ),
     "a VLAN with another id": (
         3, lambda f: changed(f, "eth0.100", vlan=Vlan("eth0", 7)),
@@ -205,7 +215,7 @@ def test_adopting_makes_desired_what_was_found(name: str) -> None:
     left = looked(number, found, found, desired=after).drifts
     assert {d.mismatch.property for d in left} <= {
         "saved configuration", "the server's record", "IPv6 of the server", "the server's ARP answers",
-        "MAC address",
+        "MAC address", "MAC pinning",
     }, "only what every Change brings after by itself"  # fmt: skip
     known = scheme.inventory({**LOOKS, number: found})
     problems = review(DESIRED, tuple(edits), known, found=True)
