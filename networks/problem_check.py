@@ -227,11 +227,14 @@ def of_programs() -> Iterator[Found]:
 
 
 def of_operations() -> Iterator[Found]:
-    """Parts of Changes that did not end as they should, unless a later one on the server did."""
+    """Parts of Changes that did not end as they should, unless a later one on the server did.
+
+    By their ends: one that was reviewed first may have been applied last.
+    """
     later = Operation.objects.filter(
         server=OuterRef("server"),
         state=OperationState.DONE,
-        change__created_at__gt=OuterRef("change__created_at"),
+        ended_at__gt=OuterRef("ended_at"),
     )
     causes = {
         OperationState.BEHIND: ("behind", "missed the decision and is behind."),

@@ -131,14 +131,29 @@ def test_drift_is_one_problem_a_server(scene: Scene) -> None:
 
 def test_a_server_that_is_behind_is_one_until_a_later_change_is_done_there(admin: Any, scene: Scene) -> None:
     change = planned(admin, servers=(scene.server1,))
-    Operation.objects.filter(change=change).update(state=OperationState.BEHIND)
+    now = timezone.now()
+    Operation.objects.filter(change=change).update(state=OperationState.BEHIND, ended_at=now)
     check()
     problem = StandingProblem.objects.open().get()
     assert problem.cause == "behind"
     assert {"kind": "change", "change": str(change.pk), "label": "the change"} in problem.subjects
     later = planned(admin, servers=(scene.server1,))
-    Operation.objects.filter(change=later).update(state=OperationState.DONE)
+    Operation.objects.filter(change=later).update(
+        state=OperationState.DONE, ended_at=now + timedelta(minutes=1)
+    )
     assert check() == 0
+
+
+def test_one_that_was_reviewed_later_but_done_before_ends_no_problem(admin: Any, scene: Scene) -> None:
+    """A repair was done while another Change waited for its author, whose part then went wrong."""
+    waited, repair = (planned(admin, servers=(scene.server1,)) for _ in range(2))
+    now = timezone.now()
+    Operation.objects.filter(change=repair).update(state=OperationState.DONE, ended_at=now)
+    Operation.objects.filter(change=waited).update(
+        state=OperationState.NEEDS_ATTENTION, ended_at=now + timedelta(minutes=1)
+    )
+    check()
+    assert causes() == ["needs-attention"]
 
 
 def test_a_follow_up_that_failed_a_few_times_is_one(admin: Any, scene: Scene) -> None:
