@@ -48,11 +48,14 @@ def adapter_wanted(
 
 
 def wire_of(view: AdapterView, inventory: Inventory) -> Wire | None:
-    """The wire an adapter is on; None where its physical segment is unknown."""
+    """The wire an adapter is on; None where its physical segment is unknown.
+
+    A VLAN adapter is on its base's. Of one that stands on a bridge somebody may have said it.
+    """
     if view.kind != "vlan":
         return Wire(view.segment) if view.segment is not None else None
-    base = inventory.adapter(AdapterKey(view.server, view.base))
-    if base is None or base.segment is None or view.vid is None:
+    base = inventory.adapter(AdapterKey(view.server, view.base)) or view
+    if base.segment is None or view.vid is None:
         return None
     return Wire(base.segment, view.vid)
 

@@ -105,8 +105,8 @@ class AdapterAdmin(Named, TouchedAdmin, ObservedAdmin):
             return ()
         if not obj.server.is_managed:
             return ("server",)
-        # A VLAN adapter is on its base's wire, so it has no segment of its own to enter.
-        editable = () if obj.kind == AdapterKind.VLAN else ("segment",)
+        # A VLAN adapter is on its base's wire; only of one that stands on a bridge nobody else could tell.
+        editable = () if obj.base_id else ("segment",)
         return tuple(f.name for f in Adapter._meta.fields if f.name not in ("id", *editable))
 
     @admin.display(description="Base", ordering="base__name")

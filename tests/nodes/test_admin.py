@@ -130,6 +130,21 @@ def test_the_physical_segment_of_a_nic_is_entered_and_nothing_else(
     assert nic.segment == other and nic.mac != "aa:bb:cc:dd:ee:ff"
 
 
+def test_of_a_vlan_adapter_it_is_entered_where_no_base_tells_it(
+    office: Client, observed: PhysicalServer
+) -> None:
+    """One on a bridge has no base that is a network adapter."""
+    other, nic = PhysicalSegment.objects.create(name="other wire"), Adapter.objects.get(name="eth0")
+    on_bridge, on_nic = (
+        Adapter.objects.create(server=observed, name=name, kind="vlan", vlan_id=9, base=base)
+        for name, base in (("br0.9", None), ("eth0.9", nic))
+    )
+    for vlan in (on_bridge, on_nic):
+        office.post(url(Adapter, "change", vlan.pk), {"segment": other.pk})
+        vlan.refresh_from_db()
+    assert (on_bridge.segment, on_nic.segment) == (other, None)
+
+
 def test_adapters_of_a_windows_server_are_entered(office: Client, windows: PhysicalServer) -> None:
     form = {
         "name": windows.name, "group": windows.group_id, "address": windows.address, "port": 22,
