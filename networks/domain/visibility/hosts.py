@@ -46,7 +46,8 @@ class Port:
 
     `links` are the names it has on its machine: a bridge with its adapters, or the interface. `known`: the
     addresses are; `answers`: it answers ARP though it has no address itself (a plain bridge of a server, its
-    end of a container interface that is in no bridge, an adapter that is in none).
+    end of a container interface that is in no bridge, an adapter that is in none). `mac` is told of container
+    interfaces alone.
     """
 
     node: Node | None
@@ -56,6 +57,7 @@ class Port:
     known: bool = True
     interface: InterfaceKey | None = None
     answers: bool = False
+    mac: str = ""
 
     @cached_property
     def addresses(self) -> tuple[Ip, ...]:
@@ -228,6 +230,7 @@ class Scene:
                         () if is_off else view.addresses,
                         is_off or view.addresses_known,
                         view.key,
+                        mac=view.mac,
                     )
                 )
         return Host(

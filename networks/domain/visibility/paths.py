@@ -22,7 +22,7 @@ MOST_ROUTERS = 8
 Code = Literal[
     "arrives", "down", "status-unknown", "no-address", "address-unknown", "apart", "segment-unknown",
     "no-route", "routes-unknown", "nobody-answers", "not-forwarding", "forwarding-unknown", "clash",
-    "router-unknown", "others-unknown", "shadowed", "echoed", "no-common-version",
+    "router-unknown", "others-unknown", "shadowed", "echoed", "twin", "no-common-version",
 ]  # fmt: skip
 
 
@@ -275,7 +275,8 @@ def _lost(world: World, a: Host, mine: Port, b: Host, other: Port) -> Way | None
         return Way("unknown", "shadowed", at=deaf)
     if (server := world.shadows.echoes(a, mine, other)) is not None:
         return Way("unknown", "echoed", at=server)
-    return None
+    twin = next((host for host, port in ((a, mine), (b, other)) if world.shadows.is_twin(port)), None)
+    return Way("unknown", "twin", at=twin.key) if twin is not None else None
 
 
 def shares_segment(world: World, a: Host, b: Host) -> tuple[Answer, Port | None, Port | None]:

@@ -79,6 +79,11 @@ class Reasons:
                     f"A Container joins a VLAN to its untagged segment: what it sends comes back to {name} "
                     "with a tag, where a bridge that does not filter tags may send answers the wrong way."
                 )
+            case "twin":
+                return (
+                    f"{name} has the hardware address of another Container on its network: what is sent to "
+                    "the one may get to the other."
+                )
             case _:
                 return f"Nobody answers for {asked} on the network of {self.names.end(key)}."
 
@@ -86,6 +91,8 @@ class Reasons:
         key = host.key
         if way.code == "clash":
             yield from self._owners(way.router or way.address)
+        if way.code == "twin":
+            yield from self._twins(host)
         if isinstance(key, OtherHosts):
             if way.code == "nobody-answers":
                 yield from self._owners(way.router or way.address)
@@ -105,6 +112,13 @@ class Reasons:
             yield Evidence(server, FORWARDING, "0", ctid)
         elif way.code in ("no-address", "address-unknown"):
             yield Evidence(server, "ip addr", "no address" if host.known else "could not be looked at", ctid)
+
+    def _twins(self, host: Host) -> Iterable[Evidence]:
+        """Interfaces that have a hardware address of the host on its network, its own among them."""
+        for port in host.ports:
+            for key in sorted(self.world.shadows.twins.get((port.segment, port.mac), ()))[:MOST_OWNERS]:
+                shows = f"link/ether {port.mac}"
+                yield Evidence(key.server, f"ip link show dev {key.ifname}", shows, key.ctid)
 
     def _owners(self, ip: Ip | None) -> Iterable[Evidence]:
         """Who has the address, and which servers answer for it: of one that nobody has, nothing."""

@@ -1,4 +1,4 @@
-"""Frames that get lost where a container joins two networks: whether an answer comes is not known.
+"""Frames that get lost: whether an answer comes is not known.
 
 Shadows: a bridge has the hardware address of its adapter, and VLAN adapters have their base's. Where a
 container joins two networks of one server, a frame to the server's own stack on the one (a bridge, or the NIC
@@ -9,6 +9,9 @@ Echoes: where a container anywhere joins a VLAN to its own untagged segment, wha
 with a tag. A bridge that holds the NIC and does not filter tags (one that the panel did not make) takes the
 echo of its own containers for them, and learns them on the wrong port until they send again: it keeps one
 table for all VLANs (Linux net/bridge/br_fdb.c, vlan_filtering 0).
+
+Twins: where two containers on one segment have one hardware address, bridges send what is for the one to
+whichever of them spoke last.
 """
 
 from __future__ import annotations
@@ -20,14 +23,14 @@ from functools import cached_property
 from itertools import pairwise
 
 from networks.domain.inventory import AdapterView, ServerRef
-from networks.domain.state import AdapterKey, ServerId
-from networks.domain.visibility.hosts import Host, Port, Scene
+from networks.domain.state import AdapterKey, InterfaceKey, ServerId
+from networks.domain.visibility.hosts import NOWHERE, Host, Port, Scene
 from networks.domain.wires import ForeignBridge, NetworkHere, Node, Wire, adapter_wanted
 
 
 @dataclass(frozen=True)
 class Shadows:
-    """Finds both, in a scene. Costs nothing where no container bridges its interfaces."""
+    """Finds them, in a scene. The first two cost nothing where no container bridges its interfaces."""
 
     scene: Scene
 
@@ -58,6 +61,24 @@ class Shadows:
         scene, keys = self.scene, [AdapterKey(server, link) for link in port.links]
         views = [adapter_wanted(key, scene.before, scene.after, scene.inventory) for key in keys]
         return frozenset((server, view.base or view.name) for view in views if view is not None)
+
+    @cached_property
+    def twins(self) -> Mapping[tuple[int, str], frozenset[InterfaceKey]]:
+        """Interfaces of different containers with one hardware address on one segment: (segment, address)."""
+        first: dict[tuple[int, str], InterfaceKey] = {}
+        found: dict[tuple[int, str], set[InterfaceKey]] = {}
+        for host in self.scene.hosts.values():
+            for port in host.ports if host.up is not False else ():
+                if not port.mac or port.interface is None or port.segment == NOWHERE:
+                    continue
+                other = first.setdefault((port.segment, port.mac), port.interface)
+                if (other.server, other.ctid) != (port.interface.server, port.interface.ctid):
+                    found.setdefault((port.segment, port.mac), {other}).add(port.interface)
+        return {place: frozenset(keys) for place, keys in found.items()}
+
+    def is_twin(self, port: Port) -> bool:
+        """Whether another container on its segment has the hardware address of the port."""
+        return bool(self.twins) and (port.segment, port.mac) in self.twins
 
     def lies_on(self, a: Host, mine: Port, b: Host, other: Port) -> ServerRef | None:
         """The server of the two that would not hear the other over their ports; None if both do."""
