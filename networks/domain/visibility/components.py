@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from networks.domain import words
 from networks.domain.inventory import ContainerKey, ServerRef
 from networks.domain.state import InterfaceKey, NetworkId, grouped
+from networks.domain.visibility.alike import signature
 from networks.domain.visibility.building import uncollected
-from networks.domain.visibility.hosts import NOWHERE, Host, Port
+from networks.domain.visibility.hosts import Host
 from networks.domain.visibility.naming import Names
 from networks.domain.visibility.verdict import HostKey, OtherHosts
 from networks.domain.visibility.world import World
@@ -139,77 +140,6 @@ def _name(
         named = words.sentence(words.listed([names.node(bridge) for bridge in bridges], 2))
         return f"{named}, on {on}" if on else named
     return on or "an empty bridge"
-
-
-def signature(world: World, host: Host, *, by_server: bool = False) -> Hashable:
-    """Equal for hosts that see the same, and are seen alike by everybody else.
-
-    Containers in no network stand alone with their servers, which they hear on layer 2: they are told apart
-    by that only with `by_server`.
-    """
-    ports = [
-        _port(world, host, port, by_server) for port in host.ports if _counts(world, host, port, by_server)
-    ]
-    if len(ports) > 1:
-        ports.sort()
-    kind = type(host.key)
-    routing = host.routing
-    if isinstance(host.key, ContainerKey):
-        routes = (
-            None
-            if routing is None
-            else (
-                routing.forwards,
-                frozenset([(r.dst, r.via, _where(world, host, r.dev, by_server)) for r in routing.routes]),
-            )
-        )
-        return kind, host.up, tuple(ports), host.uplink, bool(host.routed), routes
-    if isinstance(host.key, ServerRef):
-        # A server that routes nothing but its own is like its neighbours.
-        routes_of = None if routing is None else frozenset((r.dst, r.via) for r in routing.routes)
-        hears = by_server and any(isinstance(port.node, LooseEnd) for port in host.ports)
-        own = host.key.id if hears or world.routed_by.get(host.key.id) else 0
-        return kind, tuple(ports), routing and routing.forwards, routes_of, own
-    return kind, host.key if isinstance(host.key, OtherHosts) else None, tuple(ports)
-
-
-def _counts(world: World, host: Host, port: Port, by_server: bool) -> bool:
-    """Whether the port tells the host from others: where a server only listens, it does on few servers."""
-    if port.segment == NOWHERE:
-        return False
-    if not isinstance(host.key, ServerRef):
-        return True
-    return not world.is_lonely(port) and (by_server or not world.is_one_way(host, port))
-
-
-def _port(
-    world: World, host: Host, port: Port, by_server: bool
-) -> tuple[tuple[int, int], bool, tuple[tuple[int, int, int], ...], bool]:
-    place = _place(world, host, port, by_server) if world.has_loose_ends else (0, port.segment)
-    addresses = port.addresses
-    if len(addresses) == 1:
-        return place, port.known, (addresses[0].network,), _is_clashing(world, port)
-    networks = tuple(sorted({ip.network for ip in addresses}))
-    return place, port.known, networks, _is_clashing(world, port)
-
-
-def _where(world: World, host: Host, dev: str, by_server: bool) -> tuple[int, int]:
-    for port in host.ports:
-        if dev in port.links:
-            return _place(world, host, port, by_server) if world.has_loose_ends else (0, port.segment)
-    return 0, NOWHERE
-
-
-def _place(world: World, host: Host, port: Port, by_server: bool) -> tuple[int, int]:
-    """The port's segment; of one where only its server is, which that is, if it is asked for."""
-    if not (isinstance(host.key, ContainerKey) and world.is_lonely(port)):
-        return 0, port.segment
-    return 1, host.key.server if by_server else 0
-
-
-def _is_clashing(world: World, port: Port) -> bool:
-    answering = world.answering
-    return any(len(answering.get((port.segment, ip.version, ip.value), ())) > 1 for ip in port.addresses)
 
 
 @uncollected()

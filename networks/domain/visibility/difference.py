@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from networks.domain.inventory import ContainerKey, ServerRef
 from networks.domain.state import grouped
-from networks.domain.visibility.components import Group, signature
+from networks.domain.visibility.alike import signature
+from networks.domain.visibility.components import Group
 from networks.domain.visibility.hosts import NOWHERE
 from networks.domain.visibility.verdict import Answer, HostKey, OtherHosts
 from networks.domain.visibility.world import World, Zone

@@ -80,6 +80,21 @@ class Shadows:
         """Whether another container on its segment has the hardware address of the port."""
         return bool(self.twins) and (port.segment, port.mac) in self.twins
 
+    @cached_property
+    def crossed(self) -> frozenset[int]:
+        """Segments where what a host hears depends on the bridge that it is behind."""
+        if not self._is_any_joined:
+            return frozenset()
+        scene = self.scene
+        nodes: dict[tuple[int, tuple[ServerId, str]], set[Node]] = {}
+        for view in scene.adapters:
+            node = scene.places.holder(view) or scene.places.wire(view)
+            place = (scene.segment(node), (view.server, view.base or view.name))
+            nodes.setdefault(place, set()).add(node)
+        return frozenset(scene.segment(node) for node in self._echoing) | frozenset(
+            segment for (segment, _), found in nodes.items() if len(found) > 1
+        )
+
     def lies_on(self, a: Host, mine: Port, b: Host, other: Port) -> ServerRef | None:
         """The server of the two that would not hear the other over their ports; None if both do."""
         if not self._is_any_joined:

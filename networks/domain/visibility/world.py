@@ -9,7 +9,7 @@ from typing import Any
 
 from networks.domain.inventory import ContainerKey, ServerRef
 from networks.domain.state import ServerId, grouped
-from networks.domain.visibility.addresses import BITS, Ip, read
+from networks.domain.visibility.addresses import BITS, Ip, read, read_route
 from networks.domain.visibility.building import uncollected
 from networks.domain.visibility.hosts import NOWHERE, Host, Port, Scene
 from networks.domain.visibility.shadows import Shadows
@@ -193,6 +193,31 @@ class World:
         if isinstance(host.key, ServerRef):
             places.append(("server", host.key.id))
         return places
+
+    @cached_property
+    def _networks(self) -> Mapping[int, Mapping[int, frozenset[int]]]:
+        """Subnets that anybody is in or has a route to: numbers by IP version and length of the prefix.
+
+        Without those that every address is in, and what a server routes to its own container.
+        """
+        found: dict[int, dict[int, set[int]]] = {4: {}, 6: {}}
+        for host in self.hosts.values():
+            mine = self.routed_by.get(host.key.id, {}) if isinstance(host.key, ServerRef) else {}
+            to = (read_route(route.dst) for route in (host.routing.routes if host.routing else ()))
+            here = (ip for port in host.ports for ip in port.addresses if ip.prefix < BITS[ip.version])
+            for ip in (*here, *(ip for ip in to if ip and ip.prefix and (ip.version, ip.value) not in mine)):
+                version, number, prefix = ip.network
+                found[version].setdefault(prefix, set()).add(number)
+        return {v: {n: frozenset(numbers) for n, numbers in found[v].items()} for v in found}
+
+    def holding(self, ip: Ip, narrower: int = 0) -> tuple[tuple[int, int], ...]:
+        """The subnets that hold the address and have a prefix longer than `narrower`: (length, number).
+
+        Who is in one of them, or has a route to it, may see one address of a wider subnet and not another.
+        """
+        bits, known = BITS[ip.version], self._networks[ip.version]
+        there = ((n, ip.value >> (bits - n)) for n in sorted(known) if n > narrower)
+        return tuple(one for one in there if one[1] in known[one[0]])
 
     @cached_property
     def has_loose_ends(self) -> bool:
