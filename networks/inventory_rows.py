@@ -125,7 +125,14 @@ def _names_of_bridges() -> frozenset[tuple[int, str]]:
 
 def _bridges(server_ids: Collection[int]) -> Iterable[BridgeView]:
     for row in Bridge.objects.filter(server_id__in=server_ids, gone_at=None):
-        yield BridgeView(row.server_id, row.name, tuple(row.addresses), tuple(row.foreign_ports), row.answers)
+        yield BridgeView(
+            row.server_id,
+            row.name,
+            tuple(row.addresses),
+            tuple(row.foreign_ports),
+            row.answers,
+            row.vlan_filtering,
+        )
 
 
 def _adapters(server_ids: Collection[int]) -> Iterable[AdapterView]:

@@ -165,6 +165,7 @@ class BridgeView:
 
     `foreign_ports` are ports that are neither adapters nor known container interfaces: virtual machines, or
     what nobody has told the panel. `answers`: the server answers ARP on it though it has no address there.
+    `filters_tags`: it keeps tagged frames from its ports (vlan_filtering); None where that is not known.
     """
 
     server: ServerId
@@ -172,6 +173,7 @@ class BridgeView:
     addresses: tuple[str, ...] = ()
     foreign_ports: tuple[str, ...] = ()
     answers: bool | None = None
+    filters_tags: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,7 @@ def bridges_of_server(server: ServerId, facts: ServerFacts) -> tuple[BridgeView,
                 )
             ),
             answers_without_address(link),
+            link.bridge.vlan_filtering if link.bridge else None,
         )
         for link in facts.links
         if link.kind == "bridge"

@@ -163,13 +163,23 @@ def server_is_registered(before: Desired, after: Desired, inventory: Inventory) 
 
 
 def tags_stay_out_of_containers(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
-    """Rule 13: containers on a NIC whose VLANs are used see tagged frames if the kernel cannot filter."""
+    """Rule 13: containers on a NIC whose VLANs are used see and send tagged frames if nobody filters them.
+
+    Where the kernel can, bridges of the panel do; those that it has adopted stay as they were made.
+    """
     problems = []
+    adopted = {(a.network, a.server): bridge for a, bridge in adoptions(before, after, inventory)}
+    passing = {(view.server, view.name) for view in inventory.bridge_views if view.filters_tags is False}
     for assignment in after.assignments:
         server = inventory.server(assignment.server)
-        if server is None or server.filters_tags is not False or assignment.adapter is None:
+        bridge = adopted.get((assignment.network, assignment.server), "")
+        if (assignment.server, bridge) in passing:
+            can, why = "send", f"bridge {bridge}, which the panel did not make, passes them"
+        elif server is not None and server.filters_tags is False:
+            can, why = "see and send", "the kernel cannot keep them out"
+        else:
             continue
-        if not after.members_of(assignment.network, assignment.server):
+        if assignment.adapter is None or not after.members_of(assignment.network, assignment.server):
             continue
         key = AdapterKey(assignment.server, assignment.adapter)
         vlans = {v.name for v in inventory.vlans_on(key)} - {v.name for v in before.vlans_on(key.server)}
@@ -180,15 +190,15 @@ def tags_stay_out_of_containers(before: Desired, after: Desired, inventory: Inve
                     "tag-leak",
                     "warn",
                     f"Containers of {words.network(assignment.network, after)} on "
-                    f"{words.adapter(key, inventory)} can see and send frames of its VLAN adapters "
-                    f"({words.listed(sorted(vlans))}): the kernel cannot keep tagged frames from them.",
+                    f"{words.adapter(key, inventory)} can {can} frames of its VLAN adapters "
+                    f"({words.listed(sorted(vlans))}): {why}.",
                     (
                         NetworkRef(assignment.network),
                         key,
                         *(AdapterKey(key.server, v) for v in sorted(vlans)),
                     ),
-                    "Use a network adapter without VLANs for these Containers, or a kernel with bridge "
-                    "VLAN filtering (3.9 or newer).",
+                    "Use a network adapter without VLANs for these Containers, or a bridge that filters "
+                    "VLANs (kernel 3.9 or newer).",
                 )
             )
     return problems

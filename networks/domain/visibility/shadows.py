@@ -146,11 +146,14 @@ class Shadows:
         return {node: frozenset(wires) for node, wires in found.items()}
 
     def _filters(self, node: Node, view: AdapterView) -> bool:
-        """Whether the bridge drops tagged frames: the panel has its own do so, where the kernel can."""
-        server = next((s for s in self.scene.inventory.servers if s.id == view.server), None)
-        is_adopted = (view.server, view.bridge) in self.scene.places.adopted
-        is_ours = isinstance(node, NetworkHere) and not is_adopted
-        return is_ours and server is not None and server.filters_tags is True
+        """Whether the bridge keeps VLANs apart: the panel has its own do so, where the kernel can."""
+        known, place = self.scene.inventory, (view.server, view.bridge)
+        if isinstance(node, NetworkHere) and place not in self.scene.places.adopted:
+            server = known.server(view.server)
+            return server is not None and server.filters_tags is True
+        return any(
+            seen.filters_tags is True for seen in known.bridge_views if (seen.server, seen.name) == place
+        )
 
     def _way(self, start: Node, goal: Node) -> list[Node]:
         """The nodes from the one to the other; there are no rings."""
