@@ -114,6 +114,7 @@ REFUSED: dict[str, tuple[tuple[Edit, ...], str]] = {
     "6 a VLAN id that others use": ((CreateVlan(1, "v", "eth1", 5),), "vlan-id-taken"),
     "6 a VLAN name of 16 bytes": ((CreateVlan(1, "averylongname.77", "eth0", 77),), "vlan-name-unfit"),
     "6 a VLAN name with a space": ((CreateVlan(1, "a b", "eth0", 77),), "vlan-name-unfit"),
+    "6 a VLAN name that a bridge may get": ((CreateVlan(1, "vn-seven", "eth0", 77),), "vlan-name-unfit"),
     "6 a VLAN name twice": ((CreateVlan(2, "eth0.100", "eth1", 7),), "vlan-name-taken"),
     "6 a VLAN name of a NIC": ((CreateVlan(1, "eth1", "eth0", 7),), "vlan-name-taken"),
     "6 a VLAN name of a bridge": ((CreateVlan(1, "br5", "eth0", 7),), "vlan-name-taken"),

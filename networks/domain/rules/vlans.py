@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from networks.domain import words
 from networks.domain.inventory import Inventory, NetworkRef, Subject
-from networks.domain.names import LINK_NAME_BYTES, is_link_name
+from networks.domain.names import BRIDGE_PREFIX, LINK_NAME_BYTES, is_link_name
 from networks.domain.rules.problem import Problem
 from networks.domain.state import AdapterKey, Desired, VlanAdapter, grouped
 
@@ -87,12 +87,11 @@ def _with_same_tag(
 
 
 def vlan_name_is_fit(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
-    """The kernel's names of links have at most 15 bytes (IFNAMSIZ in linux/if.h)."""
+    """The kernel's names of links have at most 15 bytes (IFNAMSIZ in linux/if.h); "vn-" begins bridges."""
     problems = []
     for vlan in after.vlans:
-        if not is_link_name(vlan.name):
-            long = len(vlan.name.encode()) > LINK_NAME_BYTES
-            text = f"has more than {LINK_NAME_BYTES} characters" if long else "is not a name for a link"
+        text = _unfit(vlan.name)
+        if text:
             problems.append(
                 Problem(
                     "vlan-name-unfit",
@@ -103,6 +102,16 @@ def vlan_name_is_fit(before: Desired, after: Desired, inventory: Inventory) -> l
                 )
             )
     return problems
+
+
+def _unfit(name: str) -> str:
+    """What is wrong with the name of a VLAN adapter; "" if nothing."""
+    if len(name.encode()) > LINK_NAME_BYTES:
+        return f"has more than {LINK_NAME_BYTES} characters"
+    if not is_link_name(name):
+        return "is not a name for a link"
+    # One of them may be made on this server later, and could not be.
+    return "begins as the bridges of Virtual Networks do" if name.startswith(BRIDGE_PREFIX) else ""
 
 
 def vlan_name_is_unique(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
