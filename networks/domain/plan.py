@@ -217,7 +217,8 @@ class _Planner:
         if bridge_holding(here.adapter, self.facts) != here.bridge:
             self.notes.append(
                 f"{here.adapter} is not in {here.bridge} any more. The panel did not make that bridge and "
-                "leaves it as it is: put the adapter back, or assign the network anew."
+                "leaves it as it is: put the adapter back, or take the network off this server and assign it "
+                "anew."
             )
         return []
 
@@ -258,7 +259,8 @@ class _Planner:
                     self.notes.append(f"{bridge} holds {name}, which the panel did not put there.")
             strangers = self._strangers(bridge, besides=set(held))
             if strangers:
-                self.notes.append(f"{', '.join(strangers)} leave {bridge}, which goes.")
+                verb = "leaves" if len(strangers) == 1 else "leave"
+                self.notes.append(f"{', '.join(strangers)} {verb} {bridge}, which goes.")
             steps.append(RemoveBridge(bridge, mine[0] if mine else ""))
         return steps
 

@@ -371,7 +371,7 @@ def test_a_strangers_saved_bridge_is_cleared_before_the_bridge_goes() -> None:
 def test_ports_of_others_in_a_bridge_that_goes_are_told() -> None:
     facts = with_link(LOOKS[3], Link("tap9", "tap", up=True, master="vn-d"))
     made = change(3, RemoveMember(interface(3, "301")), Unassign(D, 3), facts=facts)
-    assert "tap9 leave vn-d, which goes." in made.notes
+    assert "tap9 leaves vn-d, which goes." in made.notes
 
 
 def test_an_interface_that_is_not_saved_is_told() -> None:

@@ -11,6 +11,8 @@ from networks.domain.rules.problem import Problem
 from networks.domain.state import Desired, InterfaceKey, Member, Network, grouped
 from networks.domain.wires import NetworkHere, layer2
 
+UNREAD = "Start the Container; if it runs, its page says why nobody could look inside."
+
 
 def member_is_bridged(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
     """Rule 2: only bridged interfaces join; a host-routed one is refused with that reason."""
@@ -89,7 +91,7 @@ def members_share_a_subnet(before: Desired, after: Desired, inventory: Inventory
                         f"subnets-differ-{version}",
                         "warn",
                         f"Members of {words.network(network.id, after)} are in different subnets ({named}) "
-                        "and cannot talk to each other directly.",
+                        "and may not all reach each other directly: each has to be in the other's subnet.",
                         (NetworkRef(network.id), *sorted(key for _, keys in groups for key in keys)),
                         "Give them addresses of one subnet.",
                     )
@@ -132,13 +134,13 @@ def _told(subnets: frozenset[str], keys: list[InterfaceKey], inventory: Inventor
 
 
 def members_have_addresses(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
-    """Rule 12: a member without an address is silent; of a stopped vzctl 4 container nothing is known."""
+    """Rule 12: a member without an address is silent; of one that nobody could look into nothing is known."""
     problems = []
     for network in after.networks:
         views = [v for v in _views(network, after, inventory) if not v.addresses or not v.addresses_known]
-        for known, code, says in (
-            (True, "no-address", "has no IP address"),
-            (False, "address-unknown", "has an IP address that is not known while the Container is stopped"),
+        for known, code, says, hint in (
+            (True, "no-address", "has no IP address", "Set an address in the Container."),
+            (False, "address-unknown", "may have IP addresses, which nobody could read", UNREAD),
         ):
             keys = sorted(view.key for view in views if view.addresses_known is known)
             if keys:
@@ -151,7 +153,7 @@ def members_have_addresses(before: Desired, after: Desired, inventory: Inventory
                         if len(keys) > 1
                         else f"In {words.network(network.id, after)}, {names} {says}.",
                         (NetworkRef(network.id), *keys),
-                        "Set an address in the Container." if known else "",
+                        hint,
                     )
                 )
     return problems

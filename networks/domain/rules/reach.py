@@ -34,7 +34,7 @@ def local_network_is_on_one_server(before: Desired, after: Desired, inventory: I
                     "partitioned",
                     "refuse",
                     f"{words.network(network.id, after)} has Containers on {len(homes)} physical servers but "
-                    f"is local on {names}: those Containers could not reach the others.",
+                    f"is local on {names}: Containers there cannot reach the others.",
                     (NetworkRef(network.id), *map(ServerRef, local)),
                     "Assign it to a network adapter there, or keep its Containers on one physical server.",
                 )
