@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 LISTEN ?= 127.0.0.1:8000
 
 help: ## list these commands
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 17
 
 demo: ## the panel with the manual's three servers on this machine (root; Ctrl-C stops everything)
 	@scripts/prepare.sh demo
