@@ -7,11 +7,12 @@ should hold. Guessing would start a panel that behaves differently from what its
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import stat
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ImproperlyConfigured
@@ -20,6 +21,9 @@ from django.core.exceptions import ImproperlyConfigured
 KNOWN: set[str] = set()
 
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
+
+#: A name, an IPv4 address, or an IPv6 address in brackets.
+HOST = re.compile(r"[^\s/:\[\]]+|\[[0-9A-Fa-f:.]+\]")
 
 
 def envstr(name: str, default: str = "") -> str:
@@ -44,9 +48,18 @@ def envint(name: str, default: int, lowest: int, highest: int) -> int:
     return int(value)
 
 
-def envlist(name: str, default: str) -> list[str]:
-    """Words separated by commas; empty ones are left out."""
-    return [word.strip() for word in envstr(name, default).split(",") if word.strip()]
+def envhosts(name: str, default: str) -> list[str]:
+    """Names and addresses under which browsers reach the panel, separated by commas; at least one.
+
+    Copied from a browser, with a scheme or a port, one would never match what browsers ask for.
+    """
+    hosts = [word.strip() for word in envstr(name, default).split(",") if word.strip()]
+    if not hosts or not all(HOST.fullmatch(host) for host in hosts):
+        raise ImproperlyConfigured(
+            f"{name}={','.join(hosts)!r}: expected names or addresses without https:// and port, "
+            "such as panel.example.org or [2001:db8::5]."
+        )
+    return hosts
 
 
 def envchoice(name: str, default: str, choices: tuple[str, ...]) -> str:
@@ -136,28 +149,41 @@ def write_secret(path: Path, text: str) -> None:
         draft.unlink()
 
 
+def split(name: str, url: str) -> tuple[SplitResult, int | None]:
+    """The parts of a URL, and its port, which may be no number."""
+    try:
+        parts = urlsplit(url)
+        return parts, parts.port
+    except ValueError:
+        # Without the cause, which may quote a piece of the password.
+        raise ImproperlyConfigured(
+            f"{name}: its address or port cannot be read. In user and password percent-encode reserved "
+            "characters, such as %2F for a slash."
+        ) from None
+
+
 def database(url: str, sqlite_path: Path) -> dict[str, Any]:
     """Django's DATABASES entry for postgres://user:password@host:port/name?option=value; empty: SQLite."""
     if not url:
         return sqlite(sqlite_path)
-    parts = urlsplit(url)
+    parts, port = split("DATABASE_URL", url)
     if parts.scheme == "sqlite" and parts.path.strip("/"):
         return sqlite(Path(unquote(parts.path)))
     if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
         raise ImproperlyConfigured(
             "DATABASE_URL: expected postgres://user:password@host:port/name or sqlite:////absolute/path."
         )
-    try:
-        port = parts.port
-    except ValueError as error:
-        raise ImproperlyConfigured("DATABASE_URL: the port is not a number.") from error
+    host = unquote(parts.hostname or "")
+    if host.startswith("/"):
+        # The folder of a unix socket, percent-encoded: postgres://user@%2Frun%2Fpostgresql/name; urllib has
+        # made its letters small.
+        host = unquote(parts.netloc.rpartition("@")[2].partition(":")[0])
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
-        # A percent-encoded host is the folder of a unix socket: postgres://user@%2Frun%2Fpostgresql/name
-        "HOST": unquote(parts.hostname or ""),
+        "HOST": host,
         "PORT": str(port or ""),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
@@ -186,10 +212,13 @@ def broker(url: str, socket: Path) -> str:
     """Celery's broker URL from REDIS_URL, or that of the private broker's unix socket when empty."""
     if not url:
         return f"redis+socket://{socket}"
-    parts = urlsplit(url)
+    parts, _ = split("REDIS_URL", url)
     if parts.scheme == "unix":
         # kombu's spelling of the same thing
         return url.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
     if parts.scheme not in {"redis", "rediss", "redis+socket"}:
         raise ImproperlyConfigured("REDIS_URL: expected redis://, rediss:// or unix:///path/of/socket.")
+    if parts.scheme == "rediss" and "ssl_cert_reqs=" not in parts.query:
+        # kombu takes any certificate unless told otherwise, and the password would go to whoever shows one.
+        return f"{url}{'&' if parts.query else '?'}ssl_cert_reqs=required"
     return url

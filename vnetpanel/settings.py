@@ -20,7 +20,7 @@ DEBUG = env.envbool("VNETPANEL_DEBUG", False)
 #: The panel is reached over HTTPS (its own or a proxy's): cookies, HSTS and redirects follow.
 HTTPS = env.envbool("VNETPANEL_HTTPS", False)
 SECRET_KEY = env.envsecret("VNETPANEL_SECRET_KEY", VAR_DIR / "secret-key")
-ALLOWED_HOSTS = env.envlist("VNETPANEL_HOSTS", "localhost,127.0.0.1,[::1]")
+ALLOWED_HOSTS = env.envhosts("VNETPANEL_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if HTTPS and host != "*"]
 
 INSTALLED_APPS = [

@@ -74,7 +74,15 @@ env.envfolder("VNETPANEL_VAR", pathlib.Path("var"))
         ("VNETPANEL_WEB_THREADS", "0", "VNETPANEL_WEB_THREADS='0': expected a whole number from 1"),
         ("VNETPANEL_LOG", "loud", "VNETPANEL_LOG='loud': expected one of auto, json, console"),
         ("DATABASE_URL", "mysql://db/panel", "DATABASE_URL: expected postgres://"),
+        ("DATABASE_URL", "postgres://u:hu[sh@db/panel", "DATABASE_URL: its address or port cannot be read"),
+        ("DATABASE_URL", "postgres://u:hush@db:x/panel", "DATABASE_URL: its address or port cannot be read"),
         ("REDIS_URL", "amqp://broker", "REDIS_URL: expected redis://"),
+        ("REDIS_URL", "redis://:hush@broker:x/0", "REDIS_URL: its address or port cannot be read"),
+        ("REDIS_URL", "redis://:hu[sh@broker/0", "REDIS_URL: its address or port cannot be read"),
+        ("VNETPANEL_HOSTS", "https://panel.example.org", "expected names or addresses without https://"),
+        ("VNETPANEL_HOSTS", "panel.example.org:8443", "expected names or addresses without https://"),
+        ("VNETPANEL_HOSTS", "::1", "expected names or addresses without https://"),
+        ("VNETPANEL_HOSTS", " , ", "expected names or addresses without https://"),
         ("VNETPANEL_TIME_ZONE", "Mars", "VNETPANEL_TIME_ZONE='Mars': expected a time zone such as UTC or"),
         ("VNETPANEL_TIME_ZONE", "../passwd", "VNETPANEL_TIME_ZONE='../passwd': expected a time zone"),
         ("VNETPANEL_TIME_ZONE", "Europe", "VNETPANEL_TIME_ZONE='Europe': expected a time zone"),
@@ -85,6 +93,7 @@ def test_it_stops_at_a_value_it_cannot_read(var_dir: Path, name: str, value: str
     done = load_settings(var_dir, **{name: value})
     assert done.returncode != 0
     assert sentence in done.stderr
+    assert "hush" not in done.stderr and "hu[sh" not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -145,6 +154,11 @@ def test_a_postgres_socket_folder_is_a_percent_encoded_host() -> None:
     assert env.database("postgres://panel@%2Frun%2Fpostgresql/panel", Path("x"))["HOST"] == "/run/postgresql"
 
 
+def test_a_socket_folder_keeps_its_capitals() -> None:
+    found = env.database("postgres://panel@%2FSrv%2FPG:5433/panel", Path("x"))
+    assert (found["HOST"], found["PORT"]) == ("/Srv/PG", "5433")
+
+
 def test_sqlite_takes_the_write_lock_at_the_start_and_syncs_each_commit() -> None:
     options = env.database("", Path("panel.sqlite3"))["OPTIONS"]
     assert options["transaction_mode"] == "IMMEDIATE"
@@ -158,6 +172,9 @@ def test_sqlite_takes_the_write_lock_at_the_start_and_syncs_each_commit() -> Non
         ("", "redis+socket:///var/broker.sock"),
         ("redis://:pw@10.0.0.5:6379/0", "redis://:pw@10.0.0.5:6379/0"),
         ("unix:///run/redis.sock?db=2", "redis+socket:///run/redis.sock?virtual_host=2"),
+        ("rediss://:pw@broker:6379/0", "rediss://:pw@broker:6379/0?ssl_cert_reqs=required"),
+        ("rediss://broker?ssl_ca_certs=/ca", "rediss://broker?ssl_ca_certs=/ca&ssl_cert_reqs=required"),
+        ("rediss://broker?ssl_cert_reqs=none", "rediss://broker?ssl_cert_reqs=none"),
     ],
 )
 def test_the_broker_url_is_said_in_celerys_words(given: str, kombu: str) -> None:
