@@ -32,7 +32,7 @@ shell_scripts() {
 deployment() {
     VNETPANEL_VAR=$(mktemp -d) || return
     export VNETPANEL_VAR
-    VNETPANEL_HTTPS=1 VNETPANEL_HOSTS=panel.example.org VNETPANEL_DEBUG=0 \
+    VNETPANEL_HTTPS=1 VNETPANEL_BEHIND_PROXY=1 VNETPANEL_HOSTS=panel.example.org VNETPANEL_DEBUG=0 \
         python manage.py check --deploy --fail-level WARNING
     code=$?
     rm -rf "$VNETPANEL_VAR"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.core.checks import CheckMessage, Warning, register
 
 from vnetpanel import env
@@ -24,3 +25,12 @@ def known_variables(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
         Warning(f"The environment sets {name}, which the panel does not read.", id="vnetpanel.W001")
         for name in unknown
     ]
+
+
+@register()
+def https_is_spoken_in_front(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """`manage.py up` speaks plain HTTP: every page would lead to itself unless a proxy's word is believed."""
+    if settings.HTTPS and not settings.BEHIND_PROXY:
+        text = "VNETPANEL_HTTPS is on and VNETPANEL_BEHIND_PROXY is off: every page redirects to itself."
+        return [Warning(text, hint="docs/operations.md, “HTTPS in front”", id="vnetpanel.W002")]
+    return []

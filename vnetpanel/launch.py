@@ -20,11 +20,12 @@ from typing import IO, TYPE_CHECKING
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from vnetpanel import health
 from vnetpanel.broker import private_broker
 from vnetpanel.celery import app, server_queue
+from vnetpanel.logs import masked
 from vnetpanel.supervisor import Child, Supervisor
 
 if TYPE_CHECKING:
@@ -79,17 +80,20 @@ def listen(address: str) -> socket.socket:
     except OSError as error:
         listener.close()
         raise LaunchError(
-            f"Cannot listen on {address}: {error.strerror}. Choose another with --listen."
+            f"Cannot listen on {address}: {error.strerror}. Choose another with --listen (make: LISTEN=…)."
         ) from None
     listener.listen(512)
     return listener
 
 
 def url_of(listener: socket.socket) -> str:
-    """The address to type into a browser."""
+    """The address to type into a browser. With HTTPS it is that of the web server in front."""
     host, port = listener.getsockname()[:2]
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
-    return f"{'https' if settings.HTTPS else 'http'}://{shown}:{port}/"
+    here = f"{shown}:{port}"
+    if settings.HTTPS:
+        return f"https://{settings.ALLOWED_HOSTS[0]}/ (this is {here}, for the web server in front)"
+    return f"http://{here}/"
 
 
 def first_login() -> str | None:
@@ -149,7 +153,10 @@ class Launcher:
             address = url_of(listener)
             tell(address)
             self.say("Preparing the database and the static files")
-            call_command("migrate", interactive=False, verbosity=0)
+            try:
+                call_command("migrate", interactive=False, verbosity=0)
+            except OperationalError as error:
+                raise LaunchError(f"The database cannot be used: {masked(str(error).strip())}") from None
             if self.with_lab:
                 self.refuse_real_servers()
                 self.boot_lab()

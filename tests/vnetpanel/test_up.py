@@ -86,6 +86,15 @@ def test_a_folder_that_cannot_hold_the_lab_stops_it_with_a_sentence(monkeypatch:
         launcher.boot_lab()
 
 
+def test_a_database_that_does_not_answer_stops_it_with_a_sentence(
+    start_panel: Callable[..., RunningPanel],
+) -> None:
+    panel = start_panel(DATABASE_URL="postgres://panel:hush@127.0.0.1:1/panel")
+    panel.said("The database cannot be used: .*127.0.0.1")
+    assert panel.process.wait(60) == 1
+    assert not any(word in line for line in panel.lines for word in ("Traceback", "hush"))
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_start_that_is_ended_while_it_prints_it_makes_nobody(django_user_model: Any) -> None:
     def say(line: str) -> None:

@@ -1,0 +1,21 @@
+"""HTTPS is spoken by a web server in front of the panel: what the panel says of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vnetpanel.checks import https_is_spoken_in_front
+from vnetpanel.launch import listen, url_of
+
+
+def test_it_says_the_address_that_browsers_use(settings: Any) -> None:
+    settings.HTTPS, settings.ALLOWED_HOSTS = True, ["panel.example.org"]
+    with listen("127.0.0.1:0") as listener:
+        assert url_of(listener).startswith("https://panel.example.org/ ")
+        assert f"127.0.0.1:{listener.getsockname()[1]}" in url_of(listener)
+
+
+def test_it_warns_where_the_one_in_front_would_not_be_believed(settings: Any) -> None:
+    for https, behind, warnings in ((True, False, 1), (True, True, 0), (False, False, 0)):
+        settings.HTTPS, settings.BEHIND_PROXY = https, behind
+        assert len(https_is_spoken_in_front(None)) == warnings
