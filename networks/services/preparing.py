@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.text import slugify
 
 from networks import gate
 from networks.choices import IDLE_OPERATION_STATES
@@ -58,6 +59,15 @@ def key_line(server: PhysicalServer, login: DedicatedLogin) -> str:
 def script_of(server: PhysicalServer, login: DedicatedLogin) -> str:
     """The script that prepares the server, or brings it up to date."""
     return gate.preparation(login.credential.public_key, login.panel_addresses, old=server.legacy_ssh)
+
+
+def script_file(server: PhysicalServer) -> str:
+    """What the script is called as a file; no two servers' scripts are called the same."""
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", server.name):
+        return f"prepare-{server.name}.sh"
+    # Under another server's name it would be run there, and give it the other's key. The number tells apart
+    # what a file's name cannot keep, and no name that is kept as it is has an underscore.
+    return f"prepare-{slugify(server.name) or 'server'}_{server.pk}.sh"
 
 
 def make_login(user: AnyUser, server: PhysicalServer, addresses: str) -> DedicatedLogin:

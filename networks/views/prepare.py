@@ -9,7 +9,6 @@ from django.core.exceptions import PermissionDenied
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
-from django.utils.text import slugify
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
@@ -62,8 +61,7 @@ def prepare_script(request: HttpRequest, server_id: int) -> HttpResponse:
     if login is None:
         messages.info(request, "Make the key first: it is in the script.")
         return redirect("networks:prepare_server", server.pk)
-    name = f"prepare-{slugify(server.name) or server.pk}.sh"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    headers = {"Content-Disposition": f'attachment; filename="{preparing.script_file(server)}"'}
     script = preparing.script_of(server, login)
     return HttpResponse(script, content_type="text/plain; charset=utf-8", headers=headers)
 
@@ -83,6 +81,7 @@ def _context(server: PhysicalServer, login: DedicatedLogin | None) -> dict[str, 
         "server": server,
         "group": server.group,
         "made": login,
+        "script_file": preparing.script_file(server),
         "uses_it": uses_it,
         "is_outdated": preparing.is_outdated(server),
         "version": gate.version(),

@@ -25,7 +25,7 @@ from nodes.observe import pool
 from nodes.services.errors import NotAllowed, ServiceError
 from nodes.ssh import keys
 from tests.gate.conftest import HERE, Machine
-from tests.networks.conftest import Scene, make_server
+from tests.networks.conftest import Scene
 from tests.sshd import PASSWORD
 from trust.models import Entry
 
@@ -291,23 +291,3 @@ def test_scripts_are_written_at_the_command_line(scene: Scene, tmp_path: Path) -
         said("server1", "server2")
     said("server1", "server2", "--from", HERE, "--to", str(tmp_path))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["prepare-server1.sh", "prepare-server2.sh"]
-
-
-def test_servers_whose_names_look_alike_in_a_file_name_have_a_script_each(
-    scene: Scene, tmp_path: Path
-) -> None:
-    segment = scene.eth0(scene.server1).segment
-    assert segment is not None
-    third = make_server(scene.group, segment, "server3", "10.77.0.13")
-    alike = {scene.server1: "vz1.2", scene.server2: "vz12", third: "нода"}
-    for server, name in alike.items():
-        server.name = name
-        server.save()
-    call_command("prepare_script", *alike.values(), "--from", HERE, "--to", str(tmp_path), stdout=StringIO())
-    call_command("prepare_script", "vz12", "--to", str(tmp_path), stdout=StringIO())
-    pks = [server.pk for server in alike]
-    names = [f"prepare-vz12.{pks[0]}.sh", f"prepare-vz12.{pks[1]}.sh", f"prepare-server.{pks[2]}.sh"]
-    assert {path.name for path in tmp_path.iterdir()} == set(names)
-    for server, name in zip(alike, names, strict=True):
-        key = DedicatedLogin.objects.get(server=server).credential.public_key
-        assert key in (tmp_path / name).read_text()

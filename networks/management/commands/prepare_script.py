@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import getpass
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils.text import slugify
 
 from networks.services import preparing
 from nodes.models import PhysicalServer
@@ -32,19 +30,13 @@ class Command(BaseCommand):
         names = list(dict.fromkeys(options["servers"]))
         if len(names) > 1 and options["to"] is None:
             raise CommandError("Several servers need a folder for their scripts: --to FOLDER.")
-        slugs = Counter(slugify(name) for name in PhysicalServer.objects.values_list("name", flat=True))
         for name in names:
             server = self._server(name)
             script = self._script(server, options["addresses"])
             if options["to"] is None:
                 self.stdout.write(script, ending="")
                 continue
-            slug = slugify(name)
-            # "vz1.2" and "vz12" have one slug, "нода" has none: a script under another server's name would be
-            # run there, and give it the other's key. No slug holds a dot, so these names are nobody else's.
-            if not slug or slugs[slug] > 1:
-                slug = f"{slug or 'server'}.{server.pk}"
-            path = options["to"] / f"prepare-{slug}.sh"
+            path = options["to"] / preparing.script_file(server)
             try:
                 path.write_text(script)
             except OSError as error:
