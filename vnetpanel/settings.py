@@ -21,7 +21,6 @@ DEBUG = env.envbool("VNETPANEL_DEBUG", False)
 HTTPS = env.envbool("VNETPANEL_HTTPS", False)
 SECRET_KEY = env.envsecret("VNETPANEL_SECRET_KEY", VAR_DIR / "secret-key")
 ALLOWED_HOSTS = env.envhosts("VNETPANEL_HOSTS", "localhost,127.0.0.1,[::1]")
-CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if HTTPS and host != "*"]
 
 INSTALLED_APPS = [
     "vnetpanel.apps.PanelConfig",
