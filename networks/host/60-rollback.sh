@@ -6,10 +6,11 @@ roll_back() {
 	D=$RUN/txn/$1
 	journal
 	decided && return 0
+	find_tools
+	[ "$J_state$J_path" != appliedguarded ] || proxied_since "$D/snap"
 	note state rollingback 2>/dev/null
 	crash rolling
 	case $J_path in guarded | held) stop_worker ;; esac
-	find_tools
 	[ ! -e "$D/snap" ] || forwards_since "$D/snap"
 	converged
 	r_rc=$?
@@ -21,6 +22,11 @@ roll_back() {
 	fi
 	return "$r_rc"
 }
+# proxied_since SNAP: with what of that others have done since the change was verified. Before anything goes back, and before
+# it is noted to: a half state says nothing of it.
+proxied_since() {
+	compare since "$1" 0 >"$1.new" 2>>"$D/log" && is_whole "$1.new" && mv -f "$1.new" "$1"
+} 2>/dev/null
 # A first pass in one batch is fast; the next ones prove it and mend what the first could not, word by word: `ip` ends a
 # batch, forced or not, at what it cannot read. It is an emergency: tried for some minutes, whatever else pulls at the same
 # links.

@@ -95,6 +95,8 @@ function move_l3(from, to, change, i) {
 		refuse("two-owners", "both " from " and " to " carry addresses of the server: leave them on one of the two")
 	check_l3(from)
 	moved[from] = moved[to] = 1
+	owner[to] = (from in owner) ? owner[from] : from
+	delete owner[from]
 	for (i = 1; i <= nA[4, from]; i++) {
 		A[4, to, i] = renamed_label(A[4, from, i], from, to)
 		critical("ip addr add " A[4, to, i] " dev " to)
@@ -524,6 +526,7 @@ function write_expected(i, dev, f, j, any) {
 	}
 	for (dev in want_port) print "port " dev " master " want_port[dev] >(dir "/expected")
 	for (i in gateways) print i, gateways[i] >(dir "/gateways")
+	for (dev in owner) if (owner[dev] != dev) print "moved " owner[dev] " " dev >(dir "/snap")
 	for (dev in moved) if (has_l3(dev)) print dev >(dir "/owners")
 }
 END {

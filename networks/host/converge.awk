@@ -1,4 +1,5 @@
-# From any half state back to a snapshot, or what differs from an expected end state (mode=verify; later on, mode=stands).
+# From any half state back to a snapshot (mode=converge), or what differs from an expected end state (mode=verify; later on,
+# mode=stands), or the snapshot with what others have done since (mode=since).
 # Runs after look.awk. -v: target (file of canonical lines), mode, hard (rebuild addresses that are out of order),
 # brctl. Prints commands in the order they must run, or differences; nothing at all when the states are equal.
 # It never replays "undo" steps: it only compares, so it can be killed and run again at any point.
@@ -10,6 +11,7 @@ function read_target(line, w, dev) {
 		if (!(dev in listed)) { listed[dev] = 1; order[++count] = dev }
 		if (w[1] == "absent") absent[dev] = 1
 		else if (w[1] == "still") still[dev] = 1
+		else if (w[1] == "moved") owner[dev] = w[3]
 		else if (w[1] == "link") { wmac[dev] = w[4]; wmtu[dev] = w[6]; wup[dev] = w[8]; wmaster[dev] = w[10] }
 		else if (w[1] == "br") wbr[dev] = line
 		else if (w[1] == "vlan") { wbase[dev] = w[4]; wvid[dev] = w[6] }
@@ -44,8 +46,7 @@ function same_proxies(f, dev, i) {
 function same_l3(dev, f, i) {
 	if (dev in still) {
 		for (f = 4; f <= 6; f += 2)
-			if (!has_all(A, nA[f, dev], "addr", f, dev) || !has_all(R, nR[f, dev], "route", f, dev) || \
-				(mode != "stands" && !has_all(P, nP[f, dev], "proxy", f, dev))) return 0
+			if (!has_all(A, nA[f, dev], "addr", f, dev) || !has_all(R, nR[f, dev], "route", f, dev)) return 0
 		return 1
 	}
 	for (f = 4; f <= 6; f += 2) {
@@ -141,6 +142,8 @@ function routes_back(dev, f, i, pass, key) {
 	}
 	for (f = 4; f <= 6; f += 2) {
 		key = "proxy" SUBSEP f SUBSEP dev
+		# Of a link that is not moved they went with their containers, unless its addresses went as well.
+		if ((dev in still) && has_all(A, nA[f, dev], "addr", f, dev)) continue
 		for (i = 1; i <= nW[key]; i++) ip("neigh replace proxy " W[key, i] " dev " dev)
 	}
 }
@@ -218,11 +221,30 @@ function converge(i, j, dev, l3, was, to) {
 		if (!wup[dev] && is_up(dev)) ip("link set dev " dev " down")
 	}
 }
+# --- since ---
+
+# A change that waited goes back: addresses proxied for host-routed containers that came or went meanwhile do so in its
+# snapshot too. Where the new owner has no addresses any more the kernel has forgotten them, and those of the snapshot count.
+function print_since(line, w, dev, f) {
+	while ((getline line < target) > 0) {
+		split(line, w, " ")
+		if (w[1] ~ /^proxy[46]$/ && (w[2] in owner) && carries(owner[w[2]], substr(w[1], 6))) continue
+		if (line == "end") for (dev in owner) for (f = 4; f <= 6; f += 2) if (carries(owner[dev], f)) print_proxies(f, dev, owner[dev])
+		print line
+	}
+}
+function carries(dev, f) { return is_up(dev) && nA[f, dev] > 0 }
+function print_proxies(f, from, to, i) {
+	for (i = 1; i <= nP[f, to]; i++) if (!seen_in(W, nW["proxy", f, to], "proxy" SUBSEP f SUBSEP to, P[f, to, i]))
+		print "proxy" f, from, P[f, to, i]
+	for (i = 1; i <= nP[f, from]; i++) if (!seen_in(P, nP[f, to], f SUBSEP to, P[f, from, i])) print "proxy" f, from, P[f, from, i]
+}
 { take() }
 END {
 	if (!complete()) { print "error ip did not answer in full"; exit 74 }
 	read_target()
 	if (mode == "converge") converge()
+	else if (mode == "since") print_since()
 	else verify()
 	exit bad ? 1 : 0
 }
