@@ -169,9 +169,11 @@ function check_l3(dev, static, f, i) {
 	if (advertised[dev])
 		refuse("ra-route", dev " has routes from router advertisements" static " and set accept_ra to 0")
 	if (dev in odd)
-		refuse("route-" odd[dev], "a route over " dev " uses " odd[dev] ": replace it by plain routes first")
+		refuse("route-" spelled(odd[dev]), "a route over " dev " uses " odd[dev] ": replace it by plain routes first")
 	print dev >(dir "/moving")
 }
+# In the letters that a code may have (answers.py).
+function spelled(word) { gsub(/[^a-z0-9]/, "-", word); return substr(word, 1, 24) }
 # `ip route replace` takes the first route with that destination, tos, metric and table, whatever link it leads over.
 function check_twice(f, dev, words, k, i, w, identity) {
 	identity = route_identity(words)

@@ -83,6 +83,8 @@ function take_route(i, w, dev, words, proto, special) {
 			if ($(i + 1) ~ /^(lock|inet6?)$/) words = words " " $(++i)
 			words = words " " $(++i)
 			if (w == "proto") proto = $i
+			# A number is what this ip has no word for, and it takes none back.
+			if (w == "features" && words !~ / features (ecn|tcp_usec_ts)$/) special = w
 		} else if (!special) special = w
 	}
 	# Kernels before 3.x call what a router advertised their own.

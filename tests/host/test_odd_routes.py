@@ -49,6 +49,44 @@ def test_a_route_in_words_that_ip_may_not_take_back_is_refused(server: Server, m
     assert [note.code for note in shown.answer.refusals] == ["route-wormhole"], shown.raw
 
 
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("features 0x10", "route-features"),
+        ("features ecn 0x11", "route-0x11"),
+        ("features", "route-features"),
+        # Before 2025 ip takes one of them only, and has said both since 2023.
+        ("features ecn tcp_usec_ts", "route-tcp-usec-ts"),
+    ],
+)
+def test_features_that_ip_may_not_take_back_are_refused(
+    server: Server, move: HostPlan, said: str, code: str
+) -> None:
+    """An older one says the newer ones as a number."""
+    server.batch(f"route add {OFF_LINK} dev eth0")
+    ip_says(server, f"s/^203.0.113.0.24 .*/& {said} quickack 1/")
+    shown = server.plan(move)
+    assert [note.code for note in shown.answer.refusals] == [code]
+
+
+def test_features_that_ip_has_a_word_for_go_along(server: Server, move: HostPlan) -> None:
+    server.batch(f"route add {OFF_LINK} dev eth0 features ecn quickack 1")
+    before = server.state()
+    commit(server, "there", move)
+    assert f"{OFF_LINK} dev vn-a features ecn quickack 1" in server.state()
+    commit(server, "away", BACK)
+    assert server.state() == before
+
+
+def test_a_newer_word_is_passed_on(server: Server, move: HostPlan) -> None:
+    server.batch(f"route add {OFF_LINK} dev eth0")
+    ip_says(server, "s/^203.0.113.0.24 .*/& features tcp_usec_ts/")
+    shown = server.plan(move)
+    assert f"ip route replace {OFF_LINK} features tcp_usec_ts dev vn-a" in [
+        c.text for c in shown.answer.commands
+    ]
+
+
 def test_what_an_old_kernel_has_learnt_or_says_for_nothing_is_no_route(
     server: Server, move: HostPlan
 ) -> None:
@@ -76,8 +114,9 @@ def test_what_ip_cannot_read_keeps_nothing_else_from_coming_back(server: Server,
     wrong = "ip route replace 203.0.113.0/24 rto_min lock 5ms dev eth0"
     lines = f"ip addr add 10.77.0.77/24 dev eth0\n{wrong}\nip addr add 10.77.0.78/24 dev eth0\n"
     for alone, there in (("", [True, False]), ("yes", [True, True])):
-        text = f"{script}\nX_alone={alone}\nrun_commands -force <<'E'\n{lines}E\n"
+        part = server.root / "part.sh"
+        part.write_text(f"{script}\nX_alone={alone}\nrun_commands -force <<'E'\n{lines}E\n")
         run(*server.inside(), "env", *(f"{k}={v}" for k, v in server.environment().items()),
-            *shell.split(), "-c", text, check=False)  # fmt: skip
+            *shell.split(), str(part), check=False)  # fmt: skip
         state = server.state()
         assert [f" 10.77.0.{n}/24 " in state for n in (77, 78)] == there, (alone, state)

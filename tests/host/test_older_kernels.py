@@ -56,8 +56,9 @@ def test_tags_are_filtered_only_where_frames_without_one_have_a_vlan(
     if knows:
         (bridge / "default_pvid").write_text("1\n")
     script = server.script.read_text().rpartition('main "$@"')[0]
-    text = f"{script}\nrun_commands <<'E'\nprologue echo 1 >{bridge}/vlan_filtering\nE\n"
-    run(*shell.split(), "-c", text)
+    part = server.root / "part.sh"
+    part.write_text(f"{script}\nrun_commands <<'E'\nprologue echo 1 >{bridge}/vlan_filtering\nE\n")
+    run(*shell.split(), str(part))
     assert (bridge / "vlan_filtering").read_text() == f"{int(knows)}\n"
 
 
