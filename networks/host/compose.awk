@@ -159,7 +159,7 @@ function check_l3(dev, static, f, i) {
 	static = ": configure it statically"
 	for (f = 4; f <= 6; f += 2) for (i = 1; i <= nR[f, dev]; i++) check_twice(f, dev, R[f, dev, i])
 	# At boot it was so when it was decided.
-	if (txid != "boot") for (i = 1; i <= nA[4, dev]; i++) check_subnet(dev, A[4, dev, i])
+	if (txid != "boot") check_subnet(dev)
 	# Its own is made of its hardware address; nobody can tell which of several that is. A bridge of ours may have two.
 	if (linklocals[dev] > 1 && !(dev in was_bridge))
 		refuse("link-local", dev " has several addresses of fe80::/64, and only one would go along: remove the other")
@@ -190,28 +190,16 @@ function route_identity(words, w, n, i, out) {
 	for (i = 2; i < n; i++) if (w[i] ~ /^(tos|dsfield|metric|table)$/) out = out " " w[i] " " w[i + 1]
 	return out
 }
-# Of two links in one subnet the one whose address came first is used, and a move makes its the last; with a strict rp_filter
-# the other one is deaf.
-function check_subnet(dev, words, k, i, w) {
-	for (k in nA) {
-		split(k, w, SUBSEP)
-		if (w[1] != 4 || w[2] == dev || w[2] == "lo" || !is_up(w[2])) continue
-		for (i = 1; i <= nA[k]; i++) if (subnet(A[k, i]) == subnet(words) && subnet(words) != "")
-			refuse("same-subnet", dev " and " w[2] " both have addresses of " subnet(words) ", and the server would use the" \
+# Of two links in one subnet the one whose route came first is used, and a move makes its the last; with a strict rp_filter
+# the other one is deaf. One that is not the first is used no less afterwards.
+function check_subnet(dev, i, net, first) {
+	for (i = 1; i <= nconnected; i++) {
+		net = route_identity(connected[i])
+		if (!(net in first)) first[net] = connected_on[i]
+		else if (first[net] == dev && connected_on[i] != dev)
+			refuse("same-subnet", dev " and " connected_on[i] " both have addresses of " net ", and the server would use the" \
 				" other one afterwards: leave them on one of the two, or give one of the addresses a metric")
 	}
-}
-# The destination and metric of the route that an address brings; "": it has none.
-function subnet(words, a, o, n, bits, i, metric) {
-	if (words ~ / noprefixroute( |$)/) return ""
-	split(words, a, " ")
-	for (i = 2; i in a; i++) if (a[i] == "metric") metric = " metric " a[i + 1]
-	for (i = 2; i in a; i++) if (a[i] == "peer") a[1] = a[i + 1]
-	if (split(a[1], o, /[.\/]/) != 5 || o[5] == 32) return ""
-	n = ((o[1] * 256 + o[2]) * 256 + o[3]) * 256 + o[4]
-	bits = 2 ^ (32 - o[5])
-	n = int(n / bits) * bits
-	return int(n / 16777216) "." int(n / 65536) % 256 "." int(n / 256) % 256 "." n % 256 "/" o[5] metric
 }
 # NetworkManager and networkd take back what they manage, at once or at the next carrier change.
 function check_manager(dev, line, path) {

@@ -89,11 +89,28 @@ function take_route(i, w, dev, words, proto, special) {
 	}
 	# Kernels before 3.x call what a router advertised their own.
 	if (family == 6 && proto == "kernel" && words ~ / via /) proto = "ra"
-	if (proto == "kernel" || proto == "redirect" || words ~ /^(ff00::|fe80::\/64)/) return
+	if (proto == "redirect" || words ~ /^(ff00::|fe80::\/64)/) return
+	if (proto == "kernel" && is_brought(dev, words)) {
+		if (family == 4 && words !~ / table /) { connected[++nconnected] = words; connected_on[nconnected] = dev }
+		return
+	}
 	if (proto == "ra") { advertised[dev] = 1; return }
 	if (special) { odd[dev] = special; return }
 	add_to(R, nR, family SUBSEP dev, words)
 }
+# Whether the route comes with an address. NetworkManager has the kernel make none (noprefixroute), and gives what it makes
+# itself the name of the kernel. For IPv6 only the metric tells: 256 unless the address says another (IP6_RT_PRIO_ADDRCONF).
+function is_brought(dev, words, i, w, alone) {
+	for (i = 1; i <= nA[family, dev]; i++) {
+		w = A[family, dev, i]
+		if (w ~ / noprefixroute( |$)/) { alone = 1; continue }
+		if (family == 6 && metric(w) == metric(words)) return 1
+		sub(/[ \/].*/, "", w)
+		if (family == 4 && index(words " ", " src " w " ")) return 1
+	}
+	return !alone
+}
+function metric(words) { return match(words, / metric [0-9]+/) ? substr(words, RSTART + 8, RLENGTH - 8) : 256 }
 function take_neighbour() {
 	if ($4 != "lladdr" || / (FAILED|INCOMPLETE|NOARP)/) return
 	add_to(N, nN, $3, $1 " lladdr " $5 " nud " ($0 ~ /PERMANENT/ ? "permanent" : "stale"))
