@@ -403,6 +403,8 @@ function copy_settings(from, to, n, i, list, now, v) {
 	n = split(SETTINGS, list, " ")
 	for (i = 1; i <= n; i++) {
 		v = rd(conf(from, list[i]))
+		# Who is configured by a router was refused: only a container could send what it listens for now.
+		if (list[i] == "ipv6/accept_ra" && v != "") v = 0
 		now = rd(conf(fresh[to] ? "default" : to, list[i]))
 		if (v != "" && v != now) set_before(conf(to, list[i]), v)
 	}
