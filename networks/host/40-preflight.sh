@@ -23,7 +23,8 @@ lease_holder() (
 		# shellcheck disable=SC3013 # dash, busybox and bash all know -ef
 		[ ! -e "$p/ns/net" ] || [ "$p/ns/net" -ef /proc/self/ns/net ] || continue
 		case $(sed -n 's/^envID:[[:space:]]*//p' "$p/status") in '' | 0) ;; *) continue ;; esac
-		case $(tr '\000' ' ' <"$p/cmdline") in *"$1"*)
+		# Neither eth1 of eth10, nor eth0 of eth0.100.
+		case " $(tr '\000' ' ' <"$p/cmdline")" in *[!0-9A-Za-z_]"$1"[!0-9.]*)
 			say "refuse dhcp-client $name runs for $1: give it a static configuration and stop that first"
 			return 1
 			;;

@@ -144,6 +144,7 @@ function check_adapter(dev, v, mode) {
 	if (sys(dev, "type") != 1) refuse("not-ethernet", dev " is not an Ethernet adapter: only those can be bridged")
 	if (sys(dev, "uevent") ~ /wlan/) refuse("wireless", dev " is a wireless adapter: those cannot be bridged")
 	if (is_slave(dev)) refuse("bond-slave", dev " is part of a bond: assign the bond instead")
+	else check_part(dev)
 	mode = sys(dev, "bonding/mode")
 	if (mode ~ / [056]$/)
 		refuse("bond-mode", dev " is a bond in mode " mode ", which does not work in a bridge: use modes 1 to 4")
@@ -160,6 +161,7 @@ function check_l3(dev, static, f, i) {
 	for (f = 4; f <= 6; f += 2) for (i = 1; i <= nR[f, dev]; i++) check_twice(f, dev, R[f, dev, i])
 	# At boot it was so when it was decided.
 	if (txid != "boot") check_subnet(dev)
+	check_part(dev)
 	# Its own is made of its hardware address; nobody can tell which of several that is. A bridge of ours may have two.
 	if (linklocals[dev] > 1 && !(dev in was_bridge))
 		refuse("link-local", dev " has several addresses of fe80::/64, and only one would go along: remove the other")
@@ -201,6 +203,14 @@ function check_subnet(dev, i, net, first) {
 				" other one afterwards: leave them on one of the two, or give one of the addresses a metric")
 	}
 }
+# What has another master than a bridge would be taken out of it without a word, and rolled back it would be in none.
+function check_part(dev, path, line, name) {
+	if (sys(dev, "brport/state") != "") return
+	path = "/sys/class/net/" dev "/master/uevent"
+	while ((getline line < path) > 0) if (sub(/^INTERFACE=/, "", line)) name = line
+	close(path)
+	if (name != "") refuse("part-of-another", dev " is part of " name ", a team, a VRF or the like: take it out of that first")
+}
 # NetworkManager and networkd take back what they manage, at once or at the next carrier change.
 function check_manager(dev, line, path) {
 	path = "/run/NetworkManager/devices/" sys(dev, "ifindex")
@@ -225,8 +235,31 @@ function check_manager(dev, line, path) {
 function check_port(dev, f) {
 	if (sys(dev, "type") != 1 || is_adapter(dev) || is_bridge(dev) || is_slave(dev))
 		refuse("not-a-container", dev " is not a container interface")
+	check_part(dev)
 	for (f = 4; f <= 6; f += 2) if (nA[f, dev] + 0 > 0)
 		refuse("not-a-container", dev " carries an address of the server")
+}
+# What somebody has set a port to in a bridge of theirs, a rollback could not set it to again.
+function check_leaving(dev, br, list, n, i, kv, set) {
+	n = split("isolated=0 hairpin_mode=0 learning=1 unicast_flood=1 multicast_flood=1 broadcast_flood=1 bpdu_guard=0" \
+		" root_block=0 proxyarp=0 neigh_suppress=0", list, " ")
+	for (i = 1; i <= n; i++) {
+		split(list[i], kv, "=")
+		if (sys(dev, "brport/" kv[1]) !~ "^" kv[2] "?$") set = set " " kv[1]
+	}
+	if (has_vlans(dev, br)) set = set " VLANs"
+	if (set != "") refuse("port-settings", dev " has settings of its own in the bridge " br " (" substr(set, 2) \
+		"), which it would not have again if this is taken back: take it out of there first")
+}
+# They are in no file, and only a bridge that filters tags heeds them. Where bridge(8) cannot be asked, it may have some.
+function has_vlans(dev, br, command, line, words) {
+	if (sys(br, "bridge/vlan_filtering") != 1) return 0
+	command = "bridge vlan show dev " dev " 2>/dev/null"
+	while ((command | getline line) > 0) if (line !~ /^port/) words = words " " line
+	close(command)
+	gsub(/[ \t]+/, " ", words)
+	sub(/ $/, "", words)
+	return words != " " dev " " sys(br, "bridge/default_pvid") " PVID Egress Untagged"
 }
 
 # --- steps ---
@@ -332,14 +365,14 @@ function release(br, dev) {
 function step_adopt(br, dev) {
 	if (!is_bridge(br) || master[dev] != br) refuse("adopt-differs", br " is not a bridge that holds " dev)
 }
-function step_port(dev, br) {
+function step_port(dev, br, p) {
 	if (!exists(dev)) return warn("port-absent", dev " is not there: it joins when its container starts")
 	check_port(dev)
 	if (br != "-" && !bridge[br] && !is_bridge(br)) return refuse("missing-bridge", br " is not a bridge")
 	if ((br == "-" && master[dev] == "") || master[dev] == br) return
-	if (master[dev] != "" && !(master[dev] in was_bridge) && sys(dev, "brport/isolated") + sys(dev, "brport/hairpin_mode") > 0)
-		return refuse("port-settings", dev " is isolated or sends back in the bridge " master[dev] ", as somebody has set it:" \
-			" take it out of there first")
+	if (br != "-" && (p = on_other_vlan(br)) != "")
+		return refuse("other-vlan", br " holds " p ", another VLAN adapter than the one decided on: delete that, and it is made anew")
+	if (master[dev] != "" && (!(master[dev] in was_bridge) || was_adopted[master[dev]])) check_leaving(dev, master[dev])
 	print "port " dev " master " (master[dev] == "" ? "-" : master[dev]) >(dir "/snap")
 	want_port[dev] = br
 	if (br != "-" && master[dev] != "" && !(master[dev] in was_bridge))
@@ -352,6 +385,14 @@ function step_port(dev, br) {
 		enslave(dev, br)
 		if (!is_up(dev)) critical("ip link set dev " dev " up")
 	}
+}
+# A port of br that is another VLAN adapter by now than the one decided on; "": none
+function on_other_vlan(br, i, p) {
+	for (i = 1; i <= nports[br]; i++) {
+		p = portof[br, i]
+		if (master[p] == br && (p in decided) && decided[p] != base[p] " " vid[p]) return p
+	}
+	return ""
 }
 function step_rmbridge(br, dev, i, p) {
 	if (!exists(br)) return
@@ -376,6 +417,7 @@ function step_rmvlan(dev, v) {
 	touch(dev)
 	if (has_l3(dev)) return refuse("vlan-in-use", dev " carries addresses or routes of the server")
 	if (master[dev] != "") return refuse("vlan-in-use", dev " is in the bridge " master[dev])
+	check_part(dev)
 	for (v in vid) if (base[v] == dev && !(v in gone))
 		return refuse("vlan-in-use", v " stands on " dev ", which would take it away: delete it first")
 	epilogue("ip link del dev " dev)

@@ -7,7 +7,17 @@ from collections.abc import Callable
 
 import pytest
 
-from networks.host.grammar import Adopt, Bridge, HostPlan, KeepBridge, Port, RemoveBridge, RemoveVlan, Step
+from networks.host.grammar import (
+    Adopt,
+    Bridge,
+    HostPlan,
+    KeepBridge,
+    KeepVlan,
+    Port,
+    RemoveBridge,
+    RemoveVlan,
+    Step,
+)
 from tests.host.rig import Server, run
 
 pytestmark = pytest.mark.netns
@@ -53,13 +63,50 @@ def second(text: str) -> Callable[[Server], None]:
     return arrange
 
 
-def isolated_port(server: Server) -> None:
+def port_of_others(setting: str) -> Callable[[Server], None]:
+    """A container interface in a bridge of others, set to something there."""
+
+    def arrange(server: Server) -> None:
+        server.batch(
+            "link add vn-c type bridge\nlink add br7 type bridge\nlink add c7 type veth peer name guest7"
+        )
+        server.batch("link set c7 master br7")
+        file, value = setting.split("=")
+        server.run("sh", "-c", f"echo {value} >/sys/class/net/c7/brport/{file}")
+
+    return arrange
+
+
+def part_of(server: Server, name: str) -> None:
+    """The script takes it for a part of a team: not every machine of these tests has such a thing."""
+    (server.root / f"master-of-{name}").write_text("DEVTYPE=team\nINTERFACE=team0\nIFINDEX=77\n")
+    text = server.script.read_text()
+    asked = '"/sys/class/net/" dev "/master/uevent"'
+    assert asked in text
+    server.script.write_text(text.replace(asked, f'"{server.root}/master-of-" dev'))
+
+
+def second_part(server: Server) -> None:
     uplinks(server)
-    server.batch(
-        "link add vn-c type bridge\nlink add br7 type bridge\nlink add c7 type veth peer name guest7"
-    )
-    server.batch("link set c7 master br7")
-    server.run("sh", "-c", "echo 1 >/sys/class/net/c7/brport/isolated")
+    part_of(server, "eth1")
+
+
+def guest_part(server: Server) -> None:
+    server.batch("link add vn-c type bridge\nlink add c7 type veth peer name guest7")
+    part_of(server, "c7")
+
+
+def vlan_part(server: Server) -> None:
+    stacked(server, "eth0.100 eth0")
+    part_of(server, "eth0.100")
+
+
+def bridge_part(server: Server) -> None:
+    """Its layer 3 would come to an adapter that is in no VRF."""
+    server.apply("there", HostPlan((MOVE,), (KeepBridge("vn-a", "eth0"),)))
+    server.confirm("there")
+    server.quiet()
+    part_of(server, "vn-a")
 
 
 MOVE = Bridge("vn-a", "eth0")
@@ -92,7 +139,14 @@ REFUSED: dict[str, tuple[Callable[[Server], None], Step]] = {
     "route-local": (lines("route add local 198.18.0.0/24 dev eth0"), MOVE),
     "same-subnet": (second("addr add 10.77.0.21/24 dev eth1"), MOVE),
     "link-local": (lines("addr add fe80::1/64 dev eth0 nodad"), MOVE),
-    "port-settings": (isolated_port, Port("c7", "vn-c")),
+    "port-settings": (port_of_others("isolated=1"), Port("c7", "vn-c")),
+    "port-settings, that sends back": (port_of_others("hairpin_mode=1"), Port("c7", "vn-c")),
+    "port-settings, that learns nothing": (port_of_others("learning=0"), Port("c7", "vn-c")),
+    "part-of-another": (second_part, Bridge("vn-b", "eth1")),
+    "part-of-another, with the server's address": (lambda server: part_of(server, "eth0"), MOVE),
+    "part-of-another, a container interface": (guest_part, Port("c7", "vn-c")),
+    "part-of-another, a VLAN adapter": (vlan_part, RemoveVlan("eth0.100")),
+    "part-of-another, the bridge itself": (bridge_part, RemoveBridge("vn-a", "eth0")),
     "missing-adapter": (lines(""), Bridge("vn-a", "eth7")),
     "in-other-bridge": (foreign_bridge, MOVE),
     "name-taken": (lines("link add vn-a type veth peer name other"), MOVE),
@@ -152,6 +206,18 @@ def test_vlan_adapters_go_with_all_that_stand_on_them_from_the_top(server: Serve
     assert all(f"link {step.dev} " not in server.state() for step in several)
 
 
+def test_no_container_joins_a_bridge_with_another_vlan_adapter_than_the_one_decided_on(
+    server: Server,
+) -> None:
+    stacked(server, "eth0.100 eth0")
+    server.batch("link add vn-d type bridge\nlink set eth0.100 master vn-d")
+    veth = server.add_guest(205, "10.77.0.205/24")
+    for vid, refused in ((100, ["other-vlan"]), (5, [])):
+        keeps = (KeepVlan("eth0.100", "eth0", vid), KeepBridge("vn-d", "eth0.100"))
+        shown = server.plan(HostPlan((Port(veth, "vn-d"),), keeps))
+        assert [note.code for note in shown.answer.refusals] == refused, shown.raw
+
+
 def test_a_dhcp_client_for_the_adapter_is_found_and_a_containers_is_not(
     server: Server, move: HostPlan
 ) -> None:
@@ -159,14 +225,16 @@ def test_a_dhcp_client_for_the_adapter_is_found_and_a_containers_is_not(
     run("cp", "/bin/sleep", str(client))
     server.add_guest(101, "10.77.5.1/24")
     nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-    for where, user, refused in (
-        (server.ns("g101"), (), False),
-        (server.ns("s"), nobody, False),  # anybody can call a program so
-        (server.ns("s"), (), True),
+    for where, user, adapter, refused in (
+        (server.ns("g101"), (), "eth0", False),
+        (server.ns("s"), nobody, "eth0", False),  # anybody can call a program so
+        (server.ns("s"), (), "eth0.100 -pf dhclient-eth01.pid", False),
+        (server.ns("s"), (), "eth0", True),
+        (server.ns("s"), (), "-i eth0 -q", True),
     ):
         # sleep takes several times and adds them up; the name of the NIC rides along as argv[0].
         process = subprocess.Popen(
-            ("ip", "netns", "exec", where, *user, "bash", "-c", f"exec -a 'dhclient -v eth0' {client} 60"),
+            ("ip", "netns", "exec", where, *user, "bash", "-c", f"exec -a 'dhclient {adapter}' {client} 60"),
         )
         try:
             for _ in range(50):
