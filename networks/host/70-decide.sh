@@ -162,9 +162,11 @@ abort() {
 	say "state=$J_state"
 	case $J_state in rolledback) leave "$OK" ;; *) leave "$BACK" ;; esac
 }
-# What ended a week ago is asked for by nobody; /run is memory.
+# What ended a week ago is asked for by nobody; /run is memory. And who told vzctl something and was killed over it does so no
+# more: a process that is called as he was now would keep the start hook from that container.
 tidy() {
 	hold_transaction 0 || return 0
+	[ ! -s "$RUN/following" ] || true >"$RUN/following"
 	pending
 	[ -n "$P_txid" ] || find "$RUN/txn"/* "$RUN"/plan.* -prune -mtime +7 -exec rm -rf {} + 2>/dev/null
 	return 0

@@ -158,14 +158,18 @@ vzctl_does() {
 	say "$$ $2" >"$RUN/following"
 	tries=3
 	while :; do
-		if [ "$1" = exec2 ]; then
-			in_guest "$2" "$3" 1 </dev/null
+		case "$* " in
+		exec2* | *' --ipadd '* | *' --ipdel '*)
+			g_errors=1
+			bounded "$@" </dev/null
 			rc=$?
 			say "$G_said"
-		else
+			;;
+		*)
 			vzctl "$@" </dev/null 9>&-
 			rc=$?
-		fi
+			;;
+		esac
 		[ $rc = 9 ] && [ $tries -gt 0 ] || break # 9: another vzctl has the container locked
 		tries=$((tries - 1))
 		sleep 1

@@ -21,7 +21,7 @@ read_errands() {
 	done <"$LIB/errands"
 }
 note_errand() {
-	say "$C_txid $1 $e_line" >>"$LIB/errands" && sync_file "$LIB/errands"
+	{ say "$C_txid $1 $e_line" >>"$LIB/errands"; } 2>/dev/null && sync_file "$LIB/errands"
 }
 # was_begun netif_add DIALECT CTID IFNAME: for whatever network, which may be another by now
 was_begun() {
@@ -47,7 +47,8 @@ $e_line
 # do_netif_add netif_add DIALECT CTID IFNAME MAC|- HOSTIF|- BRIDGE|-
 do_netif_add() {
 	if ! saved_as "$3" "$4"; then
-		note_errand begun
+		# Made without that it would be nobody's.
+		note_errand begun || { differs "cannot write $LIB" || return 1; }
 		s_words=$(as_vzctl vzctl_does "$@" 2>&1)
 		e_rc=$?
 		saved_as "$3" "$4" || { explain_failed_add "$2" "$4" "$e_rc" || return 1; }
@@ -107,14 +108,20 @@ do_ipdel() {
 	fi
 	in_the_guest drop "$@"
 }
-# in_guest CTID COMMAND [1]: G_said is what it says there, errors too with 1, and its exit code ours. Its owner decides what
-# the programs there do, for how long and how much: he must not keep us, who hold the transaction's lock. 137: no end.
+# in_guest CTID COMMAND: as `bounded`, without its errors
 in_guest() {
+	g_errors=3
+	bounded exec2 "$1" "$2"
+}
+# bounded WORDS…: vzctl with them, which runs something inside: G_said is what it says, errors too where g_errors is 1, and its
+# exit code ours. The owner of the container decides what the programs there do, for how long and how much: he must not
+# keep us, who hold the transaction's lock. 137: no end.
+bounded() {
 	g_patient='' g_rc=''
 	! command -v timeout >/dev/null || g_patient="timeout -s KILL ${VNP_PATIENCE:-60}"
 	G_said=$({
 		{
-			$g_patient vzctl exec2 "$1" "$2" 2>&"${3:-3}"
+			$g_patient vzctl "$@" 2>&"$g_errors"
 			printf '\nrc %s\n' $?
 		} | head -c 65536
 	} 3>/dev/null 9>&-)
@@ -123,7 +130,7 @@ in_guest() {
 	'rc 137') ;;
 	'rc '[0-9] | 'rc '[0-9][0-9] | 'rc '[0-9][0-9][0-9]) g_rc=${G_said##*rc } ;;
 	esac
-	[ -n "$g_rc" ] || { G_said="what runs inside container $1 does not come to an end" && return 137; }
+	[ -n "$g_rc" ] || { G_said="what runs inside container $2 does not come to an end" && return 137; }
 	G_said=${G_said%
 rc *}
 	return "$g_rc"

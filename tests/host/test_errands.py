@@ -299,21 +299,6 @@ def test_on_vzctl_4_an_interface_that_is_called_otherwise_inside_is_named_with_w
     assert ("10.9.0.5" in inside(vz4, "eth0")) is (verb is IpAdd)
 
 
-@pytest.mark.parametrize("program", ["sleep 77777", "yes"])
-def test_a_guest_whose_programs_never_end_keeps_nobody(vz4: Vz, program: str) -> None:
-    """What runs inside is its owner's; the transaction's lock is held meanwhile."""
-    vz4.create(CTID)
-    vz4("start", CTID)
-    vz4.commit("one", errands=(IpAdd("4", CTID, "eth0", "10.9.0.5/24"),))
-    vzctl = vz4.server.root / "bin/vzctl"
-    whole = vzctl.read_text()
-    vzctl.write_text(whole.replace("exec env", f'[ "$1" != exec2 ] || exec {program}\nexec env'))
-    answer = vz4.server.call("follow", "one", VNP_PATIENCE="1")
-    assert answer.code == 75 and "does not come to an end" in answer.answer.saved[0].reason
-    vzctl.write_text(whole)
-    assert followed(vz4) == [Saved(CTID, "eth0", True)]
-
-
 def test_a_first_interface_under_a_foreign_script_waits_for_the_container_to_stop(vz4: Vz) -> None:
     """vznetaddbr reads the conf before vzctl has saved it, and fails: exit code 130, nothing saved."""
     vz4("create", CTID, "--ostemplate", "lab")

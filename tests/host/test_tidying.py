@@ -9,6 +9,7 @@ import pytest
 
 from networks.host.grammar import Bridge, HostPlan, KeepBridge
 from tests.host import rig
+from tests.host.vz_server import CTID, vz_server
 
 pytestmark = pytest.mark.netns
 
@@ -27,3 +28,16 @@ def test_what_ended_long_ago_does_not_fill_the_memory_of_the_server(shell: tuple
         assert [path.name for path in server.run_dir.glob("txn/*")] == ["new"] and not killed.exists()
         assert server.call("status", "new").state == "committed"
         assert server.call("recover", check=True).state == "clean"
+
+
+def test_a_container_joins_its_bridge_though_whoever_told_vzctl_of_it_was_killed() -> None:
+    """Another process is called as that one was, by its number."""
+    with vz_server("4") as vz:
+        vz.commit("t")
+        host = vz.create(CTID, "vn-a")
+        (vz.server.run_dir / "following").write_text(f"{os.getpid()} {CTID}\n")
+        vz("start", CTID)
+        assert vz.master(host) == "", "it would be told to keep off"
+        vz.server.call("recover", check=True)
+        vz("restart", CTID)
+        assert vz.master(host) == "vn-a"
