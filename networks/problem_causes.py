@@ -42,6 +42,7 @@ CAUSES: dict[str, Cause] = {
     "segment-unknown": Cause("Physical segment unknown", "Network adapters", "adapters"),
     "adapter-gone": Cause("Network adapter gone", "Configure", _NETWORK),
     "adapter-taken": Cause("Network adapter taken twice", "Configure", _NETWORK),
+    "vlan-differs": Cause("Containers on another VLAN", "Repair or adopt", "drift"),
     "member-gone": Cause("Member gone", "Configure", _NETWORK),
     "container-gone": Cause("Container gone", "Configure", _NETWORK),
     "interface-gone": Cause("Interface gone", "Configure", _NETWORK),

@@ -101,6 +101,8 @@ class _Planner:
     wanted: Wanted = field(init=False)
     former: Wanted = field(init=False)
     recorded: dict[tuple[str, str], str] = field(init=False)
+    on_other_vlan: set[str] = field(default_factory=set)
+    """Bridges that hold another VLAN adapter than the one decided on."""
 
     def plan(self) -> ServerPlan:
         self.recorded = saves_recorded(self.facts)
@@ -198,6 +200,7 @@ class _Planner:
             return False
         decided = f"VLAN {vlan.vid} on {vlan.base}"
         if bridge_holding(vlan.name, self.facts) == here.bridge:
+            self.on_other_vlan.add(here.bridge)
             self.notes.append(f"{here.bridge} holds {vlan.name} and keeps it, though that is not {decided}.")
         else:
             self.notes.append(
@@ -365,6 +368,9 @@ class _Planner:
                 )
             return None
         if link.master == bridge:
+            return None
+        if bridge in self.on_other_vlan:
+            self.notes.append(f"{link.name} does not join {bridge}: it would be on another VLAN there.")
             return None
         if self.facts.link(bridge) is None and bridge not in made:
             self.notes.append(f"{bridge} is not there, so {link.name} cannot join it.")

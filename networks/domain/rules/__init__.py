@@ -56,6 +56,7 @@ from networks.domain.rules.reach import (
 )
 from networks.domain.rules.use import network_in_use_stays, server_in_use
 from networks.domain.rules.vlans import (
+    members_are_on_the_vlan_decided,
     vlan_base_is_nic_or_bond,
     vlan_id_is_in_range,
     vlan_id_is_unique_on_base,
@@ -98,6 +99,7 @@ REFUSALS: tuple[Rule, ...] = (
     vlan_name_is_fit,
     vlan_name_is_unique,
     vlan_is_not_remade_at_once,
+    members_are_on_the_vlan_decided,
     local_network_is_on_one_server,
     no_ring_through_containers,
     network_in_use_stays,

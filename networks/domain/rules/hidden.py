@@ -22,6 +22,7 @@ OF_ONE_SERVER = frozenset(
         "reboot-risk",
         "tag-leak",
         "vlan-base-gone",
+        "vlan-differs",
         "vlan-foreign",
         "vlan-id-range",
         "vlan-id-taken",

@@ -7,6 +7,7 @@ from networks.domain.inventory import Inventory, NetworkRef, Subject
 from networks.domain.names import BRIDGE_PREFIX, LINK_NAME_BYTES, is_link_name
 from networks.domain.rules.problem import Problem
 from networks.domain.state import AdapterKey, Desired, VlanAdapter, grouped
+from networks.domain.wires import adoptions
 
 
 def vlan_base_is_nic_or_bond(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
@@ -167,6 +168,35 @@ def vlan_is_not_remade_at_once(before: Desired, after: Desired, inventory: Inven
                     f"Delete {old[0].name} in a Change of its own first.",
                 )
             )
+    return problems
+
+
+def members_are_on_the_vlan_decided(before: Desired, after: Desired, inventory: Inventory) -> list[Problem]:
+    """Rule 6: nobody joins a bridge whose VLAN adapter others have made anew, and so another VLAN."""
+    problems = []
+    adopted = dict(adoptions(before, after, inventory))
+    for vlan in after.vlans:
+        view = inventory.adapter(_key(vlan))
+        if view is None or view.gone or (view.base, view.vid) == (vlan.base, vlan.vid):
+            continue
+        for assignment in after.assignments_on(vlan.server):
+            network = after.network(assignment.network)
+            members = after.members_of(assignment.network, vlan.server)
+            if assignment.adapter != vlan.name or not members or network is None:
+                continue
+            if view.bridge and view.bridge == adopted.get(assignment, network.bridge):
+                what = f"VLAN {view.vid} on {view.base}" if view.kind == "vlan" else "no VLAN adapter"
+                problems.append(
+                    Problem(
+                        "vlan-differs",
+                        "refuse",
+                        f"Containers of {words.network(network.id, after)} on "
+                        f"{words.server(vlan.server, inventory)} would not be on VLAN {vlan.vid} of "
+                        f"{vlan.base}: {vlan.name} is {what} by now.",
+                        (NetworkRef(network.id), _key(vlan), *sorted(m.interface for m in members)),
+                        f"Delete {vlan.name} on the server; its repair makes the right one.",
+                    )
+                )
     return problems
 
 
