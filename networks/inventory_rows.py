@@ -178,22 +178,21 @@ def _adapters(server_ids: Collection[int]) -> Iterable[AdapterView]:
 
 
 def _containers(containers: QuerySet[Any]) -> Iterable[ContainerView]:
-    for row in containers.filter(gone_at=None):
+    # Plain columns: reading whole objects takes three times as long.
+    rows = containers.filter(gone_at=None).values_list(
+        "server_id", "ctid", "name", "hostname", "status", "joined", "host_routed_text", "routing", named=True
+    )
+    for row in rows:
         yield ContainerView(
             row.server_id,
             row.ctid,
             row.name or row.hostname,
             row.status,
-            joined(row),
-            tuple(row.host_routed),
+            tuple(tuple(group) for group in row.joined),
+            tuple(row.host_routed_text.split()),
             _routing(row.routing),
             tuple(row.routing.get("off", ())) if row.routing else (),
         )
-
-
-def joined(row: Any) -> tuple[tuple[str, ...], ...]:
-    """Groups of the container's interfaces that a bridge inside it joins."""
-    return tuple(tuple(group) for group in row.joined)
 
 
 def _interfaces(containers: QuerySet[Any]) -> Iterable[InterfaceView]:
