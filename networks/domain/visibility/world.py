@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -195,20 +195,22 @@ class World:
         return places
 
     @cached_property
-    def _networks(self) -> Mapping[int, Mapping[int, frozenset[int]]]:
+    def _networks(self) -> Mapping[int, list[tuple[int, Set[int]]]]:
         """Subnets that anybody is in or has a route to: numbers by IP version and length of the prefix.
 
         Without those that every address is in, and what a server routes to its own container.
         """
-        found: dict[int, dict[int, set[int]]] = {4: {}, 6: {}}
-        for host in self.hosts.values():
+        every = self.hosts.values()
+        ips = (ip for host in every for port in host.ports for ip in port.addresses)
+        known = {ip.network for ip in ips if ip.prefix < BITS[ip.version]}
+        for host in every:
             mine = self.routed_by.get(host.key.id, {}) if isinstance(host.key, ServerRef) else {}
             to = (read_route(route.dst) for route in (host.routing.routes if host.routing else ()))
-            here = (ip for port in host.ports for ip in port.addresses if ip.prefix < BITS[ip.version])
-            for ip in (*here, *(ip for ip in to if ip and ip.prefix and (ip.version, ip.value) not in mine)):
-                version, number, prefix = ip.network
-                found[version].setdefault(prefix, set()).add(number)
-        return {v: {n: frozenset(numbers) for n, numbers in found[v].items()} for v in found}
+            known |= {ip.network for ip in to if ip and ip.prefix and (ip.version, ip.value) not in mine}
+        found: dict[int, dict[int, set[int]]] = {4: {}, 6: {}}
+        for version, number, prefix in known:
+            found[version].setdefault(prefix, set()).add(number)
+        return {version: sorted(by_length.items()) for version, by_length in found.items()}
 
     def holding(self, ip: Ip, narrower: int = 0) -> tuple[tuple[int, int], ...]:
         """The subnets that hold the address and have a prefix longer than `narrower`: (length, number).
@@ -216,8 +218,8 @@ class World:
         Who is in one of them, or has a route to it, may see one address of a wider subnet and not another.
         """
         bits, known = BITS[ip.version], self._networks[ip.version]
-        there = ((n, ip.value >> (bits - n)) for n in sorted(known) if n > narrower)
-        return tuple(one for one in there if one[1] in known[one[0]])
+        there = [(n, ip.value >> (bits - n), numbers) for n, numbers in known if n > narrower]
+        return tuple([(n, number) for n, number, numbers in there if number in numbers])
 
     @cached_property
     def has_loose_ends(self) -> bool:
