@@ -224,7 +224,9 @@ class Launcher:
         """The exit code of a call of the inventory, which the wiring does not know, in its own process."""
         code = f"import sys, django; django.setup(); from nodes import lab_registration; {call}"
         words = [*self.prefix, sys.executable, "-c", code]
-        return subprocess.run(words, cwd=settings.BASE_DIR, env=self.environment()).returncode
+        # Its lines of the audit trail would stand between the steps that a newcomer reads.
+        quiet = {**self.environment(), "VNETPANEL_LOG_LEVEL": "WARNING"}
+        return subprocess.run(words, cwd=settings.BASE_DIR, env=quiet).returncode
 
     def environment(self) -> dict[str, str]:
         """The environment of a process of the panel."""
@@ -293,7 +295,9 @@ class Launcher:
         while broken := [finding for finding in health.findings() if not finding.ok]:
             self.supervisor.watch_once()
             if time.monotonic() > deadline:
-                raise LaunchError(f"The panel did not come up: {broken[0].part}: {broken[0].detail}.")
+                raise LaunchError(
+                    f"The panel did not come up: {broken[0].part}: {broken[0].detail.rstrip('.')}."
+                )
             time.sleep(0.3)
 
     def end(self) -> None:
