@@ -16,7 +16,7 @@ from tests.pages.test_nul import as_postgresql
 
 pytestmark = pytest.mark.django_db
 
-NO_KEYS = ("abc", "9" * 30, "-1", "0", "1.5", "", "²", "1;drop")
+NO_KEYS = ("abc", "9" * 30, "-1", "", "²")
 QUERIES = (
     "pk__in", "id__in", "id__gt", "server__in", "group__id__exact", "segment__id__exact", "p", "o", "all",
     "e", "_to_field",
