@@ -39,7 +39,7 @@ class GroupForm(TouchedForm):
             field.queryset = field.queryset.exclude(path__startswith=group.path)
             if group.parent is not None:
                 is_seen = has_role(user, Role.VIEWER, group.parent)
-                field.let_stay(group.parent, str(group.parent) if is_seen else "The group that it is in")
+                field.call(group.parent, str(group.parent) if is_seen else "The group that it is in")
         if not getattr(user, "is_superuser", False) and (group is None or group.parent_id):
             # The top belongs to superusers.
             field.required, field.empty_label = True, "---------"

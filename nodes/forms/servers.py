@@ -62,7 +62,7 @@ class ServerForm(TouchedForm):
         login.queryset = Credential.objects.visible_to(user)
         if server is not None and server.credential is not None:
             is_known = has_role(user, Role.ADMIN, server.credential.group)
-            login.let_stay(server.credential, str(server.credential) if is_known else "The login that it has")
+            login.call(server.credential, str(server.credential) if is_known else "The login that it has")
         if server is not None:
             self.compare_with_shown()
 

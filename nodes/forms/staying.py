@@ -1,4 +1,4 @@
-"""A choice that stays what it is, though whoever fills in the form may not choose it, nor know its name."""
+"""What a choice is called that stays what it is, though whoever fills in the form may not know its name."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from django import forms
 
 
 class StayingChoiceField(forms.ModelChoiceField):
-    """A choice of rows that a user may choose, and of the one that is chosen now."""
+    """Rows that a user may choose; the one that is chosen now stays one (vnetpanel.touched.Touched)."""
 
     _staying: tuple[Any, str] = (None, "")
 
-    def let_stay(self, row: Any, words: str) -> None:
-        """Add the row that is chosen now to the choices, called `words`."""
-        self.queryset = self.queryset | row._meta.model.objects.filter(pk=row.pk)
+    def call(self, row: Any, words: str) -> None:
+        """Have the row that is chosen now called `words`."""
         self._staying = (row.pk, words)
 
     def label_from_instance(self, obj: Any) -> str:
